@@ -1,0 +1,84 @@
+"""Where one installation keeps its state: `.pharos/` or `PHAROS_HOME`."""
+
+import hashlib
+import os
+import secrets
+import tempfile
+from dataclasses import dataclass
+from pathlib import Path
+from urllib.parse import quote
+
+_PROJECT = Path(__file__).resolve().parents[3]
+# sun_path holds 108 bytes; PostgreSQL appends "/.s.PGSQL.5432.lock".
+_LONGEST_SOCKET_DIR = 80
+
+
+@dataclass(frozen=True)
+class Home:
+    """The state directory of one installation; every path below it, none made until `make()`."""
+
+    root: Path
+
+    @classmethod
+    def current(cls) -> "Home":
+        """The home named by `PHAROS_HOME`, else `.pharos/` beside manage.py."""
+        named = os.environ.get("PHAROS_HOME")
+        return cls(Path(named).expanduser().resolve() if named else _PROJECT / ".pharos")
+
+    @property
+    def run_dir(self) -> Path:
+        """Sockets and pid files; moved below the temporary directory when the path is too long."""
+        inside = self.root / "run"
+        if len(os.fsencode(inside)) <= _LONGEST_SOCKET_DIR:
+            return inside
+        digest = hashlib.sha256(os.fsencode(self.root)).hexdigest()[:12]
+        return Path(tempfile.gettempdir()) / f"pharos-{os.getuid()}-{digest}"
+
+    @property
+    def log_dir(self) -> Path:
+        return self.root / "log"
+
+    @property
+    def postgresql_dir(self) -> Path:
+        return self.root / "postgresql"
+
+    @property
+    def redis_dir(self) -> Path:
+        return self.root / "redis"
+
+    @property
+    def static_dir(self) -> Path:
+        return self.root / "static"
+
+    @property
+    def database_url(self) -> str:
+        """The embedded PostgreSQL over its Unix socket."""
+        return f"postgresql://postgres@/pharos?host={quote(str(self.run_dir), safe='')}"
+
+    @property
+    def redis_url(self) -> str:
+        """The embedded Redis over its Unix socket."""
+        return f"unix://{self.run_dir}/redis.sock"
+
+    def make(self) -> None:
+        """Create the directories, readable by their owner only."""
+        for path in (self.root, self.run_dir, self.log_dir, self.redis_dir):
+            path.mkdir(mode=0o700, parents=True, exist_ok=True)
+            path.chmod(0o700)
+
+    def secret(self, name: str) -> str:
+        """A random secret of this installation, made on first use and kept in a 0600 file."""
+        path = self.root / name
+        try:
+            return path.read_text().strip()
+        except FileNotFoundError:
+            pass
+        self.root.mkdir(mode=0o700, parents=True, exist_ok=True)
+        value = secrets.token_urlsafe(48)
+        try:
+            handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+        except FileExistsError:
+            return path.read_text().strip()
+        with os.fdopen(handle, "w") as file:
+            file.write(value)
+        return value

@@ -1,0 +1,53 @@
+"""Every environment variable Pharos reads: its type, default and bounds.
+
+Nothing is required. A wrong value stops the start with one sentence for each bad variable.
+"""
+
+import sys
+from typing import Any
+
+from environs import Env, EnvValidationError
+from marshmallow.validate import OneOf, Range
+
+from apps.core.embedded.home import Home
+
+env = Env(eager=False)
+home = Home.current()
+
+DEBUG: bool = env.bool("PHAROS_DEBUG", default=False)
+SECRET_KEY: str = env.str("PHAROS_SECRET_KEY", default="")
+HOSTS: list[str] = env.list("PHAROS_HOSTS", default=["localhost", "127.0.0.1", "[::1]"])
+ORIGINS: list[str] = env.list("PHAROS_ORIGINS", default=[])
+PORT: int = env.int("PORT", default=8000, validate=Range(1, 65535))
+DATABASE: dict[str, Any] = env.dj_db_url("DATABASE_URL", default=home.database_url)
+REDIS_URL: str = env.str("REDIS_URL", default=home.redis_url)
+WEB_THREADS: int = env.int("PHAROS_WEB_THREADS", default=8, validate=Range(1, 256))
+WEB_WAITING: int = env.int("PHAROS_WEB_WAITING", default=64, validate=Range(0, 10_000))
+LOG_LEVEL: str = env.str(
+    "PHAROS_LOG_LEVEL", default="INFO", validate=OneOf(["DEBUG", "INFO", "WARNING", "ERROR"])
+)
+LOG_FORMAT: str = env.str("PHAROS_LOG_FORMAT", default="json", validate=OneOf(["json", "console"]))
+RECORDER: bool = env.bool("PHAROS_RECORDER", default=True)
+PROFILING: bool = env.bool("PHAROS_PROFILING", default=False)
+SENTRY_DSN: str = env.str("SENTRY_DSN", default="")
+EMAIL: dict[str, Any] = env.dj_email_url("EMAIL_URL", default="smtp://localhost:25")
+EMAIL_FROM: str = env.str("PHAROS_EMAIL_FROM", default="pharos@localhost")
+INTAKE_BODY_BYTES: int = env.int(
+    "PHAROS_INTAKE_BODY_BYTES", default=64 * 1024 * 1024, validate=Range(min=1024)
+)
+RETENTION_HOURS: dict[str, int] = {
+    "samples": env.int("PHAROS_RETENTION_SAMPLES_HOURS", default=48, validate=Range(min=2)),
+    "spans": env.int("PHAROS_RETENTION_SPANS_HOURS", default=72, validate=Range(min=2)),
+    "logs": env.int("PHAROS_RETENTION_LOGS_HOURS", default=168, validate=Range(min=2)),
+    "minutes": env.int("PHAROS_RETENTION_MINUTES_HOURS", default=720, validate=Range(min=24)),
+    "hours": env.int("PHAROS_RETENTION_HOURS_HOURS", default=9600, validate=Range(min=24)),
+}
+
+try:
+    env.seal()
+except EnvValidationError as error:
+    for name, messages in error.error_messages.items():
+        sys.stderr.write(f"{name} is wrong: {' '.join(map(str, messages))}\n")
+    sys.exit(78)  # EX_CONFIG of sysexits.h
+
+SECRET_KEY = SECRET_KEY or home.secret("secret_key")
