@@ -8,3 +8,10 @@ class MonitoringConfig(AppConfig):
     name = "apps.monitoring"
     label = "monitoring"
     verbose_name = _("Monitoring")
+
+    def ready(self) -> None:
+        from django.db.models.signals import post_migrate
+
+        from apps.monitoring import checks
+
+        post_migrate.connect(checks.make_partitions, sender=self)

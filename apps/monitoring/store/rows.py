@@ -139,7 +139,7 @@ class Histogram(NamedTuple):
     offset: int
     positive: list[int]
     negative_offset: int = 0
-    negative: list[int] = []  # noqa: RUF012 (never changed in place)
+    negative: list[int] = []
     bounds: tuple[float, ...] | None = None
     exemplars: list[dict[str, Any]] | None = None
 

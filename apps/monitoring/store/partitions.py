@@ -1,0 +1,227 @@
+"""The partitioned tables: creating what is due, dropping what has expired."""
+
+import logging
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from typing import Any, Final
+
+import psycopg
+from django.conf import settings
+from django.db import connection
+from psycopg import sql
+
+from apps.monitoring.store import connect
+
+logger = logging.getLogger(__name__)
+
+AHEAD: Final = timedelta(hours=48)
+# What arrives late, up to two days, still finds its partition.
+BACK: Final = timedelta(days=2)
+_LOCK_KEY: Final = 0x7061_7274  # "part"
+
+
+@dataclass(frozen=True)
+class Partitioned:
+    """One partitioned table: its step ("day" or "month") and its key in PHAROS_RETENTION_HOURS."""
+
+    table: str
+    step: str
+    retention: str
+
+    def floor(self, moment: datetime) -> datetime:
+        """The start of the partition that holds `moment`."""
+        day = moment.astimezone(UTC).replace(hour=0, minute=0, second=0, microsecond=0)
+        return day.replace(day=1) if self.step == "month" else day
+
+    def after(self, start: datetime) -> datetime:
+        """The end of the partition that begins at `start`."""
+        if self.step == "day":
+            return start + timedelta(days=1)
+        return (start + timedelta(days=32)).replace(day=1)
+
+    def name(self, start: datetime) -> str:
+        suffix = f"{start:%Y%m}" if self.step == "month" else f"{start:%Y%m%d}"
+        return f"{self.table}_p{suffix}"
+
+    def start_of(self, name: str) -> datetime | None:
+        """The start of the partition called `name`; None when it is not one of ours."""
+        prefix, _, suffix = name.rpartition("_p")
+        pattern = "%Y%m" if self.step == "month" else "%Y%m%d"
+        if prefix != self.table:
+            return None
+        try:
+            return datetime.strptime(suffix, pattern).replace(tzinfo=UTC)
+        except ValueError:
+            return None
+
+    def keep(self) -> timedelta:
+        return timedelta(hours=settings.PHAROS_RETENTION_HOURS[self.retention])
+
+
+TABLES: Final = (
+    Partitioned("tm_sample", "day", "samples"),
+    Partitioned("tm_hist", "day", "samples"),
+    Partitioned("tm_span", "day", "spans"),
+    Partitioned("tm_log", "day", "logs"),
+    Partitioned("tm_sample_1m", "day", "minutes"),
+    Partitioned("tm_hist_1m", "day", "minutes"),
+    Partitioned("tm_sample_1h", "month", "hours"),
+    Partitioned("tm_hist_1h", "month", "hours"),
+)
+# The raw rows behind each dirty kind; a partition with rows not yet rolled up must stay.
+_ROLLED: Final = {"tm_sample": 1, "tm_hist": 2, "tm_sample_1m": 3, "tm_hist_1m": 4}
+
+
+@dataclass
+class Dropped:
+    """What `drop_expired` did: partitions gone, and those left for a later run with the reason."""
+
+    dropped: list[str] = field(default_factory=list)
+    left: dict[str, str] = field(default_factory=dict)
+
+
+def due(table: Partitioned, now: datetime) -> list[datetime]:
+    """The starts of the partitions that must exist at `now`, oldest first."""
+    start, starts = table.floor(now - BACK), []
+    while start <= now + AHEAD:
+        starts.append(start)
+        start = table.after(start)
+    return starts
+
+
+def existing() -> dict[str, set[str]]:
+    """The attached partitions of every registered table that exists, by table."""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT p.relname, c.relname FROM pg_class p LEFT JOIN pg_inherits i ON i.inhparent ="
+            " p.oid LEFT JOIN pg_class c ON c.oid = i.inhrelid WHERE p.relkind = 'p'"
+            " AND p.relname = ANY(%s) AND pg_table_is_visible(p.oid)",
+            [[table.table for table in TABLES]],
+        )
+        found: dict[str, set[str]] = {}
+        for parent, child in cursor.fetchall():
+            found.setdefault(parent, set()).update({child} if child else ())
+        return found
+
+
+def missing(now: datetime) -> dict[Partitioned, list[datetime]]:
+    """The partitions due at `now` that do not exist."""
+    found = existing()
+    wanted = {
+        table: [s for s in due(table, now) if table.name(s) not in found[table.table]]
+        for table in TABLES
+        if table.table in found
+    }
+    return {table: starts for table, starts in wanted.items() if starts}
+
+
+def ensure(now: datetime | None = None) -> list[str]:
+    """Create every partition due at `now`; returns the names made. Safe to run concurrently."""
+    now = now or datetime.now(UTC)
+    if not missing(now):
+        return []
+    with _alone() as raw:
+        wanted = [(t, start) for t, starts in missing(now).items() for start in starts]
+        for table, start in wanted:
+            _create(raw, table, start)
+    return [table.name(start) for table, start in wanted]
+
+
+def _create(raw: "psycopg.Connection[Any]", table: Partitioned, start: datetime) -> None:
+    # ATTACH takes a lock that lets readers and writers go on; CREATE … PARTITION OF does not.
+    names = {"parent": sql.Identifier(table.table), "child": sql.Identifier(table.name(start))}
+    with raw.transaction():
+        raw.execute(
+            sql.SQL(
+                "CREATE TABLE {child} (LIKE {parent} INCLUDING DEFAULTS INCLUDING CONSTRAINTS"
+                " INCLUDING INDEXES INCLUDING STORAGE)"
+            ).format(**names)
+        )
+        raw.execute(
+            sql.SQL(
+                "ALTER TABLE {parent} ATTACH PARTITION {child} FOR VALUES FROM ({lo}) TO ({hi})"
+            ).format(
+                **names,
+                lo=sql.Literal(start.isoformat()),
+                hi=sql.Literal(table.after(start).isoformat()),
+            )
+        )
+
+
+def oldest(table: str) -> datetime | None:
+    """The start of the oldest attached partition of `table`; None when there is none."""
+    spec = next(t for t in TABLES if t.table == table)
+    starts = [spec.start_of(name) for name in existing().get(table, ())]
+    return min((start for start in starts if start), default=None)
+
+
+def drop_expired(now: datetime | None = None) -> Dropped:
+    """Detach and drop every partition whose last instant is past its retention.
+
+    Readers and writers go on meanwhile. A partition that cannot be locked soon, or whose rows are
+    not rolled up yet, is left for the next run and named with the reason.
+    """
+    now = now or datetime.now(UTC)
+    report = Dropped()
+    with _alone() as raw:
+        for table in TABLES:
+            for name, state in _children(raw, table):
+                start = table.start_of(name)
+                if start is None or table.after(start) > now - table.keep():
+                    continue
+                if _behind(raw, table, start):
+                    report.left[name] = "its rows are not rolled up yet"
+                    continue
+                try:
+                    _drop(raw, table, name, state)
+                except psycopg.Error as error:
+                    report.left[name] = str(error).strip()
+                    logger.warning("partition %s stays for now: %s", name, error)
+                else:
+                    report.dropped.append(name)
+    return report
+
+
+def _children(raw: "psycopg.Connection[Any]", table: Partitioned) -> list[tuple[str, str]]:
+    """(name, state) of the table's partitions; state is attached, pending or detached."""
+    rows = raw.execute(
+        "SELECT c.relname, CASE WHEN i.inhparent IS NULL THEN 'detached'"
+        " WHEN i.inhdetachpending THEN 'pending' ELSE 'attached' END"
+        " FROM pg_class c LEFT JOIN pg_inherits i ON i.inhrelid = c.oid"
+        " WHERE c.relkind = 'r' AND c.relname LIKE %s AND pg_table_is_visible(c.oid)"
+        " ORDER BY c.relname",
+        [table.table.replace("_", r"\_") + r"\_p%"],
+    )
+    return [(name, state) for name, state in rows if table.start_of(name)]
+
+
+def _behind(raw: "psycopg.Connection[Any]", table: Partitioned, start: datetime) -> bool:
+    kind = _ROLLED.get(table.table)
+    if kind is None:
+        return False
+    row = raw.execute(
+        "SELECT 1 FROM tm_dirty WHERE kind = %s AND bucket >= %s AND bucket < %s LIMIT 1",
+        [kind, start, table.after(start)],
+    ).fetchone()
+    return row is not None
+
+
+def _drop(raw: "psycopg.Connection[Any]", table: Partitioned, name: str, state: str) -> None:
+    names = {"parent": sql.Identifier(table.table), "child": sql.Identifier(name)}
+    # A run that died half-way leaves its partition pending or detached: take up from there.
+    how = {"attached": "CONCURRENTLY", "pending": "FINALIZE"}.get(state)
+    if how:
+        raw.execute(sql.SQL("ALTER TABLE {parent} DETACH PARTITION {child} " + how).format(**names))
+    raw.execute(sql.SQL("DROP TABLE {child}").format(**names))
+
+
+@contextmanager
+def _alone() -> Iterator["psycopg.Connection[Any]"]:
+    """A connection that holds the partition lock of this database until it closes."""
+    with connect.open_connection("pharos-partitions", 20, autocommit=True) as raw:
+        raw.execute("SELECT pg_advisory_lock(%s)", [_LOCK_KEY])
+        # Never queue readers behind a lock that has to wait.
+        raw.execute("SET lock_timeout = '2s'")
+        yield raw
