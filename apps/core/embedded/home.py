@@ -3,6 +3,7 @@
 import hashlib
 import os
 import secrets
+import stat
 import tempfile
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,6 +12,11 @@ from urllib.parse import quote
 _PROJECT = Path(__file__).resolve().parents[3]
 # sun_path holds 108 bytes; PostgreSQL appends "/.s.PGSQL.5432.lock".
 _LONGEST_SOCKET_DIR = 80
+_MARK = "pharos.home"
+
+
+class HomeError(RuntimeError):
+    """The state directory cannot be used; the message says what to do."""
 
 
 @dataclass(frozen=True)
@@ -61,10 +67,48 @@ class Home:
         return f"unix://{self.run_dir}/redis.sock"
 
     def make(self) -> None:
-        """Create the directories, readable by their owner only."""
-        for path in (self.root, self.run_dir, self.log_dir, self.redis_dir):
-            path.mkdir(mode=0o700, parents=True, exist_ok=True)
-            path.chmod(0o700)
+        """Create the directories, readable by their owner only. Raises HomeError."""
+        try:
+            self._claim_root()
+            for path in (self.log_dir, self.redis_dir, self.run_dir):
+                path.mkdir(mode=0o700, exist_ok=True)
+        except OSError as error:
+            raise HomeError(
+                f"The state directory {self.root} cannot be made: {error.strerror}. "
+                "Set PHAROS_HOME to a directory you own."
+            ) from error
+        self._claim_run_dir()
+
+    def _claim_root(self) -> None:
+        # `make reset` removes this directory whole, so it must never be one with other things in.
+        mark = self.root / _MARK
+        if not mark.exists():
+            self.root.mkdir(mode=0o700, parents=True, exist_ok=True)
+            if any(self.root.iterdir()) and not mark.exists():
+                raise HomeError(
+                    f"{self.root} holds files that are not Pharos'. "
+                    "Set PHAROS_HOME to a new or an empty directory."
+                )
+            mark.touch(mode=0o600)
+            self.root.chmod(0o700)
+
+    def _claim_run_dir(self) -> None:
+        # A shared temporary directory lets anyone make this name first and wait for our sockets.
+        found = self.run_dir.lstat()
+        if not stat.S_ISDIR(found.st_mode) or found.st_uid not in {os.getuid(), self._keeper()}:
+            raise HomeError(
+                f"{self.run_dir} belongs to somebody else. Remove it, or set PHAROS_HOME to a "
+                f"path shorter than {_LONGEST_SOCKET_DIR - len('/run')} bytes."
+            )
+        if found.st_uid == os.getuid():
+            self.run_dir.chmod(0o700)
+
+    def _keeper(self) -> int:
+        # Where PostgreSQL runs under an account of its own, that account owns data and sockets.
+        try:
+            return self.postgresql_dir.stat().st_uid
+        except FileNotFoundError:
+            return os.getuid()
 
     def secret(self, name: str) -> str:
         """A random secret of this installation, made on first use and kept in a 0600 file."""
@@ -73,7 +117,7 @@ class Home:
             return path.read_text().strip()
         except FileNotFoundError:
             pass
-        self.root.mkdir(mode=0o700, parents=True, exist_ok=True)
+        self._claim_root()
         value = secrets.token_urlsafe(48)
         try:
             handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)

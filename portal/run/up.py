@@ -1,0 +1,206 @@
+"""Bring the portal up, keep it up in the foreground, and stop it in order."""
+
+import contextlib
+import json
+import signal
+import subprocess
+import sys
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+from apps.core.embedded import postgresql
+from apps.core.embedded.home import HomeError
+from apps.core.embedded.identity import NoIdentityError
+from portal.run import daemon, leftovers
+from portal.run.lock import Lock
+from portal.run.plan import PROJECT, Plan, RunError
+
+_HEAL_EVERY_S = 15.0
+_STEADY_S = 30.0
+
+
+class _Stop(Exception):  # noqa: N818 (not an error: a person asked us to stop)
+    pass
+
+
+def say(text: str) -> None:
+    """One line for the person at the terminal, at once."""
+    print(text, flush=True)
+
+
+def up(plan: Plan) -> int:
+    """Run the portal until Ctrl-C, SIGTERM, SIGHUP or `down`; returns the exit code."""
+    try:
+        plan.home.make()
+    except HomeError as error:
+        raise RunError(str(error), 78) from error
+    lock = Lock(plan.home)
+    if not lock.take():
+        say(_already(lock))
+        return 0
+    if daemon.pid(plan.home) is not None:
+        lock.release()
+        say(_already(lock))
+        return 0
+    if left := leftovers.stop(plan.home):
+        say(f"Cleared {left} processes that an earlier run left behind.")
+    plan.claim_port()
+    with _signals():
+        try:
+            return _keep(plan, lock)
+        except _Stop:
+            return 0
+        finally:
+            _quiet_signals()
+            say("Stopping …")
+            stop_everything(plan)
+            lock.release()
+            say("Stopped.")
+
+
+def _already(lock: Lock) -> str:
+    facts = lock.read()
+    if facts.get("ready"):
+        return f"The portal is already running: {facts['url']} (stop it with make down)"
+    return "The portal is already starting in another terminal."
+
+
+def _keep(plan: Plan, lock: Lock) -> int:
+    while True:
+        lock.write(pid=_own_pid(), url=plan.url, ready=False)
+        begun = time.monotonic()
+        supervisord = _bring_up(plan)
+        lock.write(pid=_own_pid(), url=plan.url, ready=True)
+        _watch(plan, supervisord)
+        if time.monotonic() - begun < _STEADY_S:
+            raise RunError(
+                f"supervisord stopped with exit code {supervisord.returncode}; "
+                f"its log is {plan.home.log_dir / 'supervisord.log'}"
+            )
+        say(f"supervisord (pid {supervisord.pid}) was killed; starting everything again.")
+        leftovers.stop(plan.home)
+
+
+def _own_pid() -> int:
+    import os
+
+    return os.getpid()
+
+
+def _bring_up(plan: Plan) -> "subprocess.Popen[bytes]":
+    begun = time.monotonic()
+    if plan.embeds_postgresql:
+        _prepare_cluster(plan)
+    supervisord = daemon.start(plan)
+    _wait(plan, supervisord, "supervisord", lambda: daemon.pid(plan.home) is not None, 20)
+    account = _prepare_database(plan)
+    daemon.start_group(plan.home, "portal")
+    _wait(plan, supervisord, "web", lambda: _healthy(plan.url), 60)
+    say(f"\n  Pharos is up after {time.monotonic() - begun:.1f} s\n\n  {plan.url}/")
+    say(f"  user      admin\n  password  {account or '(the one you chose)'}")
+    say(f"\n  logs      {plan.home.log_dir}\n  stop      Ctrl-C, or make down\n")
+    return supervisord
+
+
+def _prepare_cluster(plan: Plan) -> None:
+    fresh = not (plan.home.postgresql_dir / "PG_VERSION").exists()
+    if fresh:
+        say("Making the PostgreSQL cluster …")
+    try:
+        postgresql.prepare(plan.home)
+    except NoIdentityError as error:
+        raise RunError(str(error), 78) from error
+    except subprocess.CalledProcessError as error:
+        raise RunError(f"initdb failed: {(error.stderr or error.stdout).strip()}") from error
+
+
+def _prepare_database(plan: Plan) -> str | None:
+    say("Preparing the database and static files …")
+    done = subprocess.run(
+        [sys.executable, "-m", "portal.run.prepare"],
+        cwd=PROJECT, env={**plan.environment(), "PHAROS_ROLE": "cli"},
+        capture_output=True, text=True, check=False, stdin=subprocess.DEVNULL,
+    )  # fmt: skip
+    if done.returncode:
+        state = daemon.states(plan.home).get("postgresql", "RUNNING")
+        tail = "" if state == "RUNNING" else f"\n{_tail(plan.home.log_dir / 'postgresql.log')}"
+        raise RunError((done.stderr.strip() or "prepare failed") + tail, done.returncode)
+    answer: dict[str, str | None] = json.loads(done.stdout.splitlines()[-1])
+    return answer["password"]
+
+
+def _wait(
+    plan: Plan,
+    supervisord: "subprocess.Popen[bytes]",
+    what: str,
+    ready: Callable[[], bool],
+    deadline_s: float,
+) -> None:
+    deadline = time.monotonic() + deadline_s
+    while not ready():
+        if supervisord.poll() is not None:
+            raise RunError(f"supervisord stopped:\n{_tail(plan.home.log_dir / 'supervisord.err')}")
+        if time.monotonic() > deadline:
+            raise RunError(
+                f"{what} did not answer within {deadline_s:.0f} s:\n"
+                f"{_tail(plan.home.log_dir / f'{what}.log')}"
+            )
+        time.sleep(0.1)
+
+
+def _healthy(url: str) -> bool:
+    try:
+        with urllib.request.urlopen(f"{url}/health", timeout=2) as answer:  # noqa: S310
+            return bool(answer.status == 200)
+    except (urllib.error.URLError, OSError):
+        return False
+
+
+def _tail(file: Path, lines: int = 10) -> str:
+    try:
+        return "\n".join(file.read_text(errors="replace").splitlines()[-lines:])
+    except FileNotFoundError:
+        return f"({file} does not exist)"
+
+
+def _watch(plan: Plan, supervisord: "subprocess.Popen[bytes]") -> None:
+    """Return when supervisord is gone; until then revive what it gave up on."""
+    while True:
+        try:
+            supervisord.wait(_HEAL_EVERY_S)
+            return
+        except subprocess.TimeoutExpired:
+            for name in daemon.revive(plan.home):
+                say(f"{name} kept failing; trying again. Its log: {plan.home.log_dir}/{name}.log")
+
+
+def stop_everything(plan: Plan) -> None:
+    """Ask supervisord to stop all in order; then clear whatever is left."""
+    if daemon.shut_down(plan.home):
+        deadline = time.monotonic() + 90
+        while daemon.pid(plan.home) is not None and time.monotonic() < deadline:
+            time.sleep(0.1)
+    leftovers.stop(plan.home)
+
+
+@contextlib.contextmanager
+def _signals() -> Iterator[None]:
+    def on_signal(number: int, frame: object) -> None:
+        raise _Stop
+
+    numbers = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+    before = {number: signal.signal(number, on_signal) for number in numbers}
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
+def _quiet_signals() -> None:
+    # An impatient second Ctrl-C must not leave servers behind.
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        signal.signal(number, signal.SIG_IGN)
