@@ -1,0 +1,147 @@
+"""One shape for every failure, or a plain page for people."""
+
+import logging
+import sys
+from collections.abc import Mapping
+from http import HTTPStatus
+from typing import Any, Final
+
+from django.core.exceptions import PermissionDenied
+from django.db import InterfaceError, OperationalError
+from django.http import Http404, HttpRequest, HttpResponse, JsonResponse
+from django.http.response import HttpResponseBase
+from django.views import defaults
+from drf_orjson_renderer.renderers import ORJSONRenderer
+from rest_framework import exceptions
+from rest_framework.request import Request
+from rest_framework.response import Response
+from rest_framework.views import APIView, set_rollback
+
+from apps.core import request_id
+from apps.core.errors import PortalError, UnavailableError, code_for, error_body, error_page
+
+logger = logging.getLogger(__name__)
+_API_PREFIXES: Final = ("/api/", "/v1/", "/health", "/metrics")
+
+
+def handle(exc: Exception, context: Mapping[str, Any]) -> Response | None:
+    """DRF's EXCEPTION_HANDLER. None (the error goes on to `server_error`) for unexpected ones."""
+    known = _known(exc)
+    if known is None:
+        return None
+    set_rollback()
+    status, code, message, details, headers = known
+    request = context.get("request")
+    path = request.path if request is not None else ""
+    if isinstance(request, Request):
+        # The error is JSON even where the view renders something else or nothing was acceptable.
+        request.accepted_renderer = ORJSONRenderer()
+        request.accepted_media_type = ORJSONRenderer.media_type
+    body = error_body(code, message, path=path, details=details)
+    return Response(body, status=status, headers=headers)
+
+
+_Known = tuple[int, str, str, dict[str, Any], dict[str, str]]
+
+
+def _known(exc: BaseException | None) -> _Known | None:
+    if isinstance(exc, OperationalError | InterfaceError):
+        logger.warning("The database did not answer", exc_info=exc)
+        exc = UnavailableError("The database cannot be asked right now.")
+    if isinstance(exc, PortalError):
+        return exc.status, exc.code, exc.message, exc.details, exc.headers
+    if isinstance(exc, Http404):
+        exc = exceptions.NotFound()
+    elif isinstance(exc, PermissionDenied):
+        exc = exceptions.PermissionDenied()
+    if isinstance(exc, exceptions.APIException):
+        return _from_rest_framework(exc)
+    return None
+
+
+def _from_rest_framework(exc: exceptions.APIException) -> _Known:
+    headers = {}
+    if getattr(exc, "auth_header", None):
+        headers["WWW-Authenticate"] = str(exc.auth_header)  # type: ignore[attr-defined]
+    if (wait_s := getattr(exc, "wait", None)) is not None:
+        headers["Retry-After"] = str(max(1, int(wait_s)))
+    details: dict[str, Any] = {}
+    message = str(exc.detail) if isinstance(exc.detail, str) else ""
+    if isinstance(exc, exceptions.ValidationError):
+        message = str(exceptions.ValidationError.default_detail)
+        fields = exc.detail
+        details = {"fields": fields} if isinstance(fields, dict) else {"problems": fields}
+    code = code_for(exc.status_code)
+    return exc.status_code, code, message or _phrase(exc.status_code), details, headers
+
+
+def _phrase(status: int) -> str:
+    return HTTPStatus(status).phrase
+
+
+def wants_json(request: HttpRequest) -> bool:
+    """Whether the caller is a program: by path, by view, by key, or by what it accepts."""
+    if request.path.startswith(_API_PREFIXES):
+        return True
+    match = request.resolver_match
+    view = getattr(match.func, "view_class", getattr(match.func, "cls", None)) if match else None
+    if isinstance(view, type) and issubclass(view, APIView):
+        return True
+    if request.headers.get("Authorization", "")[:7].lower() == "bearer ":
+        return True
+    accept = request.headers.get("Accept", "")
+    return "application/json" in accept and "text/html" not in accept
+
+
+def refuse(request: HttpRequest, error: PortalError) -> HttpResponse:
+    """The answer of a plain Django view to a known failure."""
+    return _answer(request, error.status, error.code, error.message, error.details, error.headers)
+
+
+def _answer(
+    request: HttpRequest,
+    status: int,
+    code: str,
+    message: str,
+    details: Mapping[str, Any] | None = None,
+    headers: Mapping[str, str] | None = None,
+) -> HttpResponse:
+    if wants_json(request):
+        body = error_body(code, message, path=request.path, details=details)
+        return JsonResponse(body, status=status, headers=dict(headers or {}))
+    page = error_page(status, message)
+    return HttpResponse(page, status=status, headers=dict(headers or {}))
+
+
+def bad_request(request: HttpRequest, exception: Exception) -> HttpResponseBase:
+    """`handler400`: Django's own refusals, such as a foreign Host header."""
+    if wants_json(request):
+        return _answer(request, 400, code_for(400), "The request is malformed.")
+    return defaults.bad_request(request, exception)
+
+
+def permission_denied(request: HttpRequest, exception: Exception) -> HttpResponseBase:
+    """`handler403`."""
+    if wants_json(request):
+        return _answer(request, 403, code_for(403), "You may not do this.")
+    return defaults.permission_denied(request, exception)
+
+
+def not_found(request: HttpRequest, exception: Exception) -> HttpResponseBase:
+    """`handler404`."""
+    if wants_json(request):
+        return _answer(request, 404, code_for(404), "There is nothing at this address.")
+    return defaults.page_not_found(request, exception)
+
+
+def server_error(request: HttpRequest) -> HttpResponseBase:
+    """`handler500`: Django has logged the error with the request id; the caller sees only the id.
+
+    A database that is away is not a fault of ours: 503.
+    """
+    known = _known(sys.exc_info()[1])
+    if known is not None:
+        status, code, message, details, headers = known
+        return _answer(request, status, code, message, details, headers)
+    logger.error("Unexpected error", extra={"path": request.path, "id": request_id.current()})
+    return _answer(request, 500, code_for(500), "Something went wrong here; it has been logged.")

@@ -1,0 +1,30 @@
+"""API keys: how programs sign in."""
+
+from django.contrib.postgres.fields import ArrayField
+from django.db import models
+from django.utils.translation import gettext_lazy as _
+from rest_framework_api_key.models import AbstractAPIKey
+
+
+class Scope(models.TextChoices):
+    """What a key may do."""
+
+    READ = "read", _("Read")
+    OPERATE = "operate", _("Operate")
+    INGEST = "ingest", _("Send telemetry")
+
+
+class ApiKey(AbstractAPIKey):
+    """A key for programs. Only a SHA-512 hash is stored; the key itself is shown once."""
+
+    scopes = ArrayField(
+        models.CharField(max_length=16, choices=Scope.choices),
+        verbose_name=_("scopes"),
+        default=list,
+        help_text=_("What the key may do: read, operate, ingest."),
+    )
+
+    class Meta(AbstractAPIKey.Meta):
+        abstract = False
+        verbose_name = _("API key")  # type: ignore[assignment]
+        verbose_name_plural = _("API keys")  # type: ignore[assignment]
