@@ -1,17 +1,21 @@
 """Pytest plugin: real PostgreSQL and Redis for the suite, started before Django reads its settings.
 
 The controller starts them in a temporary home; xdist workers inherit the environment and take a
-database and a Redis number of their own.
+database and a Redis number of their own. Variables that would point the tests at real servers are
+removed: tests create and drop databases.
 """
 
 import atexit
 import contextlib
+import ctypes
 import os
 import shutil
 import signal
 import subprocess
+import sys
 import tempfile
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 import psycopg
@@ -22,53 +26,88 @@ from apps.core.embedded import redis as embedded_redis
 from apps.core.embedded.home import Home
 
 _MARK = "PHAROS_TEST_SERVERS"
+_PR_SET_PDEATHSIG = 1
+_libc = ctypes.CDLL(None) if sys.platform == "linux" else None
 
 
-def _wait(ready, process: subprocess.Popen, what: str) -> None:
-    deadline = time.monotonic() + 30
+def die_with_parent() -> None:
+    """For `preexec_fn`: the kernel ends the child when this process dies, however it dies."""
+    if _libc is not None:
+        _libc.prctl(_PR_SET_PDEATHSIG, signal.SIGTERM)
+
+
+def _die_at_once() -> None:
+    # SIGQUIT: PostgreSQL stops without a checkpoint. These data are thrown away.
+    if _libc is not None:
+        _libc.prctl(_PR_SET_PDEATHSIG, signal.SIGQUIT)
+    os.setsid()
+
+
+def _wait(ready: Callable[[], object], process: subprocess.Popen, what: str, log: Path) -> None:
+    deadline = time.monotonic() + 60
     while time.monotonic() < deadline:
         if process.poll() is not None:
-            raise RuntimeError(f"{what} stopped at once with exit code {process.returncode}")
-        with contextlib.suppress(Exception):
+            words = log.read_text(errors="replace")[-2000:]
+            raise RuntimeError(f"{what} stopped with exit code {process.returncode}:\n{words}")
+        with contextlib.suppress(psycopg.OperationalError, redis.RedisError, OSError):
             ready()
             return
         time.sleep(0.05)
-    raise RuntimeError(f"{what} did not answer within 30 s")
+    raise RuntimeError(f"{what} did not answer within 60 s:\n{log.read_text()[-2000:]}")
+
+
+def _clear_abandoned() -> None:
+    """Remove homes of runs that were killed; their servers died with them."""
+    for root in Path(tempfile.gettempdir()).glob("pharos-test-*"):
+        with contextlib.suppress(OSError, ValueError):
+            if root.stat().st_uid != os.getuid():
+                continue
+            owner = int((root / "owner").read_text())
+            if not Path(f"/proc/{owner}").exists() and sys.platform == "linux":
+                shutil.rmtree(root, ignore_errors=True)
 
 
 def _start() -> None:
+    _clear_abandoned()
     root = Path(tempfile.mkdtemp(prefix="pharos-test-"))
     os.environ["PHAROS_HOME"] = str(root)
-    os.environ.pop("DATABASE_URL", None)
-    os.environ.pop("REDIS_URL", None)
+    for name in ("DATABASE_URL", "REDIS_URL", "PORT", "PHAROS_HOST", "PHAROS_ROLE"):
+        os.environ.pop(name, None)
     home = Home.current()
     home.make()
+    (root / "owner").write_text(str(os.getpid()))
     postgresql.prepare(home)
-    log = (root / "log" / "servers.log").open("wb")
-    database = subprocess.Popen(
-        postgresql.command(home, "fsync=off", "max_connections=300"),
-        stdout=log, stderr=log, start_new_session=True,
-    )  # fmt: skip
-    cache = subprocess.Popen(
-        embedded_redis.command(home), stdout=log, stderr=log, start_new_session=True
-    )
+    logs = {name: root / "log" / f"{name}.log" for name in ("postgresql", "redis")}
+    settings = ("fsync=off", "synchronous_commit=off", "full_page_writes=off")
+    argv = {
+        "postgresql": postgresql.command(home, *settings, "max_connections=300"),
+        "redis": embedded_redis.command(home),
+    }
+    running = {}
+    for name, command in argv.items():
+        with logs[name].open("wb") as log:
+            running[name] = subprocess.Popen(
+                command, stdin=subprocess.DEVNULL, stdout=log, stderr=log, preexec_fn=_die_at_once
+            )
 
     def stop() -> None:
-        database.send_signal(signal.SIGINT)
-        cache.terminate()
-        for process in (database, cache):
-            with contextlib.suppress(subprocess.TimeoutExpired):
+        running["postgresql"].send_signal(signal.SIGQUIT)
+        running["redis"].kill()
+        for process in running.values():
+            try:
                 process.wait(20)
-            if process.poll() is None:
+            except subprocess.TimeoutExpired:
                 process.kill()
         shutil.rmtree(root, ignore_errors=True)
 
     atexit.register(stop)
     _wait(
         lambda: psycopg.connect(f"host={home.run_dir} user=postgres dbname=postgres").close(),
-        database, "PostgreSQL",
+        running["postgresql"], "PostgreSQL", logs["postgresql"],
     )  # fmt: skip
-    _wait(lambda: redis.Redis.from_url(home.redis_url).ping(), cache, "Redis")
+    client = redis.Redis.from_url(home.redis_url)
+    _wait(client.ping, running["redis"], "Redis", logs["redis"])
+    client.close()
 
 
 if _MARK not in os.environ:

@@ -20,9 +20,11 @@ from psycopg import sql
 from portal.run.plan import PROJECT, RunError
 
 _OLDEST = 140_000
+# The API pages use Swagger UI.
+_UNUSED_STATIC = ["redoc*"]
 # Options that Django keeps for itself, and the session's, which a new database does not need.
 _NOT_LIBPQ = {"pool", "isolation_level", "server_side_binding", "assume_role", "options"}
-_STORAGE = "whitenoise.storage.CompressedManifestStaticFilesStorage"
+_STORAGE = "portal.run.static.CollectedStaticFiles"
 
 
 def main() -> int:
@@ -104,7 +106,10 @@ def collect_static(root: Path) -> bool:
     if stamp.is_file() and stamp.read_text() == wanted and (root / "staticfiles.json").is_file():
         return False
     try:
-        call_command("collectstatic", interactive=False, verbosity=0, clear=root.exists())
+        call_command(
+            "collectstatic", interactive=False, verbosity=0, clear=root.exists(),
+            ignore_patterns=_UNUSED_STATIC,
+        )  # fmt: skip
         stamp.write_text(wanted)
     except OSError as error:
         raise RunError(f"Static files could not be written: {error}") from error
@@ -113,7 +118,11 @@ def collect_static(root: Path) -> bool:
 
 def _sources() -> str:
     digest = hashlib.sha256((PROJECT / "requirements.lock").read_bytes())
-    folders = [PROJECT / "static", *PROJECT.glob("apps/*/static"), *PROJECT.glob("portal/**/static")]
+    folders = [
+        PROJECT / "static",
+        *PROJECT.glob("apps/*/static"),
+        *PROJECT.glob("portal/**/static"),
+    ]
     for path in sorted(p for folder in folders for p in folder.rglob("*") if p.is_file()):
         found = path.stat()
         digest.update(f"{path}\0{found.st_size}\0{found.st_mtime_ns}\n".encode())

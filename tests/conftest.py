@@ -1,0 +1,165 @@
+"""Fixtures every test may use.
+
+`staff`, `staff_client`   a superuser, and Django's test client logged in as them
+`portal_server`           the real web server (granian, the ASGI shell) on a free port, on this
+                          worker's own test database and Redis number; one for the whole session
+`portal_worker`           a real Celery worker on the same database and Redis
+`portal_process`          a function that starts any other real process of the portal beside them
+
+A real process sees only what is committed: mark such tests `django_db(transaction=True)`.
+"""
+
+import os
+import socket
+import subprocess
+import sys
+import time
+import urllib.request
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from urllib.parse import quote
+
+import pytest
+from django.conf import settings
+from django.contrib.auth.models import User
+from django.db import connection
+from django.test import Client
+
+from tests.servers import die_with_parent
+
+PROJECT = Path(__file__).resolve().parents[1]
+STAFF_PASSWORD = "correct horse battery staple"
+
+
+@dataclass(frozen=True)
+class RunningServer:
+    """A live web server: its address, its log, and the process to signal."""
+
+    url: str
+    port: int
+    process: "subprocess.Popen[bytes]"
+    log: Path
+
+    @property
+    def websocket_url(self) -> str:
+        return self.url.replace("http://", "ws://", 1)
+
+
+@pytest.fixture
+def staff(db) -> User:
+    """The superuser `staff`; their password is `tests.conftest.STAFF_PASSWORD`."""
+    return User.objects.create_superuser("staff", "staff@example.com", STAFF_PASSWORD)
+
+
+@pytest.fixture
+def staff_client(staff: User) -> Client:
+    """Django's test client, logged in as `staff`."""
+    client = Client()
+    client.force_login(staff)
+    return client
+
+
+def free_port() -> int:
+    """A port nobody listens on now."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+def child_environment(role: str, port: int) -> dict[str, str]:
+    """The environment that puts a real process on this worker's test database and Redis."""
+    database = connection.settings_dict
+    host = database["OPTIONS"].get("host") or database["HOST"]
+    url = f"postgresql://postgres@/{database['NAME']}?host={quote(host, safe='')}"
+    return {
+        **os.environ,
+        "DATABASE_URL": url,
+        "REDIS_URL": settings.CACHES["default"]["LOCATION"],
+        "PORT": str(port),
+        "PHAROS_ROLE": role,
+        "DJANGO_SETTINGS_MODULE": "portal.settings",
+        "PYTHONPATH": str(PROJECT),
+    }
+
+
+@pytest.fixture(scope="session")
+def portal_process(
+    django_db_setup, django_db_blocker, tmp_path_factory
+) -> Iterator[Callable[..., tuple["subprocess.Popen[bytes]", Path]]]:
+    """`start(role, *argv, port=0, **environment)` runs `python -m argv…`; stopped at the end."""
+    started: list[subprocess.Popen[bytes]] = []
+    logs = tmp_path_factory.mktemp("processes")
+
+    def start(role: str, *argv: str, port: int = 0, **environment: str):
+        log = logs / f"{len(started)}-{role}.log"
+        with log.open("wb") as out:
+            process = subprocess.Popen(
+                [sys.executable, "-m", *argv], cwd=PROJECT, stdin=subprocess.DEVNULL,
+                stdout=out, stderr=subprocess.STDOUT, preexec_fn=die_with_parent,
+                env={**child_environment(role, port or 8000), **environment},
+            )  # fmt: skip
+        started.append(process)
+        return process, log
+
+    yield start
+    for process in started:
+        process.terminate()
+    for process in started:
+        try:
+            process.wait(15)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.wait()
+
+
+@pytest.fixture(scope="session")
+def portal_server(portal_process) -> RunningServer:
+    """The real web server, answering `/health` already; started on first use."""
+    port = free_port()
+    process, log = portal_process(
+        "web", "granian", "--interface", "asgi", "--host", "127.0.0.1", "--port", str(port),
+        "--workers", "1", "--loop", "uvloop", "--ws", "--log-level", "warning",
+        "--backlog", "4096", "--backpressure", "4096", "--workers-kill-timeout", "5",
+        "portal.asgi:application", port=port,
+    )  # fmt: skip
+    server = RunningServer(f"http://127.0.0.1:{port}", port, process, log)
+
+    def healthy() -> bool:
+        with urllib.request.urlopen(f"{server.url}/health", timeout=5) as answer:
+            return answer.status == 200
+
+    wait_until(healthy, process, log)
+    return server
+
+
+@pytest.fixture(scope="session")
+def portal_worker(portal_process) -> "subprocess.Popen[bytes]":
+    """A real Celery worker over all three queues; started on first use, ready when returned."""
+    process, log = portal_process(
+        "worker", "celery", "-A", "portal", "worker", "-Q", "high,default,low", "--pool", "threads",
+        "-c", "4", "--without-gossip", "--without-mingle", "--without-heartbeat",
+        "--loglevel", "INFO",
+    )  # fmt: skip
+    wait_until(lambda: "ready." in log.read_text(errors="replace"), process, log)
+    return process
+
+
+def wait_until(
+    ready: Callable[[], bool],
+    process: "subprocess.Popen[bytes]",
+    log: Path,
+    deadline_s: float = 60.0,
+) -> None:
+    """Poll `ready` until true; fail with the process's own words when it ends or is late."""
+    deadline = time.monotonic() + deadline_s
+    last: BaseException | None = None
+    while time.monotonic() < deadline and process.poll() is None:
+        try:
+            if ready():
+                return
+        except OSError as error:
+            last = error
+        time.sleep(0.05)
+    state = f"exit code {process.poll()}" if process.poll() is not None else f"late ({last})"
+    pytest.fail(f"{process.args[2:4]}: {state}\n{log.read_text(errors='replace')[-3000:]}")
