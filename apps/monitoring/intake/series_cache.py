@@ -1,0 +1,130 @@
+"""Encoded attributes of a data point → its Series, remembered across requests.
+
+A series costs a decode, a digest and an object; a data point of a known series costs one dictionary
+lookup. Series that went quiet are forgotten within two turns of `SERIES_FORGOTTEN_AFTER_S`.
+"""
+
+import threading
+import time
+from collections.abc import Hashable
+from dataclasses import dataclass, field
+from types import TracebackType
+from typing import Any, Final
+
+from apps.monitoring.intake import limits
+from apps.monitoring.intake.decoding import Decoding
+from apps.monitoring.intake.values import clean
+from apps.monitoring.store.rows import Kind, Metric, Resource, Series, Temporality
+
+AttributesKey = tuple[bytes, ...]
+# The encoded resource and the encoded scope.
+Owner = tuple[bytes, bytes]
+_FULL: Final = f"more than {limits.SERIES_PER_METRIC} series in one metric of one resource"
+
+
+@dataclass
+class Stream:
+    """One metric of one resource and scope, with its series."""
+
+    resource: Resource
+    metric: Metric
+    scope: dict[str, str]
+    series: dict[AttributesKey, Series] = field(default_factory=dict)
+    # The series of the turn before, moved over when they are seen again.
+    fading: dict[AttributesKey, Series] = field(default_factory=dict)
+
+    @property
+    def is_full(self) -> bool:
+        return len(self.series) >= limits.SERIES_PER_METRIC
+
+
+class SeriesCache:
+    """Two generations of streams. Thread-safe: turning is locked, reading needs no lock."""
+
+    def __init__(self) -> None:
+        self._young: dict[Hashable, Stream] = {}
+        self._old: dict[Hashable, Stream] = {}
+        self._lock = threading.Lock()
+        self._made = 0
+        self._turn_at = time.monotonic() + limits.SERIES_FORGOTTEN_AFTER_S
+
+    def find(self, key: Hashable) -> Stream | None:
+        """The stream with this identity, if it was seen since the last turn."""
+        return self._young.get(key)
+
+    def add(self, key: Hashable, stream: Stream) -> Stream:
+        """Keep a new stream; series of the turn before are taken over as they appear."""
+        with self._lock:
+            before = self._old.pop(key, None)
+            if before is not None:
+                stream.fading = before.series
+            return self._young.setdefault(key, stream)
+
+    def made(self, count: int) -> None:
+        """Note new series, and start a new turn when there are too many or the time has come."""
+        with self._lock:
+            self._made += count
+            if self._made < limits.SERIES_REMEMBERED and time.monotonic() < self._turn_at:
+                return
+            self._old, self._young = self._young, {}
+            self._made = 0
+            self._turn_at = time.monotonic() + limits.SERIES_FORGOTTEN_AFTER_S
+
+
+_cache = SeriesCache()
+
+
+class SeriesLookup:
+    """The shared cache as one request sees it; new series are reported to the cache at the end."""
+
+    def __init__(self, decoding: Decoding) -> None:
+        self.decoding = decoding
+        self.refuse = decoding.refuse
+        self._new = 0
+
+    def __enter__(self) -> "SeriesLookup":
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        tb: TracebackType | None,
+    ) -> None:
+        _cache.made(self._new)
+
+    def stream(
+        self,
+        owner: Owner,
+        metric: Any,
+        kind: Kind,
+        temporality: int = 0,
+        *,
+        monotonic: bool = False,
+        suffix: str = "",
+    ) -> Stream:
+        """The stream of one metric message; `suffix` names a part of it."""
+        name, unit = metric.name + suffix, metric.unit
+        key = (owner, name, unit, kind, temporality, monotonic)
+        found = _cache.find(key)
+        if found is not None:
+            return found
+        description = clean(metric.description)[: limits.NAME_BYTES]
+        made = Metric(
+            clean(name), clean(unit), kind, Temporality(temporality), monotonic, description
+        )
+        resource, scope = self.decoding.resource(owner[0]), self.decoding.scope(owner[1])
+        return _cache.add(key, Stream(resource, made, scope))
+
+    def new(self, stream: Stream, key: AttributesKey) -> Series | None:
+        """A series not met this turn; None, and one point refused, when the metric is full."""
+        found = stream.fading.pop(key, None)
+        if found is None:
+            if stream.is_full:
+                self.decoding.refuse(_FULL)
+                return None
+            attrs = self.decoding.key_values.attributes(key)
+            found = Series(stream.metric, stream.resource, {**attrs, **stream.scope})
+        stream.series[key] = found
+        self._new += 1
+        return found
