@@ -1,4 +1,4 @@
-"""What one start will do: which servers are ours, where the portal listens, what children inherit."""
+"""What one start will do: which servers are ours, where to listen, what children inherit."""
 
 import errno
 import os

@@ -1,4 +1,4 @@
-"""The storage that collects static files: as whitenoise's, but only what pages name is compressed."""
+"""How static files are collected: as whitenoise does, but only what pages name is compressed."""
 
 from collections.abc import Iterable, Iterator
 

@@ -2,6 +2,7 @@
 
 import contextlib
 import json
+import os
 import signal
 import subprocess
 import sys
@@ -10,6 +11,8 @@ import urllib.error
 import urllib.request
 from collections.abc import Callable, Iterator
 from pathlib import Path
+
+import psutil
 
 from apps.core.embedded import postgresql
 from apps.core.embedded.home import HomeError
@@ -20,10 +23,12 @@ from portal.run.plan import PROJECT, Plan, RunError
 
 _HEAL_EVERY_S = 15.0
 _STEADY_S = 30.0
+# Web drains for up to 60 s, then the servers stop.
+_LONGEST_STOP_S = 120.0
 
 
-class _Stop(Exception):  # noqa: N818 (not an error: a person asked us to stop)
-    pass
+class _Stop(Exception):  # noqa: N818
+    """Not an error: a person asked the portal to stop."""
 
 
 def say(text: str) -> None:
@@ -70,10 +75,10 @@ def _already(lock: Lock) -> str:
 
 def _keep(plan: Plan, lock: Lock) -> int:
     while True:
-        lock.write(pid=_own_pid(), url=plan.url, ready=False)
+        lock.write(pid=os.getpid(), url=plan.url, ready=False)
         begun = time.monotonic()
         supervisord = _bring_up(plan)
-        lock.write(pid=_own_pid(), url=plan.url, ready=True)
+        lock.write(pid=os.getpid(), url=plan.url, ready=True)
         _watch(plan, supervisord)
         if time.monotonic() - begun < _STEADY_S:
             raise RunError(
@@ -82,12 +87,6 @@ def _keep(plan: Plan, lock: Lock) -> int:
             )
         say(f"supervisord (pid {supervisord.pid}) was killed; starting everything again.")
         leftovers.stop(plan.home)
-
-
-def _own_pid() -> int:
-    import os
-
-    return os.getpid()
 
 
 def _bring_up(plan: Plan) -> "subprocess.Popen[bytes]":
@@ -171,24 +170,25 @@ def _watch(plan: Plan, supervisord: "subprocess.Popen[bytes]") -> None:
     while True:
         try:
             supervisord.wait(_HEAL_EVERY_S)
-            return
         except subprocess.TimeoutExpired:
             for name in daemon.revive(plan.home):
                 say(f"{name} kept failing; trying again. Its log: {plan.home.log_dir}/{name}.log")
+        else:
+            return
 
 
 def stop_everything(plan: Plan) -> None:
     """Ask supervisord to stop all in order; then clear whatever is left."""
-    if daemon.shut_down(plan.home):
-        deadline = time.monotonic() + 90
-        while daemon.pid(plan.home) is not None and time.monotonic() < deadline:
-            time.sleep(0.1)
+    pid = daemon.pid(plan.home)
+    if pid is not None and daemon.shut_down(plan.home):
+        with contextlib.suppress(psutil.Error):
+            psutil.Process(pid).wait(_LONGEST_STOP_S)
     leftovers.stop(plan.home)
 
 
 @contextlib.contextmanager
 def _signals() -> Iterator[None]:
-    def on_signal(number: int, frame: object) -> None:
+    def on_signal(_number: int, _frame: object) -> None:
         raise _Stop
 
     numbers = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
