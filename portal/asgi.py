@@ -1,0 +1,69 @@
+"""The one web application: telemetry intake, health and live sockets native, Django in threads."""
+
+import os
+
+from django.core.wsgi import get_wsgi_application
+
+os.environ.setdefault("DJANGO_SETTINGS_MODULE", "portal.settings")
+# Sets Django up, which the imports below need: hence their place.
+django_application = get_wsgi_application()
+
+# ruff: noqa: E402
+from importlib.util import find_spec
+
+from channels.auth import AuthMiddlewareStack
+from channels.routing import URLRouter
+from channels.security.websocket import AllowedHostsOriginValidator
+from django.conf import settings
+from django.core.cache import caches
+from django.urls import URLPattern, re_path
+
+from apps.core import health
+from apps.core.asgi import Bridge, Shell
+from apps.core.asgi.pool import Pool
+from apps.core.asgi.types import Application, Receive, Scope, Send
+from apps.core.health.native import Health
+
+_DRAIN_S = 60.0
+
+
+def _prepare_thread() -> None:
+    # Django keeps caches in context variables: made here they last as long as the thread.
+    caches.all(initialized_only=False)
+    for alias in settings.CACHES:
+        caches[alias]
+
+
+async def _no_such_socket(scope: Scope, receive: Receive, send: Send) -> None:  # noqa: ARG001
+    await receive()
+    await send({"type": "websocket.close", "code": 4404})
+
+
+_native: dict[str, Application] = {"/health": Health()}
+if find_spec("apps.monitoring.intake.http") and find_spec("apps.monitoring.intake.commit"):
+    from apps.monitoring.intake.http import application as intake
+
+    _native["/v1"] = intake
+_sockets: list[URLPattern] = []
+if find_spec("portal.routing"):
+    from portal.routing import websocket_urlpatterns
+
+    _sockets += websocket_urlpatterns
+
+# Without it an unknown address is an exception in the log.
+_sockets.append(re_path(r"", _no_such_socket))  # type: ignore[arg-type]
+_pool = Pool(settings.PHAROS_WEB_THREADS, settings.PHAROS_WEB_WAITING, prepare=_prepare_thread)
+
+
+async def _drain() -> None:
+    await _pool.drain(_DRAIN_S)
+
+
+health.describe("web", lambda: {"threads": _pool.threads, "pending": _pool.pending})
+
+application = Shell(
+    django=Bridge(django_application, _pool, body_bytes=settings.PHAROS_INTAKE_BODY_BYTES),
+    native=_native,
+    websocket=AllowedHostsOriginValidator(AuthMiddlewareStack(URLRouter(_sockets))),
+    on_shutdown=[_drain],
+)
