@@ -36,6 +36,8 @@ EMAIL_FROM: str = env.str("PHAROS_EMAIL_FROM", default="pharos@localhost")
 INTAKE_BODY_BYTES: int = env.int(
     "PHAROS_INTAKE_BODY_BYTES", default=64 * 1024 * 1024, validate=Range(min=1024)
 )
+# Browser origins that may send telemetry; none by default.
+INTAKE_ORIGINS: list[str] = env.list("PHAROS_INTAKE_ORIGINS", default=[])
 RETENTION_HOURS: dict[str, int] = {
     "samples": env.int("PHAROS_RETENTION_SAMPLES_HOURS", default=48, validate=Range(min=2)),
     "spans": env.int("PHAROS_RETENTION_SPANS_HOURS", default=72, validate=Range(min=2)),

@@ -56,7 +56,7 @@ class _Call:
     def origin(self) -> bytes | None:
         """The browser origin, when it is one that may send."""
         origin = self.headers.get(b"origin")
-        allowed = getattr(settings, "PHAROS_INTAKE_ORIGINS", ())
+        allowed: list[str] = settings.PHAROS_INTAKE_ORIGINS
         return origin if origin and origin.decode("latin-1") in allowed else None
 
 
