@@ -91,24 +91,47 @@ def due(table: Partitioned, now: datetime) -> list[datetime]:
     return starts
 
 
-def existing() -> dict[str, set[str]]:
-    """The attached partitions of every registered table that exists, by table."""
-    with connection.cursor() as cursor:
-        cursor.execute(
-            "SELECT p.relname, c.relname FROM pg_class p LEFT JOIN pg_inherits i ON i.inhparent ="
-            " p.oid LEFT JOIN pg_class c ON c.oid = i.inhrelid WHERE p.relkind = 'p'"
-            " AND p.relname = ANY(%s) AND pg_table_is_visible(p.oid)",
-            [[table.table for table in TABLES]],
-        )
-        found: dict[str, set[str]] = {}
-        for parent, child in cursor.fetchall():
-            found.setdefault(parent, set()).update({child} if child else ())
-        return found
+_EXISTING: Final = (
+    "SELECT p.relname, c.relname FROM pg_class p LEFT JOIN pg_inherits i ON i.inhparent = p.oid"
+    " LEFT JOIN pg_class c ON c.oid = i.inhrelid WHERE p.relkind = 'p' AND p.relname = ANY(%s)"
+    " AND pg_table_is_visible(p.oid)"
+)
 
 
-def missing(now: datetime) -> dict[Partitioned, list[datetime]]:
+def existing(raw: "psycopg.Connection[Any] | None" = None) -> dict[str, set[str]]:
+    """The attached partitions of every registered table that exists, by table.
+
+    Read over `raw`, else over Django's connection.
+    """
+    names = [table.table for table in TABLES]
+    if raw is not None:
+        rows = raw.execute(_EXISTING, [names]).fetchall()
+    else:
+        with connection.cursor() as cursor:
+            cursor.execute(_EXISTING, [names])
+            rows = cursor.fetchall()
+    found: dict[str, set[str]] = {}
+    for parent, child in rows:
+        found.setdefault(parent, set()).update({child} if child else ())
+    return found
+
+
+def attached(raw: "psycopg.Connection[Any]") -> dict[str, tuple[datetime, datetime]]:
+    """From the oldest partition's start to the newest one's end, of each table that has any."""
+    spans = {}
+    found = existing(raw)
+    for table in TABLES:
+        starts = [s for name in found.get(table.table, ()) if (s := table.start_of(name))]
+        if starts:
+            spans[table.table] = (min(starts), table.after(max(starts)))
+    return spans
+
+
+def missing(
+    now: datetime, raw: "psycopg.Connection[Any] | None" = None
+) -> dict[Partitioned, list[datetime]]:
     """The partitions due at `now` that do not exist."""
-    found = existing()
+    found = existing(raw)
     wanted = {
         table: [s for s in due(table, now) if table.name(s) not in found[table.table]]
         for table in TABLES
@@ -120,10 +143,8 @@ def missing(now: datetime) -> dict[Partitioned, list[datetime]]:
 def ensure(now: datetime | None = None) -> list[str]:
     """Create every partition due at `now`; returns the names made. Safe to run concurrently."""
     now = now or datetime.now(UTC)
-    if not missing(now):
-        return []
     with _alone() as raw:
-        wanted = [(t, start) for t, starts in missing(now).items() for start in starts]
+        wanted = [(t, start) for t, starts in missing(now, raw).items() for start in starts]
         for table, start in wanted:
             _create(raw, table, start)
     return [table.name(start) for table, start in wanted]
@@ -148,13 +169,6 @@ def _create(raw: "psycopg.Connection[Any]", table: Partitioned, start: datetime)
                 hi=sql.Literal(table.after(start).isoformat()),
             )
         )
-
-
-def oldest(table: str) -> datetime | None:
-    """The start of the oldest attached partition of `table`; None when there is none."""
-    spec = next(t for t in TABLES if t.table == table)
-    starts = [spec.start_of(name) for name in existing().get(table, ())]
-    return min((start for start in starts if start), default=None)
 
 
 def drop_expired(now: datetime | None = None) -> Dropped:

@@ -9,17 +9,24 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import IntEnum
 from functools import cached_property
-from typing import Any, NamedTuple
+from typing import Any, Final, NamedTuple
 from uuid import UUID
 
 import orjson
 
+from apps.monitoring.store import clean
+
 Attributes = Mapping[str, Any]
+_SORTED: Final = orjson.OPT_SORT_KEYS | orjson.OPT_NON_STR_KEYS
 
 
 def digest(*parts: object) -> UUID:
     """A stable identity for JSON-like parts, equal in every process."""
-    packed = orjson.dumps(parts, option=orjson.OPT_SORT_KEYS | orjson.OPT_NON_STR_KEYS)
+    try:
+        packed = orjson.dumps(parts, option=_SORTED)
+    except TypeError:
+        # Lone surrogates, bytes, integers beyond 64 bits: identified as they will be stored.
+        packed = orjson.dumps(clean.plain(parts), option=_SORTED)
     return UUID(bytes=hashlib.blake2b(packed, digest_size=16).digest())
 
 
@@ -123,14 +130,15 @@ class Sample(NamedTuple):
 class Histogram(NamedTuple):
     """One histogram point.
 
-    Base-2 exponential when `scale` is set: bucket `offset + i` covers (2^(k/2^scale), 2^((k+1)/2^scale)].
+    Base-2 exponential when `scale` is set: bucket k = offset + i covers
+    (2^(k/2^scale), 2^((k+1)/2^scale)].
     Explicit when `bounds` is set: `positive` then holds len(bounds) + 1 counts.
     """
 
     series: Series
     start_ns: int
     time_ns: int
-    count: int
+    count: int  # type: ignore[assignment] # OTLP's word; nobody counts a row's fields
     sum: float | None
     min: float | None
     max: float | None
