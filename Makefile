@@ -32,11 +32,11 @@ logs: $(RUN) ## Follow every log
 	@exec $(BIN)/python -m portal.run logs
 
 test: $(DEV) ## Install what tests need and run all of them (ARGS="-k name")
-	@sh deploy/test-packages
+	@deploy/test-packages
 	@exec $(BIN)/python -m pytest -n auto --dist loadscope $(ARGS)
 
 lint: $(DEV) ## Style, types, layers, migrations, deployment checks
-	@exec sh deploy/lint $(BIN)
+	@exec deploy/lint $(BIN)
 
 fmt: $(DEV) ## Format and repair what can be repaired
 	@$(BIN)/ruff check --fix .
@@ -46,7 +46,7 @@ bench: $(DEV) ## Run one benchmark (NAME=store)
 	@exec $(BIN)/python -m benchmarks.$(or $(NAME),$(error say which: make bench NAME=store))
 
 lock: ## Pin the newest versions that pyproject.toml allows
-	@exec sh deploy/lock
+	@exec deploy/lock
 
 shell: $(RUN) ## A Python shell with Django loaded
 	@exec $(BIN)/python manage.py shell

@@ -83,7 +83,7 @@ def render(plan: Plan) -> str:
     """The whole file."""
     own = processes(plan)
     run, log = plan.home.run_dir, plan.home.log_dir
-    head = {
+    head: dict[str, dict[str, object]] = {
         "unix_http_server": {"file": run / "supervisor.sock", "chmod": "0700"},
         "supervisord": {
             "logfile": log / "supervisord.log",

@@ -17,9 +17,11 @@ from typing import Any
 import psycopg
 from psycopg import sql
 
+from apps.core.embedded.postgresql import WANTED_EXTENSIONS
 from portal.run.plan import PROJECT, RunError
 
 _OLDEST = 140_000
+_OLDEST_REDIS = (6, 2)
 # The API pages use Swagger UI.
 _UNUSED_STATIC = ["redoc*"]
 # Options that Django keeps for itself, and the session's, which a new database does not need.
@@ -34,23 +36,26 @@ def main() -> int:
 
     try:
         settings.STORAGES["staticfiles"] = {"BACKEND": _STORAGE}
-        database = settings.DATABASES["default"]
-        create_database(database)
+        create_database(settings.DATABASES["default"])
+        check_redis(str(settings.CACHES["default"]["LOCATION"]))
         django.setup()
         migrate()
+        if not os.environ.get("DATABASE_URL"):
+            create_extensions()
         collect_static(settings.STATIC_ROOT)
-        password = first_account(settings.PHAROS_HOME / "admin_password")
+        account = first_account(settings.PHAROS_HOME / "admin_password")
     except RunError as error:
         sys.stderr.write(f"{error}\n")
         return error.exit_code
-    sys.stdout.write(json.dumps({"password": password}) + "\n")
+    sys.stdout.write(json.dumps(account) + "\n")
     return 0
 
 
-def create_database(database: dict[str, Any], deadline_s: float = 30.0) -> None:
+def create_database(database: dict[str, Any]) -> None:
     """Wait for the server, refuse an old one, create the database when it is absent."""
     name = str(database["NAME"])
-    with _connect(database, deadline_s) as connection:
+    # Our own may have a crash to recover from; somebody else's answers now or is not there.
+    with _connect(database, 15.0 if os.environ.get("DATABASE_URL") else 120.0) as connection:
         version = connection.info.server_version
         if version < _OLDEST:
             raise RunError(
@@ -60,7 +65,10 @@ def create_database(database: dict[str, Any], deadline_s: float = 30.0) -> None:
             )
         row = connection.execute("SELECT 1 FROM pg_database WHERE datname = %s", [name]).fetchone()
         if row is None:
-            connection.execute(sql.SQL("CREATE DATABASE {}").format(sql.Identifier(name)))
+            try:
+                connection.execute(sql.SQL("CREATE DATABASE {}").format(sql.Identifier(name)))
+            except psycopg.Error as error:
+                raise RunError(f"The database {name} cannot be created: {error}", 77) from error
 
 
 def _connect(database: dict[str, Any], deadline_s: float) -> "psycopg.Connection[Any]":
@@ -82,6 +90,41 @@ def _connect(database: dict[str, Any], deadline_s: float) -> "psycopg.Connection
         if time.monotonic() > deadline or "authentication failed" in last:
             raise RunError(f"PostgreSQL does not let us in: {last}. Check DATABASE_URL.", 69)
         time.sleep(0.1)
+
+
+def check_redis(url: str, deadline_s: float = 15.0) -> None:
+    """Wait for Redis and refuse an old one."""
+    import redis
+
+    client = redis.Redis.from_url(url, socket_connect_timeout=2, socket_timeout=2)
+    deadline = time.monotonic() + deadline_s
+    while True:
+        try:
+            version = str(client.info("server")["redis_version"])
+            break
+        except redis.RedisError as error:
+            if time.monotonic() > deadline or isinstance(error, redis.AuthenticationError):
+                raise RunError(f"Redis does not answer: {error}. Check REDIS_URL.", 69) from None
+        time.sleep(0.1)
+    client.close()
+    if tuple(int(part) for part in version.split(".")[:2]) < _OLDEST_REDIS:
+        raise RunError(
+            f"Redis {version} is too old: Pharos needs 6.2 or newer. Check REDIS_URL.", 78
+        )
+
+
+def create_extensions() -> None:
+    """In the embedded server, create what its installation offers; on others that is a choice."""
+    from django.db import connection
+
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT name FROM pg_available_extensions"
+            " WHERE name = ANY(%s) AND installed_version IS NULL",
+            [list(WANTED_EXTENSIONS)],
+        )
+        for (name,) in cursor.fetchall():
+            cursor.execute(sql.SQL("CREATE EXTENSION {}").format(sql.Identifier(name)))
 
 
 def migrate() -> None:
@@ -129,24 +172,26 @@ def _sources() -> str:
     return digest.hexdigest()
 
 
-def first_account(file: Path) -> str | None:
-    """Make `admin` on the first run; returns the password, None when it was changed since."""
+def first_account(file: Path) -> dict[str, str | None]:
+    """Make `admin` on the first run; `password` is None when its owner has changed it."""
     from django.contrib.auth import get_user_model
 
     users = get_user_model()
-    admin = users.objects.filter(username="admin").first()
-    if admin is not None:
+    known = users.objects.filter(is_superuser=True, is_active=True).order_by("pk").first()
+    if known is not None:
         kept = file.read_text().strip() if file.is_file() else ""
-        return kept if kept and admin.check_password(kept) else None
-    if users.objects.filter(is_superuser=True).exists():
-        return None
+        right = bool(kept) and known.check_password(kept)
+        return {"user": known.get_username(), "password": kept if right else None}
     password = secrets.token_urlsafe(12)
     # The file first: an account whose password nobody can read would lock its owner out.
     file.unlink(missing_ok=True)
     with os.fdopen(os.open(file, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as handle:
         handle.write(password)
-    users.objects.create_superuser("admin", "admin@localhost", password)
-    return password
+    admin, _ = users.objects.get_or_create(username="admin", defaults={"email": "admin@localhost"})
+    admin.is_staff = admin.is_superuser = admin.is_active = True
+    admin.set_password(password)
+    admin.save()
+    return {"user": "admin", "password": password}
 
 
 if __name__ == "__main__":

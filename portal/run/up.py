@@ -95,40 +95,53 @@ def _bring_up(plan: Plan) -> "subprocess.Popen[bytes]":
         _prepare_cluster(plan)
     supervisord = daemon.start(plan)
     _wait(plan, supervisord, "supervisord", lambda: daemon.pid(plan.home) is not None, 20)
-    account = _prepare_database(plan)
+    who = _prepare_database(plan)
     daemon.start_group(plan.home, "portal")
     _wait(plan, supervisord, "web", lambda: _healthy(plan.url), 60)
     say(f"\n  Pharos is up after {time.monotonic() - begun:.1f} s\n\n  {plan.url}/")
-    say(f"  user      admin\n  password  {account or '(the one you chose)'}")
+    say(f"  user      {who['user']}\n  password  {who['password'] or '(the one you chose)'}")
     say(f"\n  logs      {plan.home.log_dir}\n  stop      Ctrl-C, or make down\n")
     return supervisord
 
 
 def _prepare_cluster(plan: Plan) -> None:
-    fresh = not (plan.home.postgresql_dir / "PG_VERSION").exists()
-    if fresh:
+    if not (plan.home.postgresql_dir / "PG_VERSION").exists():
         say("Making the PostgreSQL cluster …")
     try:
         postgresql.prepare(plan.home)
-    except NoIdentityError as error:
+    except (NoIdentityError, postgresql.PostgreSQLError) as error:
         raise RunError(str(error), 78) from error
-    except subprocess.CalledProcessError as error:
-        raise RunError(f"initdb failed: {(error.stderr or error.stdout).strip()}") from error
 
 
-def _prepare_database(plan: Plan) -> str | None:
+def _prepare_database(plan: Plan) -> dict[str, str | None]:
     say("Preparing the database and static files …")
-    done = subprocess.run(
+    done = subprocess.Popen(
         [sys.executable, "-m", "portal.run.prepare"],
-        cwd=PROJECT, env={**plan.environment(), "PHAROS_ROLE": "cli"},
-        capture_output=True, text=True, check=False, stdin=subprocess.DEVNULL,
+        cwd=PROJECT, env={**plan.environment(), "PHAROS_ROLE": "cli"}, text=True,
+        stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
     )  # fmt: skip
+    try:
+        while True:
+            with contextlib.suppress(subprocess.TimeoutExpired):
+                out, errors = done.communicate(timeout=0.5)
+                break
+            _check_servers(plan)
+    finally:
+        done.kill()
     if done.returncode:
-        state = daemon.states(plan.home).get("postgresql", "RUNNING")
-        tail = "" if state == "RUNNING" else f"\n{_tail(plan.home.log_dir / 'postgresql.log')}"
-        raise RunError((done.stderr.strip() or "prepare failed") + tail, done.returncode)
-    answer: dict[str, str | None] = json.loads(done.stdout.splitlines()[-1])
-    return answer["password"]
+        _check_servers(plan)
+        raise RunError(errors.strip() or "The database could not be prepared.", done.returncode)
+    answer: dict[str, str | None] = json.loads(out.splitlines()[-1])
+    return answer
+
+
+def _check_servers(plan: Plan) -> None:
+    """Raise RunError with the log's own words when an embedded server does not start."""
+    states = daemon.states(plan.home)
+    for name in ("postgresql", "redis"):
+        if states.get(name) in {"BACKOFF", "FATAL", "EXITED"}:
+            log = plan.home.log_dir / f"{name}.log"
+            raise RunError(f"{name} does not start. The end of {log}:\n{tail(log)}", 70)
 
 
 def _wait(
@@ -141,11 +154,11 @@ def _wait(
     deadline = time.monotonic() + deadline_s
     while not ready():
         if supervisord.poll() is not None:
-            raise RunError(f"supervisord stopped:\n{_tail(plan.home.log_dir / 'supervisord.err')}")
+            raise RunError(f"supervisord stopped:\n{tail(plan.home.log_dir / 'supervisord.err')}")
         if time.monotonic() > deadline:
             raise RunError(
                 f"{what} did not answer within {deadline_s:.0f} s:\n"
-                f"{_tail(plan.home.log_dir / f'{what}.log')}"
+                f"{tail(plan.home.log_dir / f'{what}.log')}"
             )
         time.sleep(0.1)
 
@@ -158,7 +171,7 @@ def _healthy(url: str) -> bool:
         return False
 
 
-def _tail(file: Path, lines: int = 10) -> str:
+def tail(file: Path, lines: int = 10) -> str:
     try:
         return "\n".join(file.read_text(errors="replace").splitlines()[-lines:])
     except FileNotFoundError:

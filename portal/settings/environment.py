@@ -9,7 +9,7 @@ from typing import Any
 from environs import Env, EnvValidationError
 from marshmallow.validate import OneOf, Range
 
-from apps.core.embedded.home import Home
+from apps.core.embedded.home import Home, HomeError
 
 env = Env(eager=False)
 home = Home.current()
@@ -53,4 +53,8 @@ except EnvValidationError as error:
         sys.stderr.write(f"{name} is wrong: {' '.join(map(str, messages))}\n")
     sys.exit(78)  # EX_CONFIG of sysexits.h
 
-SECRET_KEY = SECRET_KEY or home.secret("secret_key")
+try:
+    SECRET_KEY = SECRET_KEY or home.secret("secret_key")
+except HomeError as error:
+    sys.stderr.write(f"{error}\n")
+    sys.exit(78)

@@ -1,5 +1,6 @@
 """Where one installation keeps its state: `.pharos/` or `PHAROS_HOME`."""
 
+import contextlib
 import hashlib
 import os
 import secrets
@@ -73,11 +74,14 @@ class Home:
             for path in (self.log_dir, self.redis_dir, self.run_dir):
                 path.mkdir(mode=0o700, exist_ok=True)
         except OSError as error:
-            raise HomeError(
-                f"The state directory {self.root} cannot be made: {error.strerror}. "
-                "Set PHAROS_HOME to a directory you own."
-            ) from error
+            raise self._unusable(error) from error
         self._claim_run_dir()
+
+    def _unusable(self, error: OSError) -> HomeError:
+        return HomeError(
+            f"The state directory {self.root} cannot be used: {error.strerror}. "
+            "Set PHAROS_HOME to a directory you own."
+        )
 
     def _claim_root(self) -> None:
         # `make reset` removes this directory whole, so it must never be one with other things in.
@@ -114,15 +118,17 @@ class Home:
         """A random secret of this installation, made on first use and kept in a 0600 file."""
         path = self.root / name
         try:
+            if path.is_file():
+                return path.read_text().strip()
+            self._claim_root()
+            # Written aside and linked, so that nobody ever reads half a secret.
+            draft = self.root / f"{name}.{os.getpid()}"
+            value = secrets.token_urlsafe(48)
+            draft.touch(mode=0o600)
+            draft.write_text(value)
+            with contextlib.suppress(FileExistsError):
+                path.hardlink_to(draft)
+            draft.unlink()
             return path.read_text().strip()
-        except FileNotFoundError:
-            pass
-        self._claim_root()
-        value = secrets.token_urlsafe(48)
-        try:
-            handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-        except FileExistsError:
-            return path.read_text().strip()
-        with os.fdopen(handle, "w") as file:
-            file.write(value)
-        return value
+        except OSError as error:
+            raise self._unusable(error) from error
