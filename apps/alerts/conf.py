@@ -1,0 +1,36 @@
+"""Figures of the alert engine, and where its links lead."""
+
+from typing import Final
+
+from django.conf import settings
+
+# An evaluation that takes longer is an error; Grafana's limit.
+QUERY_TIMEOUT_S: Final = 10
+ERRORS_UNTIL_UNHEALTHY: Final = 3
+# One task run stops taking up further rules after this; the next poll goes on where it stopped.
+EVALUATE_BUDGET_S: Final = 20.0
+DISPATCH_BUDGET_S: Final = 25.0
+TICKS_KEPT_S: Final = 3600
+IDLE_INSTANCES_KEPT_S: Final = 7 * 86_400
+
+LEASE_S: Final = 30
+# A send has to end well inside its lease, or another worker repeats it.
+SEND_DEADLINE_S: Final = 20.0
+# With back-off at its cap this is most of an hour of trying.
+ATTEMPTS: Final = 100
+BACKOFF_CAP_S: Final = 60.0
+RETRY_AFTER_CAP_S: Final = 3600.0
+# Sends in flight for each channel kind, and for one channel among them.
+WIDTH: Final = 8
+WIDTH_PER_CHANNEL: Final = 3
+
+
+def base_url() -> str:
+    """Where people reach the portal, without a trailing slash.
+
+    `PHAROS_URL` where the installation sets it, else the first trusted origin, else this machine.
+    """
+    configured = getattr(settings, "PHAROS_URL", "")
+    if not configured and settings.CSRF_TRUSTED_ORIGINS:
+        configured = next((o for o in settings.CSRF_TRUSTED_ORIGINS if "*" not in o), "")
+    return str(configured or f"http://localhost:{settings.PHAROS_PORT}").rstrip("/")

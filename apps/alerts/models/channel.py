@@ -1,0 +1,49 @@
+"""Where messages go. Targets are encrypted at rest and never shown whole."""
+
+from django.db import models
+from django.db.models.functions import Now
+from django.utils.translation import gettext_lazy as _
+
+from apps.alerts import vault
+
+
+class ChannelKind(models.TextChoices):
+    """How a message travels."""
+
+    WEBHOOK = "webhook", _("Webhook")
+    EMAIL = "email", _("E-mail")
+
+
+class Channel(models.Model):
+    """One receiver: a webhook URL or an e-mail address."""
+
+    name = models.CharField(_("name"), max_length=200)
+    kind = models.CharField(_("kind"), max_length=16, choices=ChannelKind.choices)
+    sealed_target = models.TextField(editable=False)
+    # Keyed hash: the same target is one channel, and equality can be asked without decrypting.
+    target_hash = models.CharField(max_length=64, editable=False)
+    hint = models.CharField(_("target"), max_length=255, editable=False)
+    sealed_secret = models.TextField(editable=False)
+    enabled = models.BooleanField(_("enabled"), default=True)
+    created_at = models.DateTimeField(_("created"), db_default=Now(), editable=False)
+
+    class Meta:
+        verbose_name = _("channel")
+        verbose_name_plural = _("channels")
+        ordering = ["name", "pk"]
+        constraints = [
+            models.UniqueConstraint(fields=["kind", "target_hash"], name="alerts_channel_once")
+        ]
+
+    def __str__(self) -> str:
+        return self.name
+
+    @property
+    def target(self) -> str:
+        """The URL or address in clear. Raises `vault.SealBrokenError`."""
+        return vault.open_sealed(self.sealed_target)
+
+    @property
+    def secret(self) -> str:
+        """The signing secret in clear. Raises `vault.SealBrokenError`."""
+        return vault.open_sealed(self.sealed_secret)
