@@ -1,0 +1,81 @@
+"""The real web server with a small body limit, and a client that holds an ingest key."""
+
+import json
+import urllib.request
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import httpx
+import pytest
+from django.db import connection
+
+from apps.core.services import apikeys
+from tests.conftest import RunningServer, free_port, wait_until
+
+LIMIT_BYTES = 4 * 1024 * 1024
+ORIGIN = "https://shop.example"
+
+
+@dataclass
+class Intake:
+    """A sender: its server, and an HTTP client with its key."""
+
+    server: RunningServer
+    client: httpx.Client
+
+    def send(self, path: str, message: object = b"", **headers: str) -> httpx.Response:
+        """POST bytes or a message; protobuf unless a header says otherwise."""
+        body = message if isinstance(message, bytes) else message.SerializeToString()
+        fields = {"content-type": "application/x-protobuf"}
+        fields |= {name.replace("_", "-"): value for name, value in headers.items()}
+        return self.client.post(path, content=body, headers=fields)
+
+    def send_json(self, path: str, document: object) -> httpx.Response:
+        body = document if isinstance(document, bytes) else json.dumps(document).encode()
+        return self.send(path, body, content_type="application/json; charset=utf-8")
+
+
+@pytest.fixture(scope="session")
+def small_server(portal_process) -> RunningServer:
+    port = free_port()
+    process, log = portal_process(
+        "web", "granian", "--interface", "asgi", "--host", "127.0.0.1", "--port", str(port),
+        "--workers", "1", "--loop", "uvloop", "--ws", "--log-level", "warning",
+        "--backlog", "4096", "--backpressure", "4096", "--workers-kill-timeout", "5",
+        "portal.asgi:application", port=port, PHAROS_INTAKE_BODY_BYTES=str(LIMIT_BYTES),
+        PHAROS_INTAKE_ORIGINS=ORIGIN,
+    )  # fmt: skip
+    server = RunningServer(f"http://127.0.0.1:{port}", port, process, log)
+
+    def healthy() -> bool:
+        with urllib.request.urlopen(f"{server.url}/health", timeout=5) as answer:
+            return answer.status == 200
+
+    wait_until(healthy, process, log)
+    return server
+
+
+@pytest.fixture
+def ingest_key(transactional_db) -> str:
+    """An API key that may send telemetry."""
+    return apikeys.create("sender", ["ingest"])[1]
+
+
+@pytest.fixture
+def intake(small_server, ingest_key) -> Iterator[Intake]:
+    headers = {"authorization": f"Bearer {ingest_key}"}
+    with httpx.Client(base_url=small_server.url, headers=headers, timeout=20) as client:
+        yield Intake(small_server, client)
+
+
+@pytest.fixture
+def rows(transactional_db):
+    """`rows(sql)` reads what is committed, as dictionaries."""
+
+    def read(sql: str, **parameters: object) -> list[dict]:
+        with connection.cursor() as cursor:
+            cursor.execute(sql, parameters or None)
+            names = [column.name for column in cursor.description]
+            return [dict(zip(names, row, strict=True)) for row in cursor.fetchall()]
+
+    return read
