@@ -55,7 +55,7 @@ def create_database(database: dict[str, Any]) -> None:
     """Wait for the server, refuse an old one, create the database when it is absent."""
     name = str(database["NAME"])
     # Our own may have a crash to recover from; somebody else's answers now or is not there.
-    with _connect(database, 15.0 if os.environ.get("DATABASE_URL") else 120.0) as connection:
+    with _connect(database, 5.0 if os.environ.get("DATABASE_URL") else 120.0) as connection:
         version = connection.info.server_version
         if version < _OLDEST:
             raise RunError(
@@ -92,7 +92,7 @@ def _connect(database: dict[str, Any], deadline_s: float) -> "psycopg.Connection
         time.sleep(0.1)
 
 
-def check_redis(url: str, deadline_s: float = 15.0) -> None:
+def check_redis(url: str, deadline_s: float = 5.0) -> None:
     """Wait for Redis and refuse an old one."""
     import redis
 

@@ -22,7 +22,8 @@ from portal.run.lock import Lock
 from portal.run.plan import PROJECT, Plan, RunError
 
 _HEAL_EVERY_S = 15.0
-_STEADY_S = 30.0
+_DEATHS = 3
+_DEATHS_WITHIN_S = 60.0
 # Web drains for up to 60 s, then the servers stop.
 _LONGEST_STOP_S = 120.0
 
@@ -74,15 +75,17 @@ def _already(lock: Lock) -> str:
 
 
 def _keep(plan: Plan, lock: Lock) -> int:
+    deaths: list[float] = []
     while True:
         lock.write(pid=os.getpid(), url=plan.url, ready=False)
-        begun = time.monotonic()
         supervisord = _bring_up(plan)
         lock.write(pid=os.getpid(), url=plan.url, ready=True)
         _watch(plan, supervisord)
-        if time.monotonic() - begun < _STEADY_S:
+        deaths = [at for at in deaths if time.monotonic() - at < _DEATHS_WITHIN_S]
+        deaths.append(time.monotonic())
+        if len(deaths) >= _DEATHS:
             raise RunError(
-                f"supervisord stopped with exit code {supervisord.returncode}; "
+                f"supervisord ended {_DEATHS} times within {_DEATHS_WITHIN_S:.0f} s; "
                 f"its log is {plan.home.log_dir / 'supervisord.log'}"
             )
         say(f"supervisord (pid {supervisord.pid}) was killed; starting everything again.")
