@@ -185,27 +185,48 @@ def _finite(value: float | None) -> float | None:
 
 def merge(states: Iterable[State]) -> State:
     """All of them as one; the empty histogram when there are none."""
-    total: State | None = None
-    for state in states:
-        total = state if total is None else _merged(total, state)
-    return total or State()
-
-
-def _merged(a: State, b: State) -> State:
-    if not a.count or not b.count:
-        return b if not a.count else a
-    a, b = aligned(a, b)
+    used = [state for state in states if state.count]
+    if len(used) < 2:
+        return used[0] if used else State()
+    used = _one_layout(used)
+    sums = [s.sum for s in used if s.sum is not None]
+    lows = [s.min for s in used if s.min is not None]
+    highs = [s.max for s in used if s.max is not None]
+    every = len(used)
     return State(
-        a.count + b.count,
-        None if a.sum is None or b.sum is None else a.sum + b.sum,
-        None if a.min is None or b.min is None else min(a.min, b.min),
-        None if a.max is None or b.max is None else max(a.max, b.max),
-        a.scale,
-        a.zero + b.zero,
-        a.positive.plus(b.positive),
-        a.negative.plus(b.negative),
-        a.bounds,
+        sum(s.count for s in used),
+        # One that does not know its sum or extremes leaves those of the whole unknown.
+        math.fsum(sums) if len(sums) == every else None,
+        min(lows) if len(lows) == every else None,
+        max(highs) if len(highs) == every else None,
+        used[0].scale,
+        sum(s.zero for s in used),
+        _added([s.positive for s in used]),
+        _added([s.negative for s in used]),
+        used[0].bounds,
     )
+
+
+def _one_layout(states: list[State]) -> list[State]:
+    first = states[0]
+    if all(s.scale == first.scale and s.bounds == first.bounds for s in states):
+        return states
+    total = first
+    for state in states:
+        total = aligned(total, state)[0]
+    return [aligned(state, total)[0] for state in states]
+
+
+def _added(parts: list[Buckets]) -> Buckets:
+    used = [part for part in parts if len(part.counts)]
+    if len(used) < 2:
+        return used[0] if used else Buckets()
+    low = min(part.offset for part in used)
+    high = max(part.offset + len(part.counts) for part in used)
+    total = np.zeros(high - low, np.int64)
+    for part in used:
+        total[part.offset - low : part.offset - low + len(part.counts)] += part.counts
+    return Buckets(low, total)
 
 
 def aligned(a: State, b: State) -> tuple[State, State]:

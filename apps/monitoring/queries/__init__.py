@@ -1,0 +1,1 @@
+"""The reads: what pages, API and rules ask of the store."""

@@ -1,0 +1,103 @@
+"""Gauges and sums: one statement folds every series and adds the groups up."""
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, Final
+
+import psycopg
+from psycopg import sql
+
+from apps.monitoring.queries.plan import Plan, Spans
+from apps.monitoring.queries.selection import Selected
+from apps.monitoring.store import fold
+
+
+@dataclass(frozen=True)
+class Cell:
+    """One group in one step."""
+
+    n: int
+    sum: float
+    min: float
+    max: float
+    increase: float
+    level: float
+    last: float
+    last_ts: datetime
+
+    def value(self, aggregation: str, *, gauge: bool, covered_s: float) -> float:
+        """The figure asked for. `sum` of a gauge is the sum over its series of their means."""
+        if aggregation == "avg":
+            return self.sum / self.n
+        if aggregation == "rate":
+            return self.increase / covered_s
+        if aggregation == "sum":
+            return self.level if gauge else self.increase
+        if aggregation == "count":
+            return float(self.n)
+        return float(getattr(self, aggregation))
+
+
+def between(column: str, spans: Spans) -> sql.Composed:
+    """The condition that `column` lies in one of the half-open `spans`."""
+    return sql.SQL("({})").format(
+        sql.SQL(" OR ").join(
+            sql.SQL("({0} >= {1} AND {0} < {2})").format(
+                sql.Identifier(column), sql.Literal(low), sql.Literal(high)
+            )
+            for low, high in spans
+        )
+    )
+
+
+def partials(plan: Plan) -> sql.Composed:
+    """The relation of every partial the plan names, for the series in %(ids)s."""
+    parts = []
+    for table, columns, key, spans in (
+        ("tm_sample", fold.POINT, "ts", plan.points),
+        ("tm_sample_1m", fold.PARTIAL, "bucket", plan.minutes),
+        ("tm_sample_1h", fold.PARTIAL, "bucket", plan.hours),
+    ):
+        if spans:
+            parts.append(
+                sql.SQL("SELECT {} FROM {} WHERE series_id = ANY(%(ids)s) AND {} {}").format(
+                    sql.SQL(columns),
+                    sql.Identifier(table),
+                    between(key, spans),
+                    sql.SQL("AND value IS NOT NULL" if key == "ts" else ""),
+                )
+            )
+    return sql.SQL(" UNION ALL ").join(parts)
+
+
+_GROUPED: Final = """
+SELECT grp, bucket, sum(n)::int8, sum(sum), min(min), max(max),
+    sum(CASE WHEN cumulative THEN increase ELSE sum END), sum(sum / n),
+    (array_agg(last ORDER BY last_ts DESC, last DESC))[1], max(last_ts)
+FROM ({folded}) f JOIN unnest(%(ids)s::int[], %(groups)s::int[], %(cumulative)s::bool[])
+    AS g(id, grp, cumulative) ON g.id = f.series_id
+WHERE bucket >= {low} GROUP BY grp, bucket"""
+
+
+def read(
+    cursor: "psycopg.Cursor[Any]", selected: Selected, plan: Plan
+) -> dict[int, dict[datetime, Cell]]:
+    """Cells by group and step."""
+    step = sql.SQL("date_bin({}, bucket, {})").format(
+        sql.Literal(plan.step), sql.Literal(plan.start)
+    )
+    folded = fold.fold_sql(partials(plan), step, local=False)
+    statement = sql.SQL(_GROUPED).format(folded=folded, low=sql.Literal(plan.start))
+    cursor.execute(
+        statement,
+        {
+            "ids": selected.ids,
+            "groups": selected.groups,
+            "cumulative": selected.cumulative,
+            "horizon": plan.horizon,
+        },
+    )
+    found: dict[int, dict[datetime, Cell]] = {}
+    for group, bucket, *cells in cursor.fetchall():
+        found.setdefault(group, {})[bucket] = Cell(*cells)
+    return found

@@ -1,0 +1,228 @@
+"""Reading metrics: one query language for pages, API, alerts and live charts.
+
+A query names a metric, a scope, an aggregation and the labels to group by. Points come from raw
+rows, minutes or hours, whichever is current and small enough; what was committed a moment ago is
+in the answer.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from typing import Any, Final
+
+import psycopg
+
+from apps.core.errors import InvalidInputError
+from apps.core.timerange import TimeRange
+from apps.monitoring.queries import distributions, numbers, plan, selection
+from apps.monitoring.queries.plan import Plan
+from apps.monitoring.queries.selection import Selected
+from apps.monitoring.store.rows import Kind
+
+AGGREGATIONS: Final = (
+    "avg", "min", "max", "sum", "last", "rate", "increase", "count",
+    *distributions.QUANTILES,
+)  # fmt: skip
+MOST_RESULTS: Final = 100
+_MOST_LABELS: Final = 10
+# A group whose senders have been silent for a day is no longer asked about.
+_ALIVE: Final = timedelta(days=1)
+
+
+@dataclass(frozen=True)
+class SeriesQuery:
+    """What to read.
+
+    `scope` maps attribute names of the series or of its resource (`service.name`) to a value, or
+    to a prefix when it ends in `*`. `by` names the attributes that keep series apart; all others
+    are merged. `sum` adds up series of a gauge, and what a counter gained; `count` is the number
+    of points of a gauge or sum and the number of observations of a histogram.
+    """
+
+    metric: str
+    aggregation: str = "avg"
+    scope: Mapping[str, str] = field(default_factory=dict)
+    by: tuple[str, ...] = ()
+
+    def __post_init__(self) -> None:
+        if self.aggregation not in AGGREGATIONS:
+            raise InvalidInputError(
+                f"There is no aggregation {self.aggregation!r}; use one of"
+                f" {', '.join(AGGREGATIONS)}.",
+                {"aggregation": self.aggregation},
+            )
+        if len(self.by) > _MOST_LABELS or len(self.scope) > _MOST_LABELS:
+            raise InvalidInputError(f"At most {_MOST_LABELS} labels and scopes are possible.")
+        if any("\0" in text for text in (self.metric, *self.by, *self.scope, *self.scope.values())):
+            raise InvalidInputError("Names and values must not hold NUL characters.")
+
+
+@dataclass(frozen=True)
+class SeriesResult:
+    """One line of a chart: a point for every step, None where nothing is known."""
+
+    labels: dict[str, str]
+    unit: str
+    points: list[tuple[datetime, float | None]]
+
+
+@dataclass(frozen=True)
+class Latest:
+    """One figure; `at` is the time of the newest point in it. None when there was no point."""
+
+    labels: dict[str, str]
+    value: float | None
+    at: datetime | None
+
+
+@dataclass(frozen=True)
+class MetricInfo:
+    """One metric of the catalogue; `kind` is gauge, sum or histogram."""
+
+    name: str
+    unit: str
+    kind: str
+    series: int
+
+
+def read(query: SeriesQuery, time_range: TimeRange, step_s: int) -> list[SeriesResult]:
+    """The chart of a query, at most 100 lines of at most 1500 points; empty when no series match.
+
+    Steps are whole multiples of the step since 1970. The step grows when the range asks for more
+    points, and to whole minutes or hours when the range is read from rollups. Raises
+    InvalidInputError when the metric does not have the aggregation.
+    """
+    with selection.reader() as cursor:
+        found = _select(cursor, query, time_range.start)
+        if found is None:
+            return []
+        chosen = plan.choose(cursor, _family(found), time_range.start, time_range.end, step_s)
+        cells = _cells(cursor, query, found, chosen)
+    steps = [chosen.start + i * chosen.step for i in range(_count(chosen))]
+    largest = sorted(cells, key=lambda group: -sum(c.n for c in cells[group].values()))
+    shown = sorted(largest[:MOST_RESULTS], key=lambda group: sorted(found.labels[group].items()))
+    return [
+        SeriesResult(
+            found.labels[group],
+            _unit(query, found),
+            [(step, _value(query, found, chosen, cells[group].get(step), step)) for step in steps],
+        )
+        for group in shown
+    ]
+
+
+def latest(query: SeriesQuery, window_s: float) -> list[Latest]:
+    """The figure over the last `window_s` seconds of every group that was alive within a day.
+
+    Empty when there is no such series; a group without a point in the window has value None.
+    """
+    now = datetime.now(UTC)
+    start = now - timedelta(seconds=max(window_s, 1))
+    with selection.reader() as cursor:
+        found = _select(cursor, query, min(start, now - _ALIVE))
+        if found is None:
+            return []
+        # Points stamped this very moment belong to the window.
+        end = now + timedelta(microseconds=1)
+        chosen = plan.one_step(cursor, _family(found), start, end)
+        cells = _cells(cursor, query, found, chosen)
+    answers = []
+    for group, labels in enumerate(found.labels[:MOST_RESULTS]):
+        cell = cells.get(group, {}).get(chosen.start)
+        value = _value(query, found, chosen, cell, chosen.start)
+        answers.append(Latest(labels, value, cell.last_ts if cell else None))
+    return answers
+
+
+def metric_exists(name: str) -> bool:
+    """Whether any series of this metric was ever stored."""
+    with selection.reader() as cursor:
+        cursor.execute(
+            "SELECT EXISTS (SELECT 1 FROM tm_metric m JOIN tm_series s ON s.metric_id = m.id"
+            " WHERE m.name = %s)",
+            [name.replace("\0", "")],
+        )
+        row = cursor.fetchone()
+        return bool(row and row[0])
+
+
+def catalogue(prefix: str = "", limit: int = 100) -> list[MetricInfo]:
+    """Metrics whose name begins with `prefix`, by name."""
+    with selection.reader() as cursor:
+        cursor.execute(
+            "SELECT m.name, m.unit, m.kind, count(s.id) FROM tm_metric m"
+            " JOIN tm_series s ON s.metric_id = m.id WHERE starts_with(m.name, %s)"
+            " GROUP BY m.name, m.unit, m.kind ORDER BY m.name, m.unit, m.kind LIMIT %s",
+            [prefix.replace("\0", ""), max(1, min(limit, 1000))],
+        )
+        return [
+            MetricInfo(name, unit, Kind(kind).name.lower(), n)
+            for name, unit, kind, n in cursor.fetchall()
+        ]
+
+
+def forget() -> None:
+    """Drop what lookups remember for a moment (tests that rebuild the store)."""
+    selection.forget()
+    plan.forget()
+
+
+def _select(cursor: "psycopg.Cursor[Any]", query: SeriesQuery, since: datetime) -> Selected | None:
+    found = selection.select(cursor, query.metric, query.scope, query.by, since)
+    if found is None:
+        return None
+    if found.kind is Kind.HISTOGRAM:
+        possible = query.aggregation != "last"
+    else:
+        possible = query.aggregation not in distributions.QUANTILES
+        if query.aggregation in ("rate", "increase"):
+            possible = found.kind is Kind.SUM and found.monotonic
+    if not possible:
+        raise InvalidInputError(
+            f"{query.metric} is a {found.kind.name.lower()}: it has no {query.aggregation}.",
+            {"metric": query.metric, "aggregation": query.aggregation},
+        )
+    return found
+
+
+def _family(found: Selected) -> str:
+    return "hist" if found.kind is Kind.HISTOGRAM else "sample"
+
+
+def _cells(
+    cursor: "psycopg.Cursor[Any]", query: SeriesQuery, found: Selected, chosen: Plan
+) -> dict[int, dict[datetime, Any]]:
+    if found.kind is Kind.HISTOGRAM:
+        return dict(distributions.read(cursor, found, chosen, query.aggregation))
+    return dict(numbers.read(cursor, found, chosen))
+
+
+def _count(chosen: Plan) -> int:
+    return min(plan.MOST_POINTS, (chosen.end - chosen.start) // chosen.step)
+
+
+def _value(
+    query: SeriesQuery,
+    found: Selected,
+    chosen: Plan,
+    cell: "numbers.Cell | distributions.Cell | None",
+    step: datetime,
+) -> float | None:
+    if cell is None:
+        return None
+    # The step that is still running has lasted less than a whole one.
+    covered = min(chosen.step, datetime.now(UTC) - step)
+    covered_s = max(covered.total_seconds(), min(1.0, chosen.step.total_seconds()))
+    if isinstance(cell, distributions.Cell):
+        return cell.value(query.aggregation, covered_s=covered_s)
+    gauge = found.kind is Kind.GAUGE or not found.monotonic
+    return cell.value(query.aggregation, gauge=gauge, covered_s=covered_s)
+
+
+def _unit(query: SeriesQuery, found: Selected) -> str:
+    histogram = found.kind is Kind.HISTOGRAM
+    if query.aggregation == "count" or (histogram and query.aggregation == "increase"):
+        return "1"
+    if query.aggregation == "rate":
+        return "1/s" if histogram or found.unit in ("", "1") else f"{found.unit}/s"
+    return found.unit
