@@ -1,6 +1,9 @@
 """App configuration."""
 
+from typing import Any
+
 from django.apps import AppConfig
+from django.db.models.signals import pre_delete
 from django.utils.translation import gettext_lazy as _
 
 
@@ -8,3 +11,17 @@ class AlertsConfig(AppConfig):
     name = "apps.alerts"
     label = "alerts"
     verbose_name = _("Alerts")
+
+    def ready(self) -> None:
+        """Register checks, and end what a rule has open before it is deleted by any path."""
+        from apps.alerts import checks  # noqa: F401 (registers)
+        from apps.alerts.models import Rule
+
+        pre_delete.connect(_end_episodes, sender=Rule, dispatch_uid="alerts.end_episodes")
+
+
+def _end_episodes(instance: Any, **_kwargs: Any) -> None:
+    from apps.alerts.machine import Reason
+    from apps.alerts.services.rules import end_active
+
+    end_active(instance, Reason.DELETED)

@@ -93,8 +93,8 @@ class Timing:
 class Condition:
     """All that must be kept of an instance between evaluations.
 
-    `observed_s` is breach time that was seen, not wall time: an outage of the portal adds at most two
-    intervals. `notified` is the worst severity this episode has been announced with.
+    `observed_s` is breach time that was seen, not wall time: an outage of the portal adds at most
+    two intervals. `notified` is the worst severity this episode has been announced with.
     """
 
     state: State = State.INACTIVE

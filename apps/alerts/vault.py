@@ -1,4 +1,4 @@
-"""Secrets of channels: sealed with a key derived from SECRET_KEY, hashed for comparison, masked for eyes.
+"""Secrets of channels: sealed under SECRET_KEY, hashed for comparison, masked for eyes.
 
 A rotated SECRET_KEY keeps opening old seals while the former one stands in SECRET_KEY_FALLBACKS.
 """
@@ -42,7 +42,7 @@ def fingerprint(text: str) -> str:
 
 
 def mask(kind: str, target: str) -> str:
-    """What may be shown of a target: the host of a URL, the first letter and domain of an address."""
+    """What may be shown of a target: the host of a URL, an address's first letter and domain."""
     if kind == "email":
         local, _, domain = target.rpartition("@")
         return f"{local[:1]}***@{domain}"

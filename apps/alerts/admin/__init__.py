@@ -1,0 +1,8 @@
+"""The alert engine in the admin."""
+
+from apps.alerts.admin.channels import ChannelAdmin
+from apps.alerts.admin.episodes import EpisodeAdmin
+from apps.alerts.admin.notifications import NotificationAdmin
+from apps.alerts.admin.rules import RuleAdmin
+
+__all__ = ["ChannelAdmin", "EpisodeAdmin", "NotificationAdmin", "RuleAdmin"]

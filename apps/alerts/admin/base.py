@@ -1,0 +1,54 @@
+"""What the alert pages share."""
+
+from typing import Any
+
+from django.http import HttpRequest
+from unfold.admin import ModelAdmin, TabularInline
+
+
+class ReadOnlyAdmin(ModelAdmin):  # type: ignore[misc]
+    """A log: looked at, never edited."""
+
+    show_full_result_count = False
+    list_per_page = 50
+
+    def has_add_permission(self, request: HttpRequest) -> bool:  # noqa: ARG002
+        """Nobody writes history."""
+        return False
+
+    def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:  # noqa: ARG002
+        """Nobody changes history."""
+        return False
+
+    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:  # noqa: ARG002
+        """Nobody deletes history."""
+        return False
+
+
+class ReadOnlyInline(TabularInline):  # type: ignore[misc]
+    """Rows of a log below their parent."""
+
+    extra = 0
+    can_delete = False
+    show_change_link = False
+    per_page = 50
+
+    def has_add_permission(self, request: HttpRequest, obj: Any = None) -> bool:  # noqa: ARG002
+        """Nobody writes history."""
+        return False
+
+    def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:  # noqa: ARG002
+        """Nobody changes history."""
+        return False
+
+
+SEVERITY_LABELS = {"warning": "warning", "critical": "danger"}
+STATE_LABELS = {
+    "pending": "info",
+    "firing": "danger",
+    "recovering": "warning",
+    "resolved": "success",
+    "sending": "info",
+    "sent": "success",
+    "dead": "danger",
+}

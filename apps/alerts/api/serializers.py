@@ -1,0 +1,158 @@
+"""The shapes the alert API takes and gives."""
+
+import math
+from typing import Any
+
+from rest_framework import serializers
+
+from apps.alerts.machine import Severity, State
+from apps.alerts.models import ChannelKind, Direction, Episode
+from apps.alerts.models.rule import AGGREGATIONS
+from apps.alerts.services.thresholds import ChannelWish, ThresholdWish
+
+_OPEN = f"{State.FIRING},{State.RECOVERING}"
+
+
+class _Finite(serializers.FloatField):
+    def to_internal_value(self, data: Any) -> float:
+        value = super().to_internal_value(data)
+        if isinstance(data, bool) or not math.isfinite(value):
+            self.fail("invalid")
+        return value
+
+
+class _Text(serializers.CharField):
+    """Text as sent: never made from a number."""
+
+    def to_internal_value(self, data: Any) -> str:
+        if not isinstance(data, str):
+            self.fail("invalid")
+        return super().to_internal_value(data)
+
+
+class ChannelSerializer(serializers.Serializer[ChannelWish]):
+    """One receiver: `url` for a webhook, `to` for e-mail."""
+
+    kind = serializers.ChoiceField(choices=ChannelKind.choices)
+    url = _Text(required=False, max_length=2000)
+    to = _Text(required=False, max_length=254)
+    secret = _Text(
+        required=False,
+        min_length=16,
+        max_length=200,
+        help_text="Signs webhooks; a random one when left out.",
+    )
+
+    def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
+        """Exactly the field that belongs to the kind."""
+        wanted, other = ("url", "to") if attrs["kind"] == ChannelKind.WEBHOOK else ("to", "url")
+        if wanted not in attrs or other in attrs:
+            raise serializers.ValidationError(
+                f"A channel of kind {attrs['kind']} needs `{wanted}` and no `{other}`."
+            )
+        return attrs
+
+
+class ThresholdSerializer(serializers.Serializer[ThresholdWish]):
+    """The body of a threshold request."""
+
+    metric = _Text(max_length=255)
+    scope = serializers.DictField(
+        child=_Text(max_length=1024, allow_blank=True), required=False, default=dict
+    )
+    direction = serializers.ChoiceField(choices=Direction.choices, default=Direction.ABOVE.value)
+    warning = _Finite(required=False, allow_null=True, default=None)
+    critical = _Finite(required=False, allow_null=True, default=None)
+    for_s = serializers.IntegerField(min_value=0, max_value=86_400, default=60)
+    aggregation = serializers.ChoiceField(
+        choices=AGGREGATIONS,
+        required=False,
+        help_text="Default: p95 of a histogram, rate of a sum, avg of a gauge.",
+    )
+    channels = ChannelSerializer(
+        many=True, required=False, max_length=20, help_text="Left out: as they are."
+    )
+    force = serializers.BooleanField(
+        default=False, help_text="Accept a metric that has never been seen."
+    )
+
+    def wish(self) -> ThresholdWish:
+        """The validated request."""
+        data = dict(self.validated_data)
+        channels = data.pop("channels", None)
+        if channels is not None:
+            channels = [
+                ChannelWish(c["kind"], c.get("url") or c.get("to", ""), c.get("secret", ""))
+                for c in channels
+            ]
+        return ThresholdWish(**data, channels=channels)
+
+
+class ThresholdSetSerializer(serializers.Serializer[Any]):
+    """The rule in force after a threshold request."""
+
+    id = serializers.IntegerField()
+    version = serializers.IntegerField()
+    previous = serializers.DictField(allow_null=True, help_text="The former values.")
+
+
+class AlertFilterSerializer(serializers.Serializer[Any]):
+    """Query parameters of the list."""
+
+    state = serializers.CharField(
+        default=_OPEN,
+        max_length=200,
+        help_text="One or more of pending, firing, recovering, resolved, inactive; or all.",
+    )
+    severity = serializers.CharField(
+        default="", allow_blank=True, max_length=100, help_text="warning, critical, or both."
+    )
+    page = serializers.IntegerField(min_value=1, max_value=10_000, default=1)
+    page_size = serializers.IntegerField(min_value=1, max_value=200, default=50)
+
+    def validate_state(self, value: str) -> list[str]:
+        """A list; empty means every state."""
+        return [] if value == "all" else _words(value, [str(state) for state in State])
+
+    def validate_severity(self, value: str) -> list[str]:
+        """A list; empty means every severity."""
+        return _words(value, [str(severity) for severity in Severity]) if value else []
+
+
+class AlertSerializer(serializers.Serializer[Episode]):
+    """One alert."""
+
+    id = serializers.UUIDField()
+    type = serializers.CharField(source="rule_name")
+    metric = serializers.CharField()
+    scope = serializers.DictField(source="labels")
+    direction = serializers.CharField()
+    value = serializers.FloatField(allow_null=True)
+    threshold = serializers.FloatField(allow_null=True)
+    severity = serializers.CharField()
+    state = serializers.CharField()
+    since = serializers.SerializerMethodField()
+    ended_at = serializers.DateTimeField(allow_null=True)
+
+    def get_since(self, row: Episode) -> str:
+        """When it began to fire; while pending, when the breach began."""
+        return (row.fired_at or row.started_at).isoformat()
+
+
+class AlertPageSerializer(serializers.Serializer[Any]):
+    """One page of alerts, newest first."""
+
+    items = AlertSerializer(many=True)
+    page = serializers.IntegerField()
+    page_size = serializers.IntegerField()
+    has_more = serializers.BooleanField()
+
+
+def _words(value: str, known: list[str]) -> list[str]:
+    words = [word.strip() for word in value.split(",") if word.strip()]
+    unknown = sorted(set(words) - set(known))
+    if unknown:
+        raise serializers.ValidationError(
+            f"Unknown: {', '.join(unknown)}. There are: {', '.join(known)}."
+        )
+    return words

@@ -1,0 +1,14 @@
+"""Handing messages over: one notifier for each kind of channel, found by its kind."""
+
+from apps.alerts.delivery import email, webhook
+from apps.alerts.delivery.base import NOTIFIERS, Delivered, Envelope, Notifier, notifier_for
+
+__all__ = [
+    "NOTIFIERS",
+    "Delivered",
+    "Envelope",
+    "Notifier",
+    "email",
+    "notifier_for",
+    "webhook",
+]

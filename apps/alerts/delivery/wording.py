@@ -1,0 +1,124 @@
+"""The words of a message, from its payload."""
+
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Any, Final
+
+from django.utils.translation import gettext as _
+
+_COLOURS: Final = {"critical": "#b91c1c", "warning": "#b45309", "resolved": "#15803d"}
+_BYTES: Final = ["B", "KiB", "MiB", "GiB", "TiB"]
+
+
+def context(payload: Mapping[str, Any], *, may_repeat: bool = False) -> dict[str, Any]:
+    """What the templates need: translated, formatted, on one line where a header needs it."""
+    purpose = str(payload.get("purpose", ""))
+    severity = str(payload.get("severity", ""))
+    return {
+        "title": _one_line(_title(payload)),
+        "purpose": purpose,
+        "summary": payload.get("rule", {}).get("summary", ""),
+        "colour": _COLOURS.get("resolved" if purpose != "firing" else severity, "#374151"),
+        "breaches": [_breach(one) for one in payload.get("breaches", [])],
+        "not_shown": payload.get("breaches_not_shown", 0),
+        "since": _moment(payload.get("since")),
+        "ended": _moment(payload.get("ended_at")),
+        "duration": duration(payload.get("duration_s")),
+        "reason": _reason(str(payload.get("reason", ""))),
+        "url": payload.get("url", ""),
+        "may_repeat": may_repeat,
+        "channel": payload.get("channel", ""),
+    }
+
+
+def figure(value: float | None, unit: str, aggregation: str = "") -> str:
+    """A value as people read it: `93 %`, `512 ms`, `1.5 GiB`."""
+    if value is None:
+        return _("no data")
+    if aggregation == "ratio" or unit in ("1%", "%"):
+        return f"{value * (100 if aggregation == 'ratio' else 1):.4g} %"
+    if unit == "s" and abs(value) < 1:
+        return f"{value * 1000:.4g} ms"
+    if unit == "By":
+        return _bytes(value)
+    shown = "" if unit == "1" or unit.startswith("{") else f" {unit}"
+    return f"{value:.6g}{shown}"
+
+
+def duration(seconds: float | None) -> str:
+    """`1 h 05 min`, `3 min 20 s`, `12 s`; empty for None."""
+    if seconds is None:
+        return ""
+    minutes, rest = divmod(round(seconds), 60)
+    hours, minutes = divmod(minutes, 60)
+    if hours:
+        return _("%(h)d h %(m)02d min") % {"h": hours, "m": minutes}
+    if minutes:
+        return _("%(m)d min %(s)02d s") % {"m": minutes, "s": rest}
+    return _("%(s)d s") % {"s": rest}
+
+
+def _title(payload: Mapping[str, Any]) -> str:
+    purpose = payload.get("purpose")
+    if purpose == "test":
+        return _("Test message from Pharos")
+    scope = _labels(payload.get("scope", {}))
+    words = {
+        "severity": _severity(str(payload.get("severity", ""))),
+        "rule": payload.get("rule", {}).get("name", ""),
+        "scope": f" ({scope})" if scope else "",
+    }
+    if purpose == "resolved":
+        return _("[Resolved] %(rule)s%(scope)s") % words
+    return _("[%(severity)s] %(rule)s%(scope)s") % words
+
+
+def _breach(one: Mapping[str, Any]) -> dict[str, Any]:
+    unit, aggregation = str(one.get("unit", "")), str(one.get("aggregation", ""))
+    severity = str(one.get("severity", ""))
+    return {
+        "metric": one.get("metric", ""),
+        "aggregation": aggregation,
+        "value": figure(one.get("value"), unit, aggregation),
+        "worst": figure(one.get("worst"), unit, aggregation),
+        "threshold": figure(one.get("threshold"), unit, aggregation),
+        "sign": "<" if one.get("direction") == "below" else ">",
+        "severity": _severity(severity),
+        "colour": _COLOURS.get(severity, "#374151"),
+        "labels": _labels(one.get("labels", {})),
+        "since": _moment(one.get("since")),
+    }
+
+
+def _severity(severity: str) -> str:
+    return {"critical": _("Critical"), "warning": _("Warning")}.get(severity, severity)
+
+
+def _reason(reason: str) -> str:
+    return {
+        "ok": _("back to normal"),
+        "nodata": _("no more data; not seen to be well"),
+        "missing_series": _("the series is gone; not seen to be well"),
+        "paused": _("the rule was paused"),
+        "deleted": _("the rule was deleted"),
+    }.get(reason, "")
+
+
+def _labels(labels: Mapping[str, str]) -> str:
+    return ", ".join(f"{key}={value}" for key, value in sorted(labels.items()))
+
+
+def _moment(iso: str | None) -> str:
+    return f"{datetime.fromisoformat(iso):%Y-%m-%d %H:%M:%S} UTC" if iso else ""
+
+
+def _bytes(value: float) -> str:
+    size, unit = float(value), 0
+    while abs(size) >= 1024 and unit < len(_BYTES) - 1:
+        size, unit = size / 1024, unit + 1
+    return f"{size:.4g} {_BYTES[unit]}"
+
+
+def _one_line(text: str) -> str:
+    # A rule's name or a label may hold line breaks; a mail header must not.
+    return " ".join(text.split())[:200]

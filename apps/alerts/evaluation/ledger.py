@@ -1,0 +1,155 @@
+"""What one evaluation changes, collected and written in a handful of statements."""
+
+from collections import defaultdict
+from datetime import datetime
+from typing import Any, Final
+from uuid import UUID
+
+from apps.alerts.evaluation.notices import notices, payload_for
+from apps.alerts.machine import OPEN, Effect, Step
+from apps.alerts.models import Channel, Episode, EpisodeEvent, Instance, Notification, Purpose, Rule
+from apps.alerts.outbox import kick_on_commit
+
+_INSTANCE_COLUMNS: Final = [
+    "labels", "state", "reason", "active_at", "seen_at", "observed_s", "keep_since", "missed",
+    "severity", "notified", "value", "tick", "episode",
+]  # fmt: skip
+_EPISODE_COLUMNS: Final = [
+    "state", "severity", "value", "peak", "threshold", "fired_at", "ended_at", "end_reason",
+    "updated_at",
+]  # fmt: skip
+_STATE_AFTER: Final = {
+    Effect.OPENED: "pending",
+    Effect.CANCELLED: "inactive",
+    Effect.FIRED: "firing",
+    Effect.RECOVERING: "recovering",
+    Effect.FIRED_AGAIN: "firing",
+    Effect.RESOLVED: "resolved",
+}
+
+
+class Ledger:
+    """Changes of one rule at one tick. `write` belongs inside the transaction of the evaluation."""
+
+    def __init__(self, rule: Rule, tick: datetime, unit: str = "") -> None:
+        self.rule = rule
+        self.tick = tick
+        self.unit = unit
+        self._instances: list[Instance] = []
+        self._new: list[Episode] = []
+        self._changed: list[Episode] = []
+        self._events: list[EpisodeEvent] = []
+        self._firing: list[Episode] = []
+        self._resolved: list[Episode] = []
+        self._open: list[Episode] = []
+
+    def record(self, instance: Instance, step: Step, value: float | None) -> None:
+        """Take one step of the machine into account; `value` None: nothing was observed."""
+        instance.condition = step.condition
+        instance.tick = self.tick
+        if value is not None:
+            instance.value = value
+        self._instances.append(instance)
+        episode = self._episode(instance, step)
+        if episode is None:
+            return
+        self._update(episode, step, value)
+        for effect in step.effects:
+            self._apply(episode, effect)
+        if episode.state in OPEN:
+            self._open.append(episode)
+
+    def write(self) -> None:
+        """Insert and update everything; messages leave after COMMIT."""
+        Episode.objects.bulk_create(self._new)
+        Episode.objects.bulk_update(self._changed, _EPISODE_COLUMNS, batch_size=500)
+        Instance.objects.bulk_create(
+            self._instances,
+            update_conflicts=True,
+            unique_fields=["rule", "fingerprint"],
+            update_fields=_INSTANCE_COLUMNS,
+        )
+        EpisodeEvent.objects.bulk_create(self._events)
+        owed = [*self._owed_firing(), *self._owed_resolved()]
+        if owed:
+            Notification.objects.bulk_create(owed, ignore_conflicts=True)
+            kick_on_commit({row.kind for row in owed})
+
+    def _episode(self, instance: Instance, step: Step) -> Episode | None:
+        if Effect.OPENED not in step.effects:
+            if instance.episode is not None:
+                self._changed.append(instance.episode)
+            return instance.episode
+        episode = Episode(
+            rule=self.rule,
+            rule_name=self.rule.name,
+            fingerprint=instance.fingerprint,
+            labels=instance.labels,
+            metric=self.rule.metric,
+            unit=self.unit,
+            direction=self.rule.direction,
+            started_at=self.tick,
+        )
+        instance.episode = episode
+        self._new.append(episode)
+        return episode
+
+    def _update(self, episode: Episode, step: Step, value: float | None) -> None:
+        thresholds = self.rule.thresholds
+        severity = step.condition.severity
+        if severity is not None and Effect.RESOLVED not in step.effects:
+            episode.severity = severity
+            episode.threshold = thresholds.of(severity)
+        if value is not None:
+            episode.value = value
+            episode.peak = thresholds.worse(episode.peak, value)
+        episode.updated_at = self.tick
+        if Effect.RESOLVED in step.effects or Effect.CANCELLED in step.effects:
+            episode.ended_at = self.tick
+            episode.end_reason = step.condition.reason
+
+    def _apply(self, episode: Episode, effect: Effect) -> None:
+        episode.state = _STATE_AFTER.get(effect, episode.state)
+        if effect is Effect.FIRED:
+            episode.fired_at = self.tick
+        if effect in (Effect.FIRED, Effect.SEVERITY_RAISED):
+            self._firing.append(episode)
+        elif effect is Effect.RESOLVED:
+            self._resolved.append(episode)
+        detail: dict[str, Any] = {"value": episode.value, "severity": episode.severity}
+        if episode.end_reason:
+            detail["reason"] = episode.end_reason
+        self._events.append(
+            EpisodeEvent(episode=episode, at=self.tick, kind=effect.value, detail=detail)
+        )
+
+    def _owed_firing(self) -> list[Notification]:
+        if not self._firing:
+            return []
+        channels = list(self.rule.channels.filter(enabled=True))
+        if not channels:
+            return []
+        owed: list[Notification] = []
+        for episode in self._firing:
+            payload = payload_for(episode, Purpose.FIRING, self.rule, self._open)
+            owed += notices(episode, Purpose.FIRING, channels, payload)
+        return owed
+
+    def _owed_resolved(self) -> list[Notification]:
+        # Whoever was told that it fires is told that it ended, even when the rule's channels or
+        # their switches have changed since.
+        if not self._resolved:
+            return []
+        told: dict[UUID, set[Channel]] = defaultdict(set)
+        rows = Notification.objects.filter(
+            episode__in=self._resolved, purpose=Purpose.FIRING, channel__isnull=False
+        ).select_related("channel")
+        for row in rows:
+            if row.episode_id is not None and row.channel is not None:
+                told[row.episode_id].add(row.channel)
+        owed: list[Notification] = []
+        for episode in self._resolved:
+            if told[episode.pk]:
+                payload = payload_for(episode, Purpose.RESOLVED, self.rule)
+                owed += notices(episode, Purpose.RESOLVED, told[episode.pk], payload)
+        return owed

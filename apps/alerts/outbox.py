@@ -1,0 +1,41 @@
+"""Waking the dispatcher. The rows are what counts: a lost wake-up costs one poll, no message."""
+
+import time
+from collections.abc import Iterable
+from typing import Final
+
+import structlog
+from django.db import transaction
+
+from apps.monitoring import recorder
+
+log = structlog.get_logger(__name__)
+
+DISPATCH_TASK: Final = "apps.alerts.tasks.dispatch_notifications"
+# After a failed publish the broker is left alone for this long: the poll sends meanwhile.
+_REST_S: Final = 5.0
+_rest_until = 0.0
+
+
+def kick_on_commit(kinds: Iterable[str]) -> None:
+    """Wake the dispatcher of each channel kind as soon as the rows are visible to it."""
+    wanted = sorted(set(kinds))
+    transaction.on_commit(lambda: kick(wanted), robust=True)
+
+
+def kick(kinds: Iterable[str]) -> None:
+    """Publish one dispatch task for each kind. Never raises: beat polls the outbox anyway."""
+    global _rest_until
+    from celery import current_app
+
+    if time.monotonic() < _rest_until:
+        return
+    try:
+        for kind in kinds:
+            current_app.send_task(
+                DISPATCH_TASK, kwargs={"kind": kind}, queue="high", retry=False, expires=30
+            )
+    except Exception as error:  # noqa: BLE001 (any broker trouble; the poll is the safety net)
+        _rest_until = time.monotonic() + _REST_S
+        recorder.count("pharos.notification.wakeups.failed")
+        log.warning("dispatcher_not_woken", error=type(error).__name__)

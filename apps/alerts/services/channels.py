@@ -1,0 +1,72 @@
+"""Make channels, renew their secrets, send a test."""
+
+import hashlib
+import secrets
+import uuid
+from typing import Any
+
+from django.db import IntegrityError, transaction
+from django.utils import timezone
+
+from apps.alerts import conf, vault
+from apps.alerts.delivery import notifier_for
+from apps.alerts.models import Channel, Notification, Purpose
+from apps.alerts.outbox import kick_on_commit
+
+
+def ensure(kind: str, target: str, *, name: str = "", secret: str = "") -> Channel:
+    """The channel for this target, made when there is none. Raises InvalidInputError."""
+    target = notifier_for(kind).validate(target)
+    digest = vault.fingerprint(target)
+    found = Channel.objects.filter(kind=kind, target_hash=digest).first()
+    if found is not None:
+        if secret:
+            set_secret(found, secret)
+            found.save(update_fields=["sealed_secret"])
+        return found
+    channel = Channel(kind=kind, name=name or vault.mask(kind, target)[:200])
+    set_target(channel, target)
+    set_secret(channel, secret)
+    try:
+        with transaction.atomic():
+            channel.save()
+    except IntegrityError:
+        # Another caller made the same channel between the two statements.
+        return Channel.objects.get(kind=kind, target_hash=digest)
+    return channel
+
+
+def set_target(channel: Channel, target: str) -> None:
+    """Seal a new target into an unsaved change of the channel. Raises InvalidInputError."""
+    target = notifier_for(channel.kind).validate(target)
+    channel.sealed_target = vault.seal(target)
+    channel.target_hash = vault.fingerprint(target)
+    channel.hint = vault.mask(channel.kind, target)[:255]
+
+
+def set_secret(channel: Channel, secret: str = "") -> str:
+    """Seal a signing secret, a new random one by default; returned so that it can be shown once."""
+    secret = secret or secrets.token_urlsafe(32)
+    channel.sealed_secret = vault.seal(secret)
+    return secret
+
+
+def send_test(channel: Channel) -> Notification:
+    """Owe the channel a test message, sent by the ordinary path."""
+    payload: dict[str, Any] = {
+        "purpose": Purpose.TEST.value,
+        "channel": channel.name,
+        "since": timezone.now().isoformat(),
+        "url": conf.base_url(),
+    }
+    with transaction.atomic():
+        row = Notification.objects.create(
+            key=hashlib.sha256(uuid.uuid4().bytes).hexdigest(),
+            channel=channel,
+            kind=channel.kind,
+            purpose=Purpose.TEST,
+            priority=0,
+            payload=payload,
+        )
+        kick_on_commit([channel.kind])
+    return row

@@ -1,0 +1,205 @@
+"""The outbox as rows: claim under a lease, note what became of an attempt, send again."""
+
+import os
+import random
+import socket
+import uuid
+from collections.abc import Collection
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Final
+
+from django.db import connection, transaction
+from django.db.models import F
+from django.db.models.functions import Now
+
+from apps.alerts import conf
+from apps.alerts.delivery import Delivered, Envelope
+from apps.alerts.models import Attempt, EpisodeEvent, Notification, OutboxState, Outcome
+from apps.alerts.outbox import kick_on_commit
+from apps.alerts.vault import SealBrokenError
+from apps.core.errors import ConflictError
+
+# Messages of one episode to one channel leave in order: "resolved" never overtakes "firing".
+# A row still "sending" under an expired lease lost its worker, and may have arrived.
+# A few rows for each channel, so that one slow receiver cannot fill the bulkhead.
+_CLAIM: Final = """
+WITH picked AS MATERIALIZED (
+    SELECT one.id
+      FROM (SELECT DISTINCT channel_id FROM alerts_notification
+             WHERE kind = %(kind)s AND state IN ('pending', 'sending')
+               AND (channel_id IS NULL OR channel_id <> ALL(%(busy)s))) AS channel
+     CROSS JOIN LATERAL (
+        SELECT due.id, due.priority, due.next_attempt_at FROM alerts_notification AS due
+         WHERE due.kind = %(kind)s AND due.channel_id IS NOT DISTINCT FROM channel.channel_id
+           AND ((due.state = 'pending' AND due.next_attempt_at <= statement_timestamp())
+             OR (due.state = 'sending' AND due.lease_until <= statement_timestamp()))
+           AND NOT EXISTS (
+               SELECT 1 FROM alerts_notification AS earlier
+                WHERE earlier.episode_id = due.episode_id
+                  AND earlier.channel_id = due.channel_id
+                  AND earlier.id < due.id AND earlier.state IN ('pending', 'sending'))
+         ORDER BY due.priority, due.next_attempt_at, due.id
+         LIMIT %(per_channel)s
+         FOR UPDATE SKIP LOCKED) AS one
+     ORDER BY one.priority, one.next_attempt_at, one.id
+     LIMIT %(limit)s)
+UPDATE alerts_notification AS mine
+   SET state = 'sending', attempt = mine.attempt + 1, lease_token = %(token)s,
+       lease_until = statement_timestamp() + make_interval(secs => %(lease_s)s),
+       may_repeat = mine.may_repeat OR mine.state = 'sending'
+  FROM picked
+ WHERE mine.id = picked.id
+RETURNING mine.id
+"""
+_WORKER: Final = f"{socket.gethostname()}-{os.environ.get('PHAROS_ROLE', 'cli')}"
+
+
+@dataclass(frozen=True)
+class Claim:
+    """A message leased to this worker. `refusal`: why it cannot even be tried."""
+
+    notification: Notification
+    token: uuid.UUID
+    envelope: Envelope | None
+    refusal: str = ""
+
+
+def claim(kind: str, limit: int, busy: Collection[int] = ()) -> list[Claim]:
+    """Lease up to `limit` due messages of a channel kind, critical ones first; committed on return.
+
+    At most a few for each channel, and none for the channels in `busy`, which still have some in
+    flight.
+    """
+    token = uuid.uuid4()
+    values = {
+        "token": token, "lease_s": conf.LEASE_S, "kind": kind, "limit": limit,
+        "busy": list(busy), "per_channel": conf.WIDTH_PER_CHANNEL,
+    }  # fmt: skip
+    with transaction.atomic():
+        _give_up_exhausted(kind)
+        with connection.cursor() as cursor:
+            cursor.execute(_CLAIM, values)
+            ids = [row[0] for row in cursor.fetchall()]
+        if not ids:
+            return []
+        rows = list(
+            Notification.objects.filter(pk__in=ids)
+            .select_related("channel")
+            .order_by("priority", "next_attempt_at", "pk")
+        )
+        Attempt.objects.bulk_create(
+            Attempt(notification=row, number=row.attempt, may_repeat=row.may_repeat, worker=_WORKER)
+            for row in rows
+        )
+    return [_open(row, token) for row in rows]
+
+
+def settle(claimed: Claim, result: Delivered) -> bool:
+    """Note what became of an attempt. False: the lease was lost, another worker has the message."""
+    row = claimed.notification
+    error = result.error[:500]
+    repeat = row.may_repeat or result.outcome == Outcome.UNKNOWN
+    columns = {
+        "outcome": result.outcome,
+        "error": error,
+        "may_repeat": repeat,
+        "lease_token": None,
+        "lease_until": None,
+        **_next(row, result),
+    }
+    with transaction.atomic():
+        mine = Notification.objects.filter(
+            pk=row.pk, lease_token=claimed.token, state=OutboxState.SENDING
+        )
+        kept = mine.update(**columns) == 1
+        Attempt.objects.filter(notification=row, number=row.attempt).update(
+            ended_at=Now(), outcome=result.outcome, status_code=result.status_code, error=error
+        )
+        if kept and row.episode_id is not None and columns["state"] != OutboxState.PENDING:
+            _note(row, str(columns["state"]), error)
+    return kept
+
+
+def resend(notification: Notification) -> None:
+    """Send a finished message once more, marked as a repeat. Raises ConflictError otherwise."""
+    finished = Notification.objects.filter(
+        pk=notification.pk, state__in=[OutboxState.SENT, OutboxState.DEAD]
+    )
+    with transaction.atomic():
+        done = finished.update(
+            state=OutboxState.PENDING,
+            may_repeat=True,
+            next_attempt_at=Now(),
+            attempts_allowed=F("attempt") + conf.ATTEMPTS,
+        )
+        if not done:
+            raise ConflictError("This message is still on its way.")
+        kick_on_commit([notification.kind])
+
+
+def backoff_s(attempt: int) -> float:
+    """Full jitter below 1 s doubled with each attempt, at most a minute."""
+    ceiling = min(conf.BACKOFF_CAP_S, 2.0 ** min(attempt - 1, 16))
+    return random.uniform(0, ceiling)  # noqa: S311 (spreads load, guards nothing)
+
+
+def _next(row: Notification, result: Delivered) -> dict[str, object]:
+    if result.outcome == Outcome.OK:
+        return {"state": OutboxState.SENT, "sent_at": Now()}
+    if result.outcome == Outcome.PERMANENT or row.attempt >= row.attempts_allowed:
+        return {"state": OutboxState.DEAD}
+    wait_s = backoff_s(row.attempt)
+    if result.retry_after_s is not None:
+        wait_s = max(wait_s, min(result.retry_after_s, conf.RETRY_AFTER_CAP_S))
+    return {
+        "state": OutboxState.PENDING,
+        "next_attempt_at": Now() + timedelta(seconds=wait_s),
+    }
+
+
+def _give_up_exhausted(kind: str) -> None:
+    # A message that kills every worker that takes it up must not be taken up for ever.
+    Notification.objects.filter(
+        kind=kind,
+        state=OutboxState.SENDING,
+        lease_until__lte=Now(),
+        attempt__gte=F("attempts_allowed"),
+    ).update(
+        state=OutboxState.DEAD, outcome=Outcome.UNKNOWN, lease_token=None, lease_until=None,
+        error="No worker that took this message up has come back.",
+    )  # fmt: skip
+
+
+def _open(row: Notification, token: uuid.UUID) -> Claim:
+    channel = row.channel
+    if channel is None:
+        return Claim(row, token, None, "The channel was deleted.")
+    if not channel.enabled:
+        return Claim(row, token, None, "The channel is switched off.")
+    try:
+        envelope = Envelope(
+            key=row.key,
+            target=channel.target,
+            secret=channel.secret,
+            payload=row.payload,
+            attempt=row.attempt,
+            may_repeat=row.may_repeat,
+        )
+    except SealBrokenError as error:
+        return Claim(row, token, None, str(error))
+    return Claim(row, token, envelope)
+
+
+def _note(row: Notification, state: str, error: str) -> None:
+    EpisodeEvent.objects.create(
+        episode_id=row.episode_id,
+        at=Now(),
+        kind=f"notification_{state}",
+        detail={
+            "notification": row.pk,
+            "purpose": row.purpose,
+            "channel": row.channel.name if row.channel else None,
+            "error": error,
+        },
+    )

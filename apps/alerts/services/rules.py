@@ -1,0 +1,133 @@
+"""Create and change rules; every change is a version with who, when, before and after."""
+
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from django.core.exceptions import ValidationError
+from django.db import connection, transaction
+from django.db.models import F
+from django.db.models.functions import Now
+
+from apps.alerts.evaluation.clock import db_now
+from apps.alerts.evaluation.ledger import Ledger
+from apps.alerts.machine import ACTIVE, Reason, stop
+from apps.alerts.models import Channel, Instance, Rule, RuleVersion
+from apps.core.errors import InvalidInputError
+
+_AUDITED = (
+    "name", "summary", "metric", "aggregation", "scope", "by", "numerator_scope",
+    "remainder_scope", "min_samples", "direction", "warning", "critical", "critical_inclusive",
+    "for_s", "keep_firing_for_s", "window_s", "interval_s", "no_data", "enabled",
+)  # fmt: skip
+
+
+def snapshot(rule: Rule) -> dict[str, Any]:
+    """All that people decide about a rule, as JSON; channels by name and masked target."""
+    taken: dict[str, Any] = {name: getattr(rule, name) for name in _AUDITED}
+    rows = rule.channels.order_by("pk").values_list("pk", "name", "hint")
+    taken["channels"] = [{"id": pk, "name": name, "target": hint} for pk, name, hint in rows]
+    return taken
+
+
+def save(
+    rule: Rule,
+    actor: str,
+    *,
+    before: Mapping[str, Any] | None,
+    channels: Iterable[Channel] | None = None,
+) -> RuleVersion | None:
+    """Validate, store and audit a rule; in force from the next tick.
+
+    `before` is the snapshot it was changed from, None for a new rule; `channels` None leaves them.
+    None comes back when nothing changed. Raises InvalidInputError.
+    """
+    try:
+        rule.full_clean()
+    except ValidationError as error:
+        raise InvalidInputError(
+            "The rule makes no sense: " + " ".join(error.messages), dict(_by_field(error))
+        ) from error
+    with transaction.atomic():
+        store(rule)
+        if channels is not None:
+            rule.channels.set(channels)
+        return audit(rule, actor, before)
+
+
+def store(rule: Rule) -> None:
+    """Write only what people decide: the columns of the evaluations may have moved on meanwhile."""
+    rule.save(update_fields=_AUDITED if rule.pk else None)
+
+
+def switch(rules: Iterable[Rule], actor: str, *, on: bool) -> int:
+    """Switch rules on or off; how many changed."""
+    changed = 0
+    for rule in rules:
+        with transaction.atomic():
+            before = snapshot(rule)
+            if Rule.objects.filter(pk=rule.pk, enabled=not on).update(enabled=on):
+                rule.enabled = on
+                audit(rule, actor, before)
+                changed += 1
+    return changed
+
+
+def audit(rule: Rule, actor: str, before: Mapping[str, Any] | None) -> RuleVersion | None:
+    """Note a change that is already stored, and let it take effect. Belongs in its transaction."""
+    after = snapshot(rule)
+    if before == after:
+        return None
+    changed: dict[str, Any] = {"updated_at": Now(), "next_eval_at": Now()}
+    if before is not None:
+        changed["version"] = F("version") + 1
+    Rule.objects.filter(pk=rule.pk).update(**changed)
+    rule.refresh_from_db(fields=["version", "updated_at", "next_eval_at"])
+    if not rule.enabled:
+        end_active(rule, Reason.PAUSED)
+    return RuleVersion.objects.create(
+        rule=rule,
+        rule_name=rule.name,
+        version=rule.version,
+        actor=actor,
+        before=dict(before) if before is not None else None,
+        after=after,
+    )
+
+
+def delete(rule: Rule, actor: str) -> None:
+    """Delete a rule; its episodes and its history stay, and whoever was paged is told."""
+    with transaction.atomic():
+        RuleVersion.objects.create(
+            rule_name=rule.name,
+            version=rule.version + 1,
+            actor=actor,
+            before=snapshot(rule),
+            after=None,
+        )
+        rule.delete()
+
+
+def end_active(rule: Rule, reason: Reason) -> int:
+    """End what is active under this rule, telling those who were told that it fires."""
+    with transaction.atomic():
+        active = list(
+            Instance.objects.filter(rule=rule, state__in=ACTIVE).select_related("episode")
+        )
+        if active:
+            ledger = Ledger(rule, db_now())
+            for instance in active:
+                ledger.record(instance, stop(instance.condition, reason), None)
+            ledger.write()
+    return len(active)
+
+
+def lock_identity(*identity: object) -> None:
+    """Hold off other transactions that would create the same rule, until this one ends."""
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT pg_advisory_xact_lock(hashtextextended(%s, 20))", [repr(identity)])
+
+
+def _by_field(error: ValidationError) -> Iterable[tuple[str, list[str]]]:
+    if hasattr(error, "error_dict"):
+        return error.message_dict.items()
+    return [("rule", error.messages)]

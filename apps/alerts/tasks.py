@@ -1,0 +1,28 @@
+"""What beat and the outbox wake. Both tasks may run any number of times at once."""
+
+from typing import Any
+
+from celery import shared_task
+
+from apps.alerts.delivery import NOTIFIERS
+from apps.alerts.evaluation import evaluate_due
+from apps.alerts.outbox import DISPATCH_TASK, kick
+from apps.alerts.services.dispatch import dispatch
+from apps.alerts.services.housekeeping import prune
+
+
+@shared_task(name="apps.alerts.tasks.evaluate_rules", ignore_result=True)  # type: ignore[untyped-decorator]
+def evaluate_rules() -> dict[str, Any]:
+    """Judge every rule whose tick has come."""
+    summary = evaluate_due()
+    prune()
+    return vars(summary)
+
+
+@shared_task(name=DISPATCH_TASK, ignore_result=True)  # type: ignore[untyped-decorator]
+def dispatch_notifications(kind: str | None = None) -> int:
+    """Send what is due of one channel kind. Without a kind: wake one task for each."""
+    if kind is not None:
+        return dispatch(kind)
+    kick(NOTIFIERS)
+    return 0

@@ -1,0 +1,364 @@
+"""From figures to episodes, events and rows of the outbox."""
+
+from datetime import timedelta
+
+import pytest
+from django.db import OperationalError, connection, connections
+
+from apps.alerts.evaluation import evaluate_due
+from apps.alerts.evaluation.clock import db_now, tick_at
+from apps.alerts.evaluation.reading import RuleError, fingerprint, read
+from apps.alerts.models import Episode, EpisodeEvent, Instance, Notification, Rule, Tick
+from apps.alerts.services import channels, housekeeping, rules
+from tests.alerts.conftest import T0, Bench
+
+pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("no_wake_ups")]
+
+
+def test_a_tick_is_a_whole_number_of_intervals_and_never_lies_ahead():
+    for second in range(0, 40, 3):
+        now = T0 + timedelta(seconds=second)
+        tick = tick_at(now, 15, 7)
+        assert tick <= now < tick + timedelta(seconds=15)
+        assert (tick.timestamp() - 7) % 15 == 0
+
+
+def test_a_breach_opens_an_episode_and_owes_one_message_to_each_channel(make_rule, channel, source):
+    other = channels.ensure("email", "oncall@example.com")
+    bench = Bench(make_rule(channel, other), source)
+    bench.tick(0.95)
+    episode = Episode.objects.get()
+    assert (episode.state, episode.severity, episode.value) == ("firing", "critical", 0.95)
+    assert (episode.threshold, episode.unit) == (0.9, "1")
+    assert episode.fired_at == Tick.objects.get().tick
+    rows = Notification.objects.all()
+    assert {row.kind for row in rows} == {"webhook", "email"}
+    assert {row.priority for row in rows} == {0}
+    assert [event.kind for event in episode.events.all()] == ["opened", "fired"]
+
+
+def test_a_steady_breach_says_so_once(bench):
+    bench.tick(0.95, times=20)
+    assert Notification.objects.count() == 1
+    assert Episode.objects.count() == 1
+
+
+def test_for_is_counted_in_ticks_observed(make_rule, channel, source):
+    bench = Bench(make_rule(channel, for_s=60), source)
+    bench.tick(0.95, times=4)
+    assert Episode.objects.get().state == "pending"
+    assert not Notification.objects.exists()
+    bench.tick(0.95)
+    assert Episode.objects.get().state == "firing"
+    assert Notification.objects.count() == 1
+
+
+def test_after_an_outage_of_the_portal_a_pending_alert_does_not_fire_on_time_nobody_watched(
+    make_rule, channel, source
+):
+    bench = Bench(make_rule(channel, for_s=300), source)
+    bench.tick(0.95, times=2)
+    bench.now += timedelta(hours=1)
+    summary = bench.tick(0.95)
+    assert Episode.objects.get().state == "pending"
+    assert summary.skipped == 240
+    assert Tick.objects.latest("tick").skipped == 240
+
+
+def test_resolved_goes_to_whoever_heard_of_it_even_after_the_channels_changed(bench, channel):
+    bench.tick(0.95)
+    bench.rule.channels.clear()
+    bench.tick(0.1)
+    episode = Episode.objects.get()
+    assert (episode.state, episode.end_reason, episode.peak) == ("resolved", "ok", 0.95)
+    sent = list(Notification.objects.order_by("pk").values_list("purpose", "channel"))
+    assert sent == [("firing", channel.pk), ("resolved", channel.pk)]
+    payload = Notification.objects.get(purpose="resolved").payload
+    assert payload["duration_s"] == 15
+    assert payload["breaches"][0]["worst"] == 0.95
+
+
+def test_nobody_is_told_of_the_end_of_what_nobody_was_told_of(make_rule, source):
+    bench = Bench(make_rule(), source)
+    bench.tick(0.95)
+    bench.tick(0.1)
+    assert Episode.objects.get().state == "resolved"
+    assert not Notification.objects.exists()
+
+
+def test_a_rise_in_severity_is_told_and_a_fall_is_not(bench):
+    for value in (0.85, 0.95, 0.85, 0.95, 0.85):
+        bench.tick(value)
+    told = list(Notification.objects.order_by("pk").values_list("purpose", "severity"))
+    assert told == [("firing", "warning"), ("firing", "critical")]
+    assert Episode.objects.get().severity == "warning"
+    bench.tick(0.1)
+    assert Notification.objects.filter(purpose="resolved").count() == 1
+
+
+def test_a_message_lists_every_breached_metric_of_the_rule(bench):
+    bench.rule.by = ["host"]
+    bench.rule.save()
+    bench.tick(0.85, 0.95, 0.1)
+    payload = Notification.objects.filter(severity="critical").get().payload
+    listed = [(b["labels"], b["value"], b["threshold"], b["severity"]) for b in payload["breaches"]]
+    assert listed == [
+        ({"host": "h1"}, 0.95, 0.9, "critical"),
+        ({}, 0.85, 0.8, "warning"),
+    ]
+    assert payload["url"].endswith(f"/admin/alerts/episode/{payload['episode']}/change/")
+
+
+def test_an_error_resolves_nothing_and_after_three_the_rule_is_unhealthy(bench, source):
+    bench.tick(0.95)
+    source.error = ValueError("the store is on fire")
+    for errors in (1, 2, 3, 4):
+        bench.tick()
+        rule = Rule.objects.get()
+        assert rule.errors_in_row == errors
+        assert (rule.unhealthy_since is not None) == (errors >= 3)
+    assert Episode.objects.get().state == "firing"
+    assert "the store is on fire" in Tick.objects.latest("tick").error
+    source.error = None
+    bench.tick(0.95)
+    rule = Rule.objects.get()
+    assert (rule.errors_in_row, rule.unhealthy_since, rule.last_error) == (0, None, "")
+    assert Notification.objects.count() == 1
+
+
+def test_a_failing_statement_of_the_store_is_an_error_of_that_rule_only(make_rule, channel, source):
+    make_rule(channel, name="second")
+    bench = Bench(make_rule(channel, metric="broken"), source)
+    Rule.objects.update(next_eval_at=T0)
+
+    def answer(query):
+        if query.metric == "broken":
+            with connection.cursor() as cursor:
+                cursor.execute("SELECT 1/0")
+        return [({}, 0.95)]
+
+    source.answer = answer
+    summary = bench.tick()
+    assert (summary.evaluated, summary.errors) == (2, 1)
+    assert Episode.objects.get().rule_name == "second"
+    assert "division by zero" in Rule.objects.get(metric="broken").last_error
+
+
+def test_a_failure_of_the_engine_is_kept_on_the_rule_and_the_others_go_on(
+    make_rule, channel, source, monkeypatch
+):
+    make_rule(channel, name="good")
+    bench = Bench(make_rule(channel, name="poison"), source)
+    Rule.objects.update(next_eval_at=T0)
+    from apps.alerts.evaluation import engine
+
+    real = engine._judge
+
+    def judge(rule, *args):
+        if rule.name == "poison":
+            raise KeyError("never thought of")
+        real(rule, *args)
+
+    monkeypatch.setattr(engine, "_judge", judge)
+    bench.tick(0.95)
+    assert Episode.objects.get().rule_name == "good"
+    assert "never thought of" in Rule.objects.get(name="poison").last_error
+
+
+def test_no_data_keeps_the_alert_and_says_since_when(bench):
+    bench.tick(0.95)
+    bench.tick(times=10)
+    assert Episode.objects.get().state == "firing"
+    assert Rule.objects.get().no_data_since == Tick.objects.order_by("tick")[1].tick
+    bench.tick(0.95)
+    assert Rule.objects.get().no_data_since is None
+
+
+@pytest.mark.parametrize("value", [None, float("nan")])
+def test_a_series_without_a_figure_is_no_data_and_never_zero(make_rule, channel, source, value):
+    bench = Bench(make_rule(channel, direction="below", warning=0.8, critical=None), source)
+    bench.tick(value, times=5)
+    assert not Episode.objects.exists()
+    assert Rule.objects.get().no_data_since is not None
+
+
+def test_infinity_is_a_breach_that_can_be_told(bench):
+    bench.tick(float("inf"))
+    assert Notification.objects.get().payload["breaches"][0]["value"] > 1e300
+
+
+def test_one_series_of_many_that_vanishes_ends_as_missing_after_two_evaluations(bench):
+    bench.tick(0.1, 0.95)
+    bench.tick(0.1)
+    assert Episode.objects.get().state == "firing"
+    bench.tick(0.1)
+    episode = Episode.objects.get()
+    assert (episode.state, episode.end_reason) == ("resolved", "missing_series")
+
+
+def test_silence_can_be_the_alert_and_ends_when_something_reports(make_rule, channel, source):
+    bench = Bench(make_rule(channel, no_data="alerting", by=["host"], for_s=15), source)
+    bench.tick(times=2)
+    assert Episode.objects.get().state == "firing"
+    assert Notification.objects.get().payload["breaches"][0]["value"] is None
+    source.answer = lambda query: [({"host": "h7"}, 0.1)]
+    bench.tick()
+    episode = Episode.objects.get()
+    assert (episode.state, episode.end_reason) == ("resolved", "ok")
+
+
+def test_silence_of_series_that_exist_alerts_for_each_of_them(make_rule, channel, source):
+    bench = Bench(make_rule(channel, no_data="alerting"), source)
+    bench.tick(None, None)
+    assert Episode.objects.filter(state="firing").count() == 2
+
+
+def test_a_pending_alert_that_goes_away_leaves_a_trace_and_no_message(make_rule, channel, source):
+    bench = Bench(make_rule(channel, for_s=60), source)
+    bench.tick(0.95)
+    bench.tick(0.1)
+    episode = Episode.objects.get()
+    assert (episode.state, episode.end_reason, episode.fired_at) == ("inactive", "ok", None)
+    assert not Notification.objects.exists()
+    bench.tick(0.95)
+    assert Episode.objects.count() == 2
+    assert Instance.objects.count() == 1
+
+
+def test_two_series_with_one_label_set_are_an_error_of_the_rule(make_rule, source):
+    source.values = [({"host": "a"}, 1.0), ({"host": "a"}, 2.0)]
+    with pytest.raises(RuleError, match="Two series"):
+        read(make_rule(), source)
+
+
+def test_labels_have_one_fingerprint_whatever_their_order():
+    assert fingerprint({"a": "1", "b": "2"}) == fingerprint({"b": "2", "a": "1"})
+    assert fingerprint({"a": "1"}) != fingerprint({"a": "2"})
+
+
+def ratio_source(source, kind, **counts):
+    source.kind = kind
+
+    def answer(query):
+        assert query.aggregation == ("increase" if kind == "sum" else "count")
+        state = query.scope.get("state", "all")
+        return [({"route": "/a"}, counts[state])] if state in counts else []
+
+    source.answer = answer
+
+
+@pytest.mark.parametrize(
+    ("counts", "value"),
+    [
+        ({"all": 200, "bad": 30}, 0.15),
+        ({"all": 200}, 0.0),  # traffic without errors is a true zero
+        ({"all": 0, "bad": 0}, None),
+        ({"all": None, "bad": None}, None),
+        ({"all": 99, "bad": 99}, None),  # too few to judge
+    ],
+)
+def test_a_share_of_all_events_needs_events(make_rule, source, counts, value):
+    rule = make_rule(
+        aggregation="ratio", numerator_scope={"state": "bad"}, by=["route"], min_samples=100
+    )
+    ratio_source(source, "histogram", **counts)
+    assert [one.value for one in read(rule, source).values()] == [value]
+
+
+def test_a_share_among_two_kinds_of_events_ignores_the_others(make_rule, source):
+    rule = make_rule(
+        aggregation="ratio", numerator_scope={"state": "hit"}, remainder_scope={"state": "miss"}
+    )
+    ratio_source(source, "sum", all=5000, hit=60, miss=40)
+    assert [one.value for one in read(rule, source).values()] == [0.6]
+    ratio_source(source, "sum", all=5000)
+    assert [one.value for one in read(rule, source).values()] == [None]
+
+
+def test_a_percentile_over_too_few_requests_is_no_verdict(make_rule, source):
+    rule = make_rule(aggregation="p95", min_samples=20)
+    counts = {"p95": 3.5, "count": 19}
+    source.answer = lambda query: [({}, counts[query.aggregation])]
+    assert [one.value for one in read(rule, source).values()] == [None]
+    counts["count"] = 20
+    assert [one.value for one in read(rule, source).values()] == [3.5]
+
+
+def test_the_scope_of_a_rule_is_part_of_the_labels(make_rule, source):
+    source.values = [({"host": "a"}, 1.0)]
+    (one,) = read(make_rule(scope={"env": "prod"}), source).values()
+    assert one.labels == {"env": "prod", "host": "a"}
+
+
+def test_the_same_tick_is_never_judged_twice(bench, source):
+    bench.tick(0.95)
+    Rule.objects.update(next_eval_at=T0)
+    asked = source.asked
+    assert evaluate_due(source, lambda: bench.now).evaluated == 0
+    assert source.asked == asked
+    assert Rule.objects.get().next_eval_at > bench.now
+
+
+def test_switching_a_rule_off_ends_its_alert_and_tells_so(bench):
+    bench.tick(0.95)
+    rules.switch(Rule.objects.all(), "staff", on=False)
+    assert Episode.objects.get().end_reason == "paused"
+    assert Notification.objects.get(purpose="resolved").payload["reason"] == "paused"
+    bench.tick(0.95)
+    assert Tick.objects.count() == 1
+
+
+def test_deleting_a_rule_keeps_its_history_and_ends_its_alert(bench):
+    bench.tick(0.95)
+    rules.delete(bench.rule, "staff")
+    episode = Episode.objects.get()
+    assert (episode.rule, episode.rule_name, episode.state) == (None, "CPU", "resolved")
+    assert Notification.objects.filter(purpose="resolved").count() == 1
+    assert not Instance.objects.exists()
+
+
+def test_raising_for_does_not_unpage(bench):
+    bench.tick(0.95)
+    Rule.objects.update(for_s=3600)
+    bench.tick(0.95)
+    assert Episode.objects.get().state == "firing"
+    assert not EpisodeEvent.objects.exclude(kind__in=["opened", "fired"]).exists()
+
+
+def test_an_evaluation_costs_a_bounded_number_of_statements(bench, django_assert_max_num_queries):
+    bench.source.values = [({"host": f"h{n}"}, 0.95) for n in range(100)]
+    bench.now += timedelta(seconds=15)
+    with django_assert_max_num_queries(24):
+        evaluate_due(bench.source, lambda: bench.now)
+    assert Episode.objects.count() == 100
+    bench.now += timedelta(seconds=15)
+    with django_assert_max_num_queries(16):
+        evaluate_due(bench.source, lambda: bench.now)
+
+
+def test_an_outage_of_the_database_is_raised_and_leaves_nothing_half_done(bench, monkeypatch):
+    def fail(*args):
+        raise OperationalError("server closed the connection unexpectedly")
+
+    monkeypatch.setattr("apps.alerts.evaluation.engine._judge", fail)
+    monkeypatch.setattr(type(connections["default"]), "is_usable", lambda self: False)
+    with pytest.raises(OperationalError):
+        bench.tick(0.95)
+    assert not Tick.objects.exists()
+    monkeypatch.undo()
+    assert evaluate_due(bench.source, lambda: bench.now).evaluated == 1
+    assert Episode.objects.get().state == "firing"
+
+
+def test_old_ticks_and_idle_instances_are_pruned_and_the_rest_is_kept(bench):
+    bench.tick(0.95)
+    bench.tick(0.1)
+    bench.tick(0.95)
+    first = Tick.objects.order_by("tick").first()
+    Tick.objects.filter(pk=first.pk).update(evaluated_at=db_now() - timedelta(hours=2))
+    Instance.objects.update(tick=db_now() - timedelta(days=30))
+    assert housekeeping.prune() == 1
+    assert Tick.objects.count() == 2
+    Instance.objects.update(state="resolved")
+    assert housekeeping.prune() == 1
+    assert Episode.objects.count() == 2
