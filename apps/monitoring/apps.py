@@ -12,6 +12,7 @@ class MonitoringConfig(AppConfig):
     def ready(self) -> None:
         from django.db.models.signals import post_migrate
 
-        from apps.monitoring import checks
+        from apps.monitoring import checks, recorder
 
         post_migrate.connect(checks.make_partitions, sender=self)
+        recorder.install()

@@ -1,16 +1,25 @@
-"""Structured logs: one JSON object a line, with the request id, for our own and foreign loggers."""
+"""Structured logs: one JSON object a line, with request and trace ids and without secrets.
 
+The same for our own loggers and foreign ones; on the console and, from INFO on, in the store.
+"""
+
+import os
 from typing import Any
 
 import structlog
 
+from apps.monitoring.recorder.logs import add_context, add_exception, mask_event
+
 _SHARED: list[Any] = [
     structlog.contextvars.merge_contextvars,
+    add_context,
     structlog.stdlib.add_logger_name,
     structlog.stdlib.add_log_level,
     structlog.stdlib.ExtraAdder(),
     structlog.processors.TimeStamper(fmt="iso", utc=True),
 ]
+# Under the supervisor standard error is a pipe; people at a terminal want their lines at once.
+_SUPERVISED = os.environ.get("PHAROS_ROLE", "cli") != "cli"
 
 LOGGING: dict[str, Any] = {
     "version": 1,
@@ -21,13 +30,30 @@ LOGGING: dict[str, Any] = {
             "foreign_pre_chain": _SHARED,
             "processors": [
                 structlog.stdlib.ProcessorFormatter.remove_processors_meta,
-                structlog.processors.format_exc_info,
-                structlog.processors.JSONRenderer(),
+                add_exception,
+                mask_event,
+                structlog.processors.JSONRenderer(default=str),
             ],
         },
     },
-    "handlers": {"console": {"class": "logging.StreamHandler", "formatter": "structured"}},
-    "root": {"handlers": ["console"], "level": "INFO"},
+    "handlers": {
+        "console": {
+            "class": "apps.monitoring.recorder.console.ConsoleHandler"
+            if _SUPERVISED
+            else "logging.StreamHandler",
+            "formatter": "structured",
+        },
+        "store": {"class": "apps.monitoring.recorder.logs.StoreHandler", "level": "INFO"},
+    },
+    "root": {"handlers": ["console", "store"], "level": "INFO"},
+    "loggers": {
+        # "Received" and "succeeded" for every tick of beat: the task's span and figures say so.
+        "celery.worker.strategy": {"level": "WARNING"},
+        "celery.app.trace": {"level": "WARNING"},
+        "celery.beat": {"level": "WARNING"},
+        # A line for each request of a task or probe.
+        "httpx": {"level": "WARNING"},
+    },
 }
 
 
@@ -36,8 +62,12 @@ def configure(log_format: str) -> None:
     if log_format == "console":
         LOGGING["formatters"]["structured"]["processors"] = [
             structlog.stdlib.ProcessorFormatter.remove_processors_meta,
+            add_exception,
+            mask_event,
             structlog.dev.ConsoleRenderer(),
         ]
+    if os.environ.get("PHAROS_RECORDER", "").lower() in {"0", "false", "no", "off"}:
+        LOGGING["root"]["handlers"] = ["console"]
     structlog.configure(
         processors=[
             structlog.stdlib.filter_by_level,
