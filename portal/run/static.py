@@ -1,12 +1,29 @@
-"""How static files are collected: as whitenoise does, but only what pages name is compressed."""
+"""How static files are collected: as whitenoise does, but quicker on the first start."""
 
 from collections.abc import Iterable, Iterator
+from typing import Any
 
+import brotli
+from whitenoise.compress import Compressor
 from whitenoise.storage import CompressedManifestStaticFilesStorage
+
+# The highest, 11, takes ten times as long and saves 5 % more.
+_BROTLI_QUALITY = 8
+
+
+class QuickCompressor(Compressor):  # type: ignore[misc]
+    """Gzip and a middling brotli."""
+
+    @staticmethod
+    def compress_brotli(data: bytes) -> bytes:
+        return bytes(brotli.compress(data, quality=_BROTLI_QUALITY))
 
 
 class CollectedStaticFiles(CompressedManifestStaticFilesStorage):  # type: ignore[misc]
     """Pages name hashed files; compressing the originals too would double the first start."""
+
+    def create_compressor(self, **options: Any) -> QuickCompressor:
+        return QuickCompressor(**options)
 
     def compress_files(self, paths: Iterable[str]) -> Iterator[tuple[str, str]]:
         """Compress the hashed ones of `paths`; yields (name, compressed name)."""
