@@ -9,6 +9,9 @@ PYTHON ?= $(shell for p in python3.11 python3.12 python3.13 python3.14 python3 p
 BIN := .venv/bin
 RUN := .venv/.run-installed
 DEV := .venv/.dev-installed
+# Tests wait as much as they compute; each worker has a database and one of 16 Redis numbers.
+WORKERS ?= $(shell n=$$(nproc 2>/dev/null || sysctl -n hw.ncpu 2>/dev/null || echo 2); \
+	[ "$$n" -lt 2 ] && n=2; [ "$$n" -gt 8 ] && n=8; echo $$n)
 
 help: ## Print this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-8s %s\n", $$1, $$2}'
@@ -33,7 +36,7 @@ logs: $(RUN) ## Follow every log
 
 test: $(DEV) ## Install what tests need and run all of them (ARGS="-k name")
 	@deploy/test-packages
-	@exec $(BIN)/python -m pytest -n auto --dist loadscope $(ARGS)
+	@exec $(BIN)/python -m pytest -n $(WORKERS) --dist loadscope $(ARGS)
 
 lint: $(DEV) ## Style, types, layers, migrations, deployment checks
 	@exec deploy/lint $(BIN)

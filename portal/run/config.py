@@ -1,5 +1,6 @@
 """The configuration of supervisord: five programs, their restarts, stops and logs."""
 
+import resource
 import shlex
 import sys
 from collections.abc import Sequence
@@ -79,6 +80,12 @@ def processes(plan: Plan) -> list[Program]:
     ]
 
 
+def _descriptors() -> int:
+    # Many systems grant 1024 and allow far more; a thousand live sockets would exhaust that.
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    return max(soft, 16_384 if hard == resource.RLIM_INFINITY else min(hard, 16_384))
+
+
 def render(plan: Plan) -> str:
     """The whole file."""
     own = processes(plan)
@@ -95,6 +102,7 @@ def render(plan: Plan) -> str:
             "nodaemon": "true",
             "silent": "true",
             "umask": "077",
+            "minfds": _descriptors(),
         },
         "rpcinterface:supervisor": {
             "supervisor.rpcinterface_factory": "supervisor.rpcinterface:make_main_rpcinterface",

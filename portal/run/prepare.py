@@ -150,7 +150,7 @@ def collect_static(root: Path) -> bool:
         return False
     try:
         call_command(
-            "collectstatic", interactive=False, verbosity=0, clear=root.exists(),
+            "collectstatic", interactive=False, verbosity=0, clear=True,
             ignore_patterns=_UNUSED_STATIC,
         )  # fmt: skip
         stamp.write_text(wanted)

@@ -71,7 +71,7 @@ class Home:
         """Create the directories, readable by their owner only. Raises HomeError."""
         try:
             self._claim_root()
-            for path in (self.log_dir, self.redis_dir, self.run_dir):
+            for path in (self.log_dir, self.redis_dir, self.static_dir, self.run_dir):
                 path.mkdir(mode=0o700, exist_ok=True)
         except OSError as error:
             raise self._unusable(error) from error
