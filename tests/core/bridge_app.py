@@ -165,7 +165,7 @@ def count_refusal():
 
 
 refused = 0
-pool = Pool(2, 2, wait_s=20)
+pool = Pool(2, 2, slow_s=20, wait_s=20)
 application = Shell(
     django=Bridge(
         get_wsgi_application(), pool, body_bytes=4 * 1024 * 1024, on_refused=count_refusal

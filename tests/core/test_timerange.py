@@ -87,8 +87,12 @@ def test_naive_times_are_refused():
         TimeRange(datetime(2026, 1, 1), datetime(2026, 1, 2))  # noqa: DTZ001 (that is the point)
 
 
-_PIECES = st.sampled_from(["now", "-", "+", "/", "6", "h", "d", "w", "T", ":", "Z", "2026-01-01", " "])
-_TEXT = st.text() | st.lists(_PIECES).map("".join) | st.datetimes().map(str) | st.integers().map(str)
+_PIECES = st.sampled_from(
+    ["now", "-", "+", "/", "6", "h", "d", "w", "T", ":", "Z", "2026-01-01", " "]
+)
+_TEXT = (
+    st.text() | st.lists(_PIECES).map("".join) | st.datetimes().map(str) | st.integers().map(str)
+)
 
 
 @given(_TEXT, _TEXT)

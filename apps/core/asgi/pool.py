@@ -2,14 +2,17 @@
 
 import asyncio
 import contextvars
-import queue
 import threading
 import time
 from collections import deque
 from collections.abc import Callable
 from typing import Any, Final
 
-_WAIT_S: Final = 5.0
+# The line moves too slowly once its first has waited this long: newcomers are refused at once.
+_SLOW_S: Final = 1.0
+# Nobody waits longer than this.
+_WAIT_S: Final = 3.0
+_SWEEP_S: Final = 0.25
 
 
 class FullError(Exception):
@@ -17,24 +20,19 @@ class FullError(Exception):
 
 
 class _Job:
-    __slots__ = ("future", "ticket", "work")
+    __slots__ = ("future", "since", "work")
 
-    def __init__(self, work: Callable[[], Any], future: asyncio.Future[Any]) -> None:
+    def __init__(self, work: Callable[[], Any], future: asyncio.Future[Any], since: float) -> None:
         self.work = work
         self.future = future
-        # Whoever takes the ticket decides: a thread runs the job or the clock gives it up.
-        # list.pop is atomic, so no lock is needed on the way of every request.
-        self.ticket = [True]
-
-    def take(self) -> bool:
-        try:
-            return self.ticket.pop()
-        except IndexError:
-            return False
+        self.since = since
 
 
 class Pool:
-    """`threads` at work and at most `waiting` in line, each for at most `wait_s`.
+    """`threads` at work and a line in front of them, bounded in number and in time.
+
+    Newcomers are refused when `waiting` are in line or the first of them has waited `slow_s`; a
+    count alone would either refuse bursts of quick requests or let slow ones queue for seconds.
 
     All methods belong to the event loop's thread. Each job runs in a context of its own, so
     context variables do not leak from one request into the next; what `prepare` sets in a new
@@ -46,83 +44,126 @@ class Pool:
         threads: int,
         waiting: int,
         *,
+        slow_s: float = _SLOW_S,
         wait_s: float = _WAIT_S,
         prepare: Callable[[], None] | None = None,
     ) -> None:
         self.threads = threads
         self._capacity = threads + waiting
+        self._slow_s = slow_s
         self._wait_s = wait_s
         self._prepare = prepare
-        self._jobs: queue.SimpleQueue[_Job | None] = queue.SimpleQueue()
+        # Taking a job from the deque is what decides who deals with it: a thread or the sweep.
+        self._jobs: deque[_Job | None] = deque()
+        # A stack: the thread that ran last has the warmest caches.
+        self._idle: list[threading.Lock] = []
         self._done: deque[tuple[_Job, Any, Exception | None]] = deque()
         self._waking = False
-        self._started = False
+        self._sweeping = False
         self._loop: asyncio.AbstractEventLoop | None = None
         self.pending = 0
 
     @property
     def full(self) -> bool:
         """Whether one more job would be refused."""
-        return self.pending >= self._capacity
+        if self.pending < self.threads:
+            return False
+        return self.pending >= self._capacity or self._first_waited_s() > self._slow_s
 
     async def run(self, work: Callable[[], Any]) -> Any:
         """What `work` returns or raises, run in a thread. Raises FullError at once when full."""
         if self.full:
             raise FullError
-        loop = asyncio.get_running_loop()
-        if not self._started:
-            self._start(loop)
-        job = _Job(work, loop.create_future())
-        must_wait = self.pending >= self.threads
+        loop = self._loop or self._start()
+        job = _Job(work, loop.create_future(), time.monotonic())
+        if self.pending >= self.threads and not self._sweeping:
+            self._sweeping = True
+            loop.call_later(_SWEEP_S, self._sweep)
         self.pending += 1
-        self._jobs.put(job)
-        if not must_wait:
-            return await job.future
-        clock = loop.call_later(self._wait_s, self._give_up, job)
-        try:
-            return await job.future
-        finally:
-            clock.cancel()
+        self._put(job)
+        return await job.future
 
     async def drain(self, timeout_s: float) -> bool:
         """Wait for the running jobs, then end the threads; False when time ran out."""
         deadline = time.monotonic() + timeout_s
         while self.pending and time.monotonic() < deadline:  # noqa: ASYNC110 (once, at the end)
             await asyncio.sleep(0.05)
-        for _ in range(self.threads if self._started else 0):
-            self._jobs.put(None)
+        for _ in range(self.threads if self._loop else 0):
+            self._put(None)
         return not self.pending
 
-    def _start(self, loop: asyncio.AbstractEventLoop) -> None:
-        self._loop = loop
-        self._started = True
+    def _start(self) -> asyncio.AbstractEventLoop:
+        self._loop = asyncio.get_running_loop()
         for number in range(self.threads):
             # Daemons: a hung request must not keep the process from ending.
             threading.Thread(target=self._work, name=f"web-{number}", daemon=True).start()
+        return self._loop
 
-    def _give_up(self, job: _Job) -> None:
-        # The job keeps its place until a thread discards it: with every thread hung the line
-        # must not grow behind those who left.
-        if job.take() and not job.future.done():
-            job.future.set_exception(FullError())
+    def _put(self, job: _Job | None) -> None:
+        self._jobs.append(job)
+        try:
+            self._idle.pop().release()
+        except IndexError:
+            return  # all are at work and will look for the next job themselves
+
+    def _first_waited_s(self) -> float:
+        try:
+            first = self._jobs[0]
+        except IndexError:
+            return 0.0
+        return time.monotonic() - first.since if first is not None else 0.0
+
+    def _sweep(self) -> None:
+        while self._first_waited_s() > self._wait_s:
+            try:
+                job = self._jobs.popleft()
+            except IndexError:
+                break
+            if job is None or time.monotonic() - job.since <= self._wait_s:
+                # A thread took the late one meanwhile: this one keeps its place.
+                self._jobs.appendleft(job)
+                break
+            self.pending -= 1
+            if not job.future.done():
+                job.future.set_exception(FullError())
+        self._sweeping = bool(self._jobs)
+        if self._sweeping:
+            assert self._loop is not None
+            self._loop.call_later(_SWEEP_S, self._sweep)
+
+    def _next(self, wake: threading.Lock) -> _Job | None:
+        while True:
+            try:
+                return self._jobs.popleft()
+            except IndexError:
+                self._idle.append(wake)
+            if self._jobs:
+                # It was put before this thread was known to be idle, so nobody may wake us for it.
+                try:
+                    self._idle.remove(wake)
+                    continue
+                except ValueError:
+                    pass  # or somebody did
+            wake.acquire()
 
     def _work(self) -> None:
         context = contextvars.copy_context()
         if self._prepare is not None:
             context.run(self._prepare)
-        while (job := self._jobs.get()) is not None:
+        wake = threading.Lock()
+        wake.acquire()
+        while (job := self._next(wake)) is not None:
             result: Any = None
             error: Exception | None = None
-            if job.take():
-                try:
-                    result = context.copy().run(job.work)
-                except Exception as raised:  # noqa: BLE001 (raised again on the event loop)
-                    error = raised
-                except BaseException as raised:  # noqa: BLE001
-                    # SystemExit of one request must end neither this thread nor the loop.
-                    error = RuntimeError(f"A request raised {raised!r}")
-                if isinstance(error, StopIteration):  # a future refuses it
-                    error = RuntimeError("A request raised StopIteration")
+            try:
+                result = context.copy().run(job.work)
+            except Exception as raised:  # noqa: BLE001 (raised again on the event loop)
+                error = raised
+            except BaseException as raised:  # noqa: BLE001
+                # SystemExit of one request must end neither this thread nor the loop.
+                error = RuntimeError(f"A request raised {raised!r}")
+            if isinstance(error, StopIteration):  # a future refuses it
+                error = RuntimeError("A request raised StopIteration")
             self._report(job, result, error)
             del job, result, error
 
