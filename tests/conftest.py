@@ -26,6 +26,7 @@ from django.contrib.auth.models import User
 from django.db import connection
 from django.test import Client
 
+from apps.monitoring.recorder.buffer import recorder
 from tests.servers import die_with_parent
 
 PROJECT = Path(__file__).resolve().parents[1]
@@ -44,6 +45,12 @@ class RunningServer:
     @property
     def websocket_url(self) -> str:
         return self.url.replace("http://", "ws://", 1)
+
+
+@pytest.fixture(autouse=True, scope="session")
+def recorder_at_rest() -> None:
+    """This process records nothing of itself: its database comes and goes. Real processes do."""
+    recorder.rest()
 
 
 @pytest.fixture

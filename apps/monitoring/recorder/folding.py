@@ -1,15 +1,11 @@
 """Events → rows. Runs in the flusher; nothing here is on a request's path."""
 
-import re
 import time
 from collections.abc import Callable
-from functools import lru_cache
 from random import getrandbits
 from typing import Any, Final
 
-from django.contrib.admindocs.views import simplify_regex
-
-from apps.monitoring.recorder import events, exposition
+from apps.monitoring.recorder import events, exposition, routes
 from apps.monitoring.recorder.context import ActiveSpan
 from apps.monitoring.recorder.fingerprint import statement
 from apps.monitoring.recorder.logs import severity
@@ -22,19 +18,10 @@ _ERROR: Final = 2
 _METHODS: Final = frozenset(
     ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "TRACE", "CONNECT")
 )
-UNMATCHED: Final = "unmatched"
-STATIC: Final = "/static/{path}"
 _LONGEST_BODY: Final = 16_384
 _LONGEST_PATH: Final = 512
 _SYSTEMS: Final = {"postgresql": "postgresql", "sqlite": "sqlite", "mysql": "mysql"}
 _CLOSED: Final[list[tuple[Any, ...]]] = [()] * events.MOST_CHILDREN
-_PARAMETER = re.compile(r"<(?:[^:<>]+:)?([^<>]+)>")
-
-
-@lru_cache(maxsize=4096)
-def template(route: str) -> str:
-    """A Django route as OpenTelemetry's `http.route`: `/admin/auth/user/{object_id}/change/`."""
-    return _PARAMETER.sub(r"{\1}", simplify_regex(route))
 
 
 class Folding:
@@ -67,7 +54,7 @@ class Folding:
 
     def _request(self, event: Any) -> None:
         _, span, ended, method, route, static, status, request_id, path = event
-        route = template(route) if route is not None else (STATIC if static else UNMATCHED)
+        route = routes.name(route, static=static)
         method = method if method in _METHODS else "_OTHER"
         seconds = (ended - span.began) / 1e9
         labels: tuple[Any, ...] = (

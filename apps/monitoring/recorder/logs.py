@@ -103,4 +103,5 @@ def add_exception(_: Any, __: str, event: dict[str, Any]) -> dict[str, Any]:
 
 def mask_event(_: Any, __: str, event: dict[str, Any]) -> dict[str, Any]:
     """structlog processor: nothing secret in the line."""
-    return {key: mask(value, str(key)) for key, value in event.items()}
+    # Django hands its request object to every line about one.
+    return {key: mask(value, str(key)) for key, value in event.items() if key != "request"}

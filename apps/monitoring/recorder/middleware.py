@@ -19,6 +19,7 @@ from django.http import HttpRequest, StreamingHttpResponse
 from django.http.response import HttpResponseBase
 
 from apps.core import request_id
+from apps.monitoring.recorder import routes
 from apps.monitoring.recorder.buffer import recorder
 from apps.monitoring.recorder.context import ActiveSpan, current, parse
 from apps.monitoring.recorder.events import REQUEST
@@ -120,7 +121,7 @@ class RecorderMiddleware:
         route = match.route if match is not None else None
         recorder.add((REQUEST, span, ended, request.method, route, static, status, bound, path))
         if status >= 500 or ended - span.began >= _SLOW_NS:
-            _tell(request, span, ended, route, status)
+            _tell(request, span, ended, routes.name(route, static=static), status)
 
 
 def _answer(response: HttpResponseBase, bound: str) -> HttpResponseBase:
@@ -128,9 +129,7 @@ def _answer(response: HttpResponseBase, bound: str) -> HttpResponseBase:
     return response
 
 
-def _tell(
-    request: HttpRequest, span: ActiveSpan, ended: int, route: str | None, status: int
-) -> None:
+def _tell(request: HttpRequest, span: ActiveSpan, ended: int, route: str, status: int) -> None:
     """One log line for a request that failed or was slow; the others are counted, not told."""
     logger.log(
         logging.ERROR if status >= 500 else logging.WARNING,

@@ -1,5 +1,7 @@
 """The recorder of this process, switched on for one test and at rest for all others."""
 
+import json
+
 import pytest
 
 from apps.monitoring.intake.commit import committer
@@ -29,6 +31,6 @@ def attributes(rows):  # noqa: F811
             "   ON v.series_id = s.id WHERE m.name = %s GROUP BY s.id, s.attrs",
             metric,
         )
-        return {tuple(sorted(attrs.items())): n for attrs, n in found}
+        return {tuple(sorted(json.loads(attrs).items())): n for attrs, n in found}
 
     return read

@@ -1,8 +1,10 @@
 """What the middleware makes of requests."""
 
 import asyncio
+import json
 
 import pytest
+from asgiref.sync import async_to_sync
 from django.contrib.auth.models import User
 from django.http import HttpResponse, StreamingHttpResponse
 from django.test import AsyncClient, Client, override_settings
@@ -111,23 +113,21 @@ def test_a_route_is_a_template_and_never_a_path(recorder, attributes):
     client.generic("BREW", "/nowhere/3")
     recorder.flush()
     assert routes(attributes) == {
-        ("GET", "/old/{number}/", 200): 1,
-        ("GET", "/old/{number}/page/", 200): 1,
+        ("GET", "/old/{number}/", 200): 2,
         ("GET", "unmatched", 404): 2,
         ("GET", "/static/{path}", 404): 1,
         ("_OTHER", "unmatched", 404): 1,
     }
 
 
-@pytest.mark.asyncio
-async def test_an_async_view_runs_without_a_hop_and_with_its_children(recorder, attributes, rows):
-    answer = await AsyncClient().get("/people/ann", headers={"X-Request-ID": "from-the-client"})
+def test_an_async_view_runs_without_a_hop_and_with_its_children(recorder, attributes, rows):
+    headers = {"X-Request-ID": "from-the-client"}
+    answer = async_to_sync(AsyncClient().get)("/people/ann", headers=headers)
     assert answer.content == b"from-the-client"
     assert answer["X-Request-ID"] == "from-the-client"
-    assert await asyncio.to_thread(recorder.flush)
-    found = await asyncio.to_thread(routes, attributes)
-    assert found == {("GET", "/people/{name}", 200): 1}
-    kinds = await asyncio.to_thread(rows, "SELECT kind, parent_id IS NULL FROM tm_span ORDER BY 1")
+    assert recorder.flush()
+    assert routes(attributes) == {("GET", "/people/{name}", 200): 1}
+    kinds = rows("SELECT kind, parent_id IS NULL FROM tm_span ORDER BY 1")
     assert kinds == [(2, True), (3, False)]
 
 
@@ -136,6 +136,7 @@ def test_an_unhandled_exception_is_on_the_span_and_its_secret_is_not(recorder, a
     recorder.flush()
     assert routes(attributes) == {("GET", "/failing", 500): 1}
     ((status, attrs, events),) = rows("SELECT status, attrs, events FROM tm_span")
+    attrs, events = json.loads(attrs), json.loads(events)
     assert (status, attrs["error.type"]) == (2, "LookupError")
     assert events[0]["attrs"]["exception.message"] == "token=*** is gone"
     assert "failing" in events[0]["attrs"]["exception.stacktrace"]
@@ -169,13 +170,16 @@ def test_a_body_that_breaks_is_a_failure(recorder, attributes):
     assert routes(attributes) == {("GET", "/breaking", 500): 1}
 
 
-@pytest.mark.asyncio
-async def test_an_async_body_is_measured_to_its_end(recorder, attributes, rows):
-    answer = await AsyncClient().get("/streaming-async")
-    assert [piece async for piece in answer.streaming_content] == [b"one", b"two"]
-    await asyncio.to_thread(recorder.flush)
-    assert await asyncio.to_thread(routes, attributes) == {("GET", "/streaming-async", 200): 1}
-    kinds = await asyncio.to_thread(rows, "SELECT kind FROM tm_span ORDER BY 1")
+def test_an_async_body_is_measured_to_its_end(recorder, attributes, rows):
+
+    async def fetch():
+        answer = await AsyncClient().get("/streaming-async")
+        return [piece async for piece in answer.streaming_content]
+
+    assert async_to_sync(fetch)() == [b"one", b"two"]
+    recorder.flush()
+    assert routes(attributes) == {("GET", "/streaming-async", 200): 1}
+    kinds = rows("SELECT kind FROM tm_span ORDER BY 1")
     assert kinds == [(2,), (3,)]
 
 
