@@ -7,11 +7,11 @@ from typing import Any, Final
 import psycopg
 from psycopg import sql
 
-from apps.monitoring.queries.numbers import between
 from apps.monitoring.queries.plan import Plan
 from apps.monitoring.queries.selection import Selected
 from apps.monitoring.store import fold, histograms
 from apps.monitoring.store.histograms import State
+from apps.monitoring.store.ranges import between
 
 QUANTILES: Final = {"p50": 0.5, "p90": 0.9, "p95": 0.95, "p99": 0.99, "p999": 0.999}
 # What the counts alone answer, without reading a single bucket.

@@ -7,9 +7,10 @@ from typing import Any, Final
 import psycopg
 from psycopg import sql
 
-from apps.monitoring.queries.plan import Plan, Spans
+from apps.monitoring.queries.plan import Plan
 from apps.monitoring.queries.selection import Selected
 from apps.monitoring.store import fold
+from apps.monitoring.store.ranges import between
 
 
 @dataclass(frozen=True)
@@ -36,18 +37,6 @@ class Cell:
         if aggregation == "count":
             return float(self.n)
         return float(getattr(self, aggregation))
-
-
-def between(column: str, spans: Spans) -> sql.Composed:
-    """The condition that `column` lies in one of the half-open `spans`."""
-    return sql.SQL("({})").format(
-        sql.SQL(" OR ").join(
-            sql.SQL("({0} >= {1} AND {0} < {2})").format(
-                sql.Identifier(column), sql.Literal(low), sql.Literal(high)
-            )
-            for low, high in spans
-        )
-    )
 
 
 def partials(plan: Plan) -> sql.Composed:

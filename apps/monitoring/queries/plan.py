@@ -2,7 +2,6 @@
 
 import threading
 import time
-from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any, Final
@@ -10,6 +9,8 @@ from typing import Any, Final
 import psycopg
 from django.conf import settings
 from django.db import connection
+
+from apps.monitoring.store.ranges import Ranges, merged, without
 
 MINUTE: Final = timedelta(minutes=1)
 HOUR: Final = timedelta(hours=1)
@@ -23,8 +24,6 @@ _REMEMBER_S: Final = 1.0
 DIRTY_POINTS: Final = {"sample": 1, "hist": 2}
 DIRTY_MINUTES: Final = {"sample": 3, "hist": 4}
 
-Spans = list[tuple[datetime, datetime]]
-
 
 @dataclass(frozen=True)
 class Plan:
@@ -33,9 +32,9 @@ class Plan:
     start: datetime
     end: datetime
     step: timedelta
-    points: Spans
-    minutes: Spans
-    hours: Spans
+    points: Ranges
+    minutes: Ranges
+    hours: Ranges
 
     @property
     def horizon(self) -> datetime:
@@ -120,7 +119,7 @@ _lock = threading.Lock()
 
 def _dirty(
     cursor: "psycopg.Cursor[Any]", kind: int, start: datetime, end: datetime, width: timedelta
-) -> Spans:
+) -> Ranges:
     """The dirty buckets in [start, end) as merged ranges.
 
     Buckets are remembered for a second; the newest two minutes always count as dirty, so points
@@ -146,30 +145,3 @@ def forget() -> None:
     """Drop what is remembered."""
     with _lock:
         _known.clear()
-
-
-def merged(spans: Iterable[tuple[datetime, datetime]]) -> Spans:
-    """Overlapping and touching ranges joined, in order; empty ones dropped."""
-    joined: Spans = []
-    for start, end in sorted(span for span in spans if span[0] < span[1]):
-        if joined and start <= joined[-1][1]:
-            joined[-1] = (joined[-1][0], max(joined[-1][1], end))
-        else:
-            joined.append((start, end))
-    return joined
-
-
-def without(spans: Sequence[tuple[datetime, datetime]], holes: Spans) -> Spans:
-    """`spans` minus `holes`; both merged and in order."""
-    left: Spans = []
-    for start, end in spans:
-        at = start
-        for low, high in holes:
-            if high <= at or low >= end:
-                continue
-            if low > at:
-                left.append((at, low))
-            at = max(at, high)
-        if at < end:
-            left.append((at, end))
-    return left

@@ -179,7 +179,8 @@ class Writer:
 
     def _open(self) -> "psycopg.Connection[Any]":
         if self._connection is None or self._connection.closed:
-            self._ids.forget()
+            # The server may have been restored meanwhile: ids of before mean nothing.
+            self._ids = Identities()
             self._connection = connect.open_connection(
                 "pharos-intake", STATEMENT_TIMEOUT_S, autocommit=True
             )

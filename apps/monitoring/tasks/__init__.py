@@ -1,5 +1,6 @@
 """Celery tasks of monitoring; each calls one verb."""
 
 from apps.monitoring.tasks.partitions import maintain_partitions
+from apps.monitoring.tasks.rollups import roll_up
 
-__all__ = ["maintain_partitions"]
+__all__ = ["maintain_partitions", "roll_up"]

@@ -1,0 +1,204 @@
+"""Minute and hour rollups, kept right under late data and concurrent writers.
+
+Writers append the minutes they touched to tm_dirty in the transaction of their rows. The roller
+works on one snapshot: it folds the dirty buckets it sees anew from the tier below, marks their
+hours, and deletes the journal rows it saw. What commits meanwhile is not in the snapshot, so its
+journal rows stay for the next run. Running twice changes nothing.
+"""
+
+import logging
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import Any, Final
+
+import psycopg
+from psycopg import IsolationLevel, sql
+
+from apps.monitoring.store import connect, fold, partitions
+from apps.monitoring.store.ranges import between, merged
+from apps.monitoring.store.rows import Temporality
+
+logger = logging.getLogger(__name__)
+
+_LOCK_KEY: Final = 0x726F_6C6C  # "roll"
+_EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
+# Rows still on their way to a bucket that has just ended would only make it dirty again.
+_SETTLE: Final = timedelta(seconds=5)
+_INT8_ARRAY: Final = 1016  # the oid of int8[]
+
+
+@dataclass(frozen=True)
+class Stage:
+    """One fold: from `source` into `target`, driven by journal rows of `kind`."""
+
+    kind: int
+    marks: int | None
+    source: str
+    target: str
+    width: timedelta
+    # How many buckets one transaction takes on.
+    at_once: int
+
+    @property
+    def from_points(self) -> bool:
+        return self.source in ("tm_sample", "tm_hist")
+
+
+MINUTE: Final = timedelta(minutes=1)
+HOUR: Final = timedelta(hours=1)
+STAGES: Final = (
+    Stage(1, 3, "tm_sample", "tm_sample_1m", MINUTE, 60),
+    Stage(2, 4, "tm_hist", "tm_hist_1m", MINUTE, 10),
+    Stage(3, None, "tm_sample_1m", "tm_sample_1h", HOUR, 24),
+    Stage(4, None, "tm_hist_1m", "tm_hist_1h", HOUR, 4),
+)
+
+
+@dataclass
+class Rolled:
+    """What one run did; `finished` is False when time ran out before the journal was empty."""
+
+    buckets: int = 0
+    rows: int = 0
+    finished: bool = True
+
+
+def roll_up(now: datetime | None = None, budget_s: float = 10.0) -> Rolled:
+    """Fold every dirty bucket that has ended, for at most about `budget_s` seconds.
+
+    Only one roller works at a time; a second one returns at once.
+    """
+    now = now or datetime.now(UTC)
+    deadline = time.monotonic() + budget_s
+    report = Rolled()
+    with connect.open_connection("pharos-roller", 30, autocommit=True) as raw:
+        # Held by the session, so that each transaction's snapshot begins under the lock.
+        (alone,) = raw.execute("SELECT pg_try_advisory_lock(%s)", [_LOCK_KEY]).fetchone() or (0,)
+        if not alone:
+            return report
+        oldest = {table: span[0] for table, span in partitions.attached(raw).items()}
+        raw.isolation_level = IsolationLevel.REPEATABLE_READ
+        raw.adapters.register_loader(_INT8_ARRAY, fold.ArrayLoader)
+        for stage in STAGES:
+            while done := _run(raw, stage, now, oldest, report):
+                report.buckets += done
+                if time.monotonic() > deadline:
+                    report.finished = False
+                    return report
+    return report
+
+
+def _run(
+    raw: "psycopg.Connection[Any]", stage: Stage, now: datetime, oldest: dict[str, datetime],
+    report: Rolled,
+) -> int:  # fmt: skip
+    """One transaction of a stage; how many buckets it settled."""
+    with raw.transaction(), raw.cursor(binary=True) as cursor:
+        cursor.execute(
+            "SELECT DISTINCT bucket FROM tm_dirty WHERE kind = %s AND bucket <= %s"
+            " ORDER BY bucket LIMIT %s",
+            [stage.kind, now - stage.width - _SETTLE, stage.at_once],
+        )
+        buckets = [row[0] for row in cursor.fetchall()]
+        if not buckets:
+            return 0
+        # A bucket older than its rollup's retention has nowhere to go.
+        wanted = [b for b in buckets if b >= oldest[stage.target]]
+        if wanted:
+            spans = merged((b, b + stage.width) for b in wanted)
+            fold_rows = _samples if stage.source.startswith("tm_sample") else _histograms
+            report.rows += fold_rows(cursor, stage, spans)
+            if stage.marks:
+                cursor.execute(
+                    "INSERT INTO tm_dirty (kind, bucket)"
+                    " SELECT DISTINCT %s::int2, date_trunc('hour', b)"
+                    " FROM unnest(%s::timestamptz[]) b",
+                    [stage.marks, wanted],
+                )
+        cursor.execute(
+            "DELETE FROM tm_dirty WHERE kind = %s AND bucket = ANY(%s)", [stage.kind, buckets]
+        )
+        return len(buckets)
+
+
+_SAMPLE_COLUMNS: Final = fold.PARTIAL.replace(" ", "").split(",")
+_HIST_COLUMNS: Final = fold.ROLLUP_COLUMNS.replace(" ", "").split(",")
+
+
+def _upsert(table: str, columns: Sequence[str], rows: sql.Composable) -> sql.Composed:
+    return sql.SQL(
+        "INSERT INTO {} ({}) {} ON CONFLICT (series_id, bucket) DO UPDATE SET {}"
+    ).format(
+        sql.Identifier(table),
+        sql.SQL(", ").join(map(sql.Identifier, columns)),
+        rows,
+        sql.SQL(", ").join(
+            sql.SQL("{0} = excluded.{0}").format(sql.Identifier(name)) for name in columns[2:]
+        ),
+    )
+
+
+def _samples(
+    cursor: "psycopg.Cursor[Any]", stage: Stage, spans: list[tuple[datetime, datetime]]
+) -> int:
+    key = "ts" if stage.from_points else "bucket"
+    partials = sql.SQL("SELECT {} FROM {} WHERE {} {}").format(
+        sql.SQL(fold.POINT if stage.from_points else fold.PARTIAL),
+        sql.Identifier(stage.source),
+        between(key, spans),
+        sql.SQL("AND value IS NOT NULL" if stage.from_points else ""),
+    )
+    step = sql.SQL("date_bin({}, bucket, {})").format(sql.Literal(stage.width), sql.Literal(_EPOCH))
+    cursor.execute(
+        _upsert(stage.target, _SAMPLE_COLUMNS, fold.fold_sql(partials, step, local=True))
+    )
+    return cursor.rowcount
+
+
+def _histograms(
+    cursor: "psycopg.Cursor[Any]", stage: Stage, spans: list[tuple[datetime, datetime]]
+) -> int:
+    groups: dict[tuple[int, datetime], list[fold.HistPartial]] = {}
+    for partial in _hist_partials(cursor, stage, spans):
+        bucket = partial.bucket - (partial.bucket - _EPOCH) % stage.width
+        groups.setdefault((partial.series_id, bucket), []).append(partial)
+    rows = []
+    for (series_id, bucket), partials in sorted(groups.items(), key=lambda group: group[0]):
+        try:
+            rows.append(fold.rollup_row(fold.fold(partials, bucket)))
+        except (ArithmeticError, TypeError, ValueError):
+            # One histogram that cannot be folded must not keep all others from being rolled up.
+            logger.exception("series %s is not rolled up at %s", series_id, bucket)
+    values = sql.SQL("VALUES ({})").format(
+        sql.SQL(", ").join(sql.Placeholder() for _ in _HIST_COLUMNS)
+    )
+    if rows:
+        cursor.executemany(_upsert(stage.target, _HIST_COLUMNS, values), rows)
+    return len(rows)
+
+
+def _hist_partials(
+    cursor: "psycopg.Cursor[Any]", stage: Stage, spans: list[tuple[datetime, datetime]]
+) -> list[fold.HistPartial]:
+    """What the spans hold, each series in order of time."""
+    if not stage.from_points:
+        cursor.execute(
+            sql.SQL("SELECT {} FROM {} WHERE {} ORDER BY series_id, bucket").format(
+                sql.SQL(fold.ROLLUP_COLUMNS), sql.Identifier(stage.source), between("bucket", spans)
+            )
+        )
+        return [fold.from_rollup_row(row) for row in cursor]
+    cursor.execute(
+        "SELECT s.id FROM tm_series s JOIN tm_metric m ON m.id = s.metric_id"
+        " WHERE m.kind = 3 AND m.temporality = %s",
+        [Temporality.CUMULATIVE],
+    )
+    cumulative = {row[0] for row in cursor.fetchall()}
+    cursor.execute(
+        sql.SQL("SELECT {} FROM {} WHERE {} ORDER BY series_id, ts, n").format(
+            sql.SQL(fold.POINT_COLUMNS), sql.Identifier(stage.source), between("ts", spans)
+        )
+    )
+    return [fold.from_point_row(row, cumulative=row[0] in cumulative) for row in cursor]
