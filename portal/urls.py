@@ -41,6 +41,7 @@ if apps.is_installed("silk"):
     urlpatterns.append(path("admin/silk/", include("silk.urls", namespace="silk")))
 urlpatterns += [
     path("i18n/", include("django.conf.urls.i18n")),
+    path("", include("portal.face_urls")),
     path("admin/", admin.site.urls),
     re_path(r"^admin/(?P<url>.*)$", unknown_admin_page),
 ]

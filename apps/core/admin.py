@@ -1,0 +1,75 @@
+"""API keys in the admin: made here, shown once, revoked here."""
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+from django import forms
+from django.contrib import admin, messages
+from django.db.models import QuerySet
+from django.http import HttpRequest
+from django.utils.translation import gettext_lazy as _
+from unfold.admin import ModelAdmin
+from unfold.widgets import UnfoldAdminCheckboxSelectMultipleWidget
+
+from apps.core.models import ApiKey, Scope
+from apps.core.services import apikeys
+
+if TYPE_CHECKING:
+    _KeyForm = forms.ModelForm[ApiKey]
+else:
+    _KeyForm = forms.ModelForm
+
+
+class ApiKeyForm(_KeyForm):
+    """A new key."""
+
+    scopes = forms.MultipleChoiceField(
+        label=_("Scopes"), choices=Scope.choices, widget=UnfoldAdminCheckboxSelectMultipleWidget
+    )
+
+    class Meta:
+        model = ApiKey
+        fields = ("name", "scopes", "expiry_date")
+
+
+@admin.register(ApiKey)
+class ApiKeyAdmin(ModelAdmin):  # type: ignore[misc]
+    """Keys are made and revoked, never edited: what a program was given must stay what it is."""
+
+    form = ApiKeyForm
+    list_display = ("name", "prefix", "scope_list", "created", "expiry_date", "revoked")
+    list_filter = ("revoked",)
+    search_fields = ("name", "prefix")
+    ordering = ("-created",)
+    actions = ("revoke",)
+    show_full_result_count = False
+
+    @admin.display(description=_("scopes"))
+    def scope_list(self, key: ApiKey) -> str:
+        return ", ".join(str(Scope(scope).label) for scope in key.scopes)
+
+    @admin.action(description=_("Revoke"), permissions=["change"])
+    def revoke(self, request: HttpRequest, queryset: QuerySet[ApiKey]) -> None:
+        done = sum(apikeys.revoke(key.prefix) for key in queryset)
+        self.message_user(request, _("%(n)d revoked.") % {"n": done}, messages.SUCCESS)
+
+    def save_model(self, request: HttpRequest, obj: ApiKey, form: Any, change: bool) -> None:  # noqa: ARG002, FBT001
+        made, secret = apikeys.create(obj.name, obj.scopes, obj.expiry_date)
+        obj.pk, obj.prefix = made.pk, made.prefix
+        self.message_user(
+            request,
+            _("The key is %(key)s. Store it now: it is not shown again.") % {"key": secret},
+            messages.WARNING,
+        )
+
+    def get_readonly_fields(self, request: HttpRequest, obj: ApiKey | None = None) -> Sequence[str]:  # noqa: ARG002
+        return () if obj is None else ("name", "prefix", "scope_list", "expiry_date", "revoked")
+
+    def get_fields(self, request: HttpRequest, obj: ApiKey | None = None) -> Sequence[str]:  # noqa: ARG002
+        if obj is None:
+            return ("name", "scopes", "expiry_date")
+        return ("name", "prefix", "scope_list", "expiry_date", "revoked")
+
+    def has_change_permission(self, request: HttpRequest, obj: ApiKey | None = None) -> bool:
+        # The list needs it for the action; a single key is only looked at.
+        return obj is None and super().has_change_permission(request, obj)

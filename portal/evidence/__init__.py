@@ -1,0 +1,1 @@
+"""Traces and log lines: where every figure leads."""

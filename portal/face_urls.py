@@ -1,0 +1,15 @@
+"""The pages of the face that are not the admin's own; mounted before the admin."""
+
+from django.urls import URLPattern, path
+
+from portal import about
+from portal.evidence import pages as evidence
+from portal.overview import pages as overview
+
+urlpatterns: list[URLPattern] = [
+    path("admin/overview/data", overview.data, name="overview-data"),
+    path("admin/traces/", evidence.trace_list, name="traces"),
+    path("admin/traces/<str:trace_id>/", evidence.trace, name="trace"),
+    path("admin/logs/", evidence.log_list, name="logs"),
+    path("admin/about/", about.about, name="about"),
+]

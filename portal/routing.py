@@ -1,0 +1,12 @@
+"""The web sockets of the portal. The server calls these behind a session and an origin check."""
+
+from django.urls import URLPattern, path
+
+from apps.core.live.consumer import LiveConsumer
+from portal.overview import topic
+
+topic.register()
+
+websocket_urlpatterns: list[URLPattern] = [
+    path("ws/live", LiveConsumer.as_asgi()),
+]

@@ -1,0 +1,189 @@
+// The Overview: loads the whole range once, then takes the live topic's newest end.
+
+import { Chart } from "./chart.js";
+import { age, fill, moment, number, time } from "./format.js";
+import { Live } from "./live.js";
+
+const page = document.getElementById("overview");
+// data-t-no-data becomes texts.noData.
+const texts = Object.fromEntries(
+  Object.entries(page.dataset).filter(([key]) => /^t[A-Z]/.test(key)).map(([key, text]) => [key[1].toLowerCase() + key.slice(2), text]),
+);
+const charts = [...page.querySelectorAll("[data-panel]")].map((card) => new Chart(card, texts));
+const lengthMs = Number(page.dataset.lengthS) * 1000;
+const seen = { link: "connecting", at: null, intervalS: 2, retryAt: 0, message: null, error: null, refused: "" };
+let loading = null;
+
+function make(tag, className, text = "") {
+  const element = document.createElement(tag);
+  element.className = className;
+  element.textContent = text;
+  return element;
+}
+
+// Replaces children only when their content differs: screen readers and selections stay in peace.
+function put(parent, children) {
+  const fresh = make("div", "");
+  fresh.append(...children);
+  if (parent.innerHTML !== fresh.innerHTML) parent.replaceChildren(...fresh.childNodes);
+}
+
+function showTiles(tiles) {
+  for (const tile of page.querySelectorAll("[data-tile]")) {
+    const value = tiles[tile.dataset.tile];
+    const known = value !== null && value !== undefined;
+    tile.querySelector("[data-value]").textContent = known ? number(value) : texts.noData;
+    tile.querySelector("[data-value-unit]").textContent = known ? tile.dataset.unit : "";
+    tile.querySelector("[data-note]").textContent = known ? texts.lastMinute : texts.idle;
+    tile.classList.toggle("ph-unknown", !known);
+  }
+}
+
+function showComponents(components) {
+  put(page.querySelector("[data-components]"), components.map((component) => {
+    const pill = make("li", "ph-pill");
+    pill.dataset.status = component.status;
+    const checked = component.age_s === null ? texts.never : fill(texts.checked, { age: age(component.age_s) });
+    pill.title = [component.detail, checked].filter(Boolean).join(" · ");
+    const word = texts[`status${component.status[0].toUpperCase()}${component.status.slice(1)}`] ?? component.status;
+    pill.append(make("span", "ph-mark"), make("b", "", component.name), make("span", "ph-word", word));
+    if (component.status !== "ok" && component.detail) pill.append(make("small", "", component.detail));
+    return pill;
+  }));
+}
+
+function showAlerts(alerts, trouble) {
+  const list = page.querySelector("[data-alerts]");
+  const items = alerts.map((alert) => {
+    const item = make("li", "ph-alert");
+    item.dataset.severity = alert.severity;
+    const word = texts[alert.severity === "critical" ? "severityCritical" : "severityWarning"];
+    const link = make("a", "", alert.rule);
+    link.href = list.dataset.href.replace("00000000-0000-0000-0000-000000000000", alert.id);
+    const unit = alert.unit === "1" ? "" : alert.unit;
+    const value = alert.value === null ? texts.noData : `${number(alert.value)} ${unit}`;
+    const limit = alert.threshold === null ? "" : fill(texts[alert.direction === "below" ? "below" : "above"], { threshold: number(alert.threshold) });
+    const labels = Object.entries(alert.labels).map(([key, text]) => `${key}=${text}`).join(" ");
+    item.append(make("span", "ph-word", word), link, make("span", "", `${value} ${limit}`), make("small", "", labels),
+      make("small", "ph-right", fill(texts.since, { time: moment(alert.since) })));
+    return item;
+  });
+  for (const rule of trouble) {
+    const item = make("li", "ph-alert");
+    item.dataset.severity = "unknown";
+    item.append(make("span", "", fill(texts.trouble, rule)));
+    items.push(item);
+  }
+  put(list, items.length ? items : [make("li", "ph-calm", texts.noAlerts)]);
+}
+
+function banner(kind, text) {
+  const line = make("p", "ph-banner", text);
+  line.dataset.kind = kind;
+  return line;
+}
+
+// Whole tens of seconds: a countdown would chatter in a screen reader.
+const coarse = (ms) => age(Math.max(1, Math.ceil(ms / 10_000)) * 10);
+
+function banners() {
+  const found = [];
+  const old = seen.at === null ? "?" : coarse(Date.now() - seen.at);
+  if (seen.link === "signed-out") {
+    const line = banner("error", `${texts.signedOut} `);
+    const link = make("a", "", texts.signIn);
+    link.href = page.dataset.login;
+    line.append(link);
+    found.push(line);
+  } else if (seen.link === "waiting" && seen.retryAt) {
+    found.push(banner("error", fill(texts.offline, { age: coarse(seen.retryAt - Date.now()) })));
+  }
+  if (seen.error) found.push(banner("error", fill(texts[`error${seen.error[0].toUpperCase()}${seen.error.slice(1)}`] ?? texts.errorFailed, { age: old })));
+  if (seen.refused) found.push(banner("warning", fill(texts.refused, { message: seen.refused })));
+  for (const part of seen.message?.components ?? []) {
+    if (part.status === "down") found.push(banner("error", fill(texts.down, part)));
+  }
+  const message = seen.message;
+  if (message && !seen.error) {
+    const limit = Math.max(90, 3 * message.step_s) * 1000;
+    const newest = message.newest_at ?? seen.newest;
+    if (!newest) found.push(banner("warning", texts.noneYet));
+    else if (message.end - newest > limit) found.push(banner("warning", fill(texts.old, { time: moment(newest) })));
+  }
+  put(page.querySelector("[data-banners]"), found);
+}
+
+function showState() {
+  const live = page.querySelector("[data-live]");
+  const quiet = seen.at === null ? 0 : (Date.now() - seen.at) / 1000;
+  const stale = seen.at !== null && (seen.error || quiet > 3 * seen.intervalS);
+  const state = seen.link === "paused" ? "paused" : stale ? "stale" : seen.link === "open" ? "live" : "connecting";
+  live.dataset.state = state;
+  live.querySelector("[data-live-text]").textContent =
+    state === "stale" ? fill(texts.stale, { age: age(quiet) }) : texts[state];
+  page.dataset.stale = state === "stale";
+  banners();
+}
+
+function show(message, atMs) {
+  seen.message = message;
+  seen.at = atMs;
+  seen.newest = Math.max(seen.newest ?? 0, message.newest_at ?? 0);
+  page.querySelector("[data-as-of]").textContent = fill(texts.asOf, { time: time(atMs) });
+  showTiles(message.tiles);
+  showComponents(message.components);
+  showAlerts(message.alerts, message.trouble);
+  for (const chart of charts) {
+    chart.window(message.end - lengthMs, message.end);
+    chart.draw(message.tiles[chart.key], message.slow.includes(chart.key));
+  }
+}
+
+async function load() {
+  const response = await fetch(page.dataset.url, { headers: { Accept: "application/json" } });
+  if (response.status === 401 || response.status === 403) {
+    seen.link = "signed-out";
+    return;
+  }
+  if (!response.ok) throw new Error(`HTTP ${response.status}`);
+  const { data, figures } = await response.json();
+  for (const chart of charts) chart.load(figures[chart.key], data.panels[chart.key]);
+  show(data, Date.now());
+}
+
+// Once at a time; a failure is shown and tried again with the next live message.
+function reload() {
+  loading ??= load()
+    .then(() => { seen.error = null; seen.loaded = true; }, () => { seen.error = "failed"; })
+    .finally(() => { loading = null; showState(); });
+  return loading;
+}
+
+function take(message) {
+  seen.intervalS = message.interval_s ?? seen.intervalS;
+  if (message.state === "refused") seen.refused = message.message;
+  else if (message.state === "error") seen.error = message.code;
+  else if (!seen.loaded) reload();
+  else if (charts.every((chart) => chart.extend(message.data.panels[chart.key] ?? []))) {
+    seen.error = null;
+    // A pause longer than the live tail leaves a hole that only a load can fill.
+    if (seen.message && message.data.start > seen.message.end) reload();
+    show(message.data, Date.parse(message.at));
+  } else reload();
+  showState();
+}
+
+for (const control of page.querySelectorAll("[data-submit-on-change]")) {
+  control.addEventListener("change", () => control.form.requestSubmit());
+}
+new MutationObserver(() => charts.forEach((chart) => chart.restyle())).observe(document.documentElement, { attributeFilter: ["class"] });
+setInterval(showState, 1000);
+await reload();
+new Live([page.dataset.topic], {
+  message: take,
+  state: (link, waitMs) => {
+    seen.link = link;
+    seen.retryAt = waitMs ? Date.now() + waitMs : 0;
+    showState();
+  },
+});
