@@ -1,6 +1,7 @@
 """Figures of the alert engine, and where its links lead."""
 
 from typing import Final
+from uuid import UUID
 
 from django.conf import settings
 
@@ -34,3 +35,8 @@ def base_url() -> str:
     if not configured and settings.CSRF_TRUSTED_ORIGINS:
         configured = next((o for o in settings.CSRF_TRUSTED_ORIGINS if "*" not in o), "")
     return str(configured or f"http://localhost:{settings.PHAROS_PORT}").rstrip("/")
+
+
+def episode_url(episode: UUID) -> str:
+    """The page of an episode; spelt out, so that no message depends on the URL configuration."""
+    return f"{base_url()}/admin/alerts/episode/{episode}/change/"

@@ -11,7 +11,7 @@ from apps.alerts.services.dispatch import dispatch
 from apps.alerts.services.housekeeping import prune
 
 
-@shared_task(name="apps.alerts.tasks.evaluate_rules", ignore_result=True)  # type: ignore[untyped-decorator]
+@shared_task(name="apps.alerts.tasks.evaluate_rules", ignore_result=True)
 def evaluate_rules() -> dict[str, Any]:
     """Judge every rule whose tick has come."""
     summary = evaluate_due()
@@ -19,7 +19,7 @@ def evaluate_rules() -> dict[str, Any]:
     return vars(summary)
 
 
-@shared_task(name=DISPATCH_TASK, ignore_result=True)  # type: ignore[untyped-decorator]
+@shared_task(name=DISPATCH_TASK, ignore_result=True)
 def dispatch_notifications(kind: str | None = None) -> int:
     """Send what is due of one channel kind. Without a kind: wake one task for each."""
     if kind is not None:

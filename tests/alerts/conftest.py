@@ -15,13 +15,13 @@ from typing import Any
 import pytest
 
 from apps.alerts.evaluation import evaluate_due
-from apps.alerts.models import Channel, Rule
+from apps.alerts.models import Channel, Rule, RuleVersion
 from apps.alerts.services import channels
 from apps.monitoring.queries.series import Latest, MetricInfo, SeriesQuery
 from tests.conftest import PROJECT, free_port
 from tests.servers import die_with_parent
 
-T0 = datetime(2026, 11, 21, 12, tzinfo=UTC)
+T0 = datetime(2025, 1, 1, 12, tzinfo=UTC)
 
 
 @dataclass
@@ -74,6 +74,7 @@ def source() -> FakeSource:
 def no_rules(db) -> None:
     """Without the built-in rules."""
     Rule.objects.all().delete()
+    RuleVersion.objects.all().delete()
 
 
 @pytest.fixture

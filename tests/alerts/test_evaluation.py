@@ -4,6 +4,7 @@ from datetime import timedelta
 
 import pytest
 from django.db import OperationalError, connection, connections
+from django.urls import reverse
 
 from apps.alerts.evaluation import evaluate_due
 from apps.alerts.evaluation.clock import db_now, tick_at
@@ -97,8 +98,7 @@ def test_a_rise_in_severity_is_told_and_a_fall_is_not(bench):
 
 
 def test_a_message_lists_every_breached_metric_of_the_rule(bench):
-    bench.rule.by = ["host"]
-    bench.rule.save()
+    Rule.objects.update(by=["host"])
     bench.tick(0.85, 0.95, 0.1)
     payload = Notification.objects.filter(severity="critical").get().payload
     listed = [(b["labels"], b["value"], b["threshold"], b["severity"]) for b in payload["breaches"]]
@@ -106,7 +106,9 @@ def test_a_message_lists_every_breached_metric_of_the_rule(bench):
         ({"host": "h1"}, 0.95, 0.9, "critical"),
         ({}, 0.85, 0.8, "warning"),
     ]
-    assert payload["url"].endswith(f"/admin/alerts/episode/{payload['episode']}/change/")
+    assert payload["url"].endswith(
+        reverse("admin:alerts_episode_change", args=[payload["episode"]])
+    )
 
 
 def test_an_error_resolves_nothing_and_after_three_the_rule_is_unhealthy(bench, source):

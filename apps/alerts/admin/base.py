@@ -1,9 +1,19 @@
 """What the alert pages share."""
 
-from typing import Any
+from collections.abc import Callable
+from typing import Any, TypeVar
 
 from django.http import HttpRequest
 from unfold.admin import ModelAdmin, TabularInline
+from unfold.decorators import display
+
+_Column = TypeVar("_Column", bound=Callable[..., Any])
+
+
+def column(**options: Any) -> Callable[[_Column], _Column]:
+    """Unfold's `display`, with types."""
+    typed: Callable[[_Column], _Column] = display(**options)
+    return typed
 
 
 class ReadOnlyAdmin(ModelAdmin):  # type: ignore[misc]

@@ -2,9 +2,14 @@
 
 from django.contrib import admin
 from django.utils.translation import gettext_lazy as _
-from unfold.decorators import display
 
-from apps.alerts.admin.base import SEVERITY_LABELS, STATE_LABELS, ReadOnlyAdmin, ReadOnlyInline
+from apps.alerts.admin.base import (
+    SEVERITY_LABELS,
+    STATE_LABELS,
+    ReadOnlyAdmin,
+    ReadOnlyInline,
+    column,
+)
 from apps.alerts.delivery.wording import figure
 from apps.alerts.models import Episode, EpisodeEvent, Notification
 
@@ -42,32 +47,32 @@ class EpisodeAdmin(ReadOnlyAdmin):
     )  # fmt: skip
     readonly_fields = fields
 
-    @display(description=_("Severity"), label=SEVERITY_LABELS, ordering="severity")
+    @column(description=_("Severity"), label=SEVERITY_LABELS, ordering="severity")
     def severity_shown(self, row: Episode) -> tuple[str, str]:
         """A coloured badge."""
         return row.severity, row.get_severity_display()
 
-    @display(description=_("State"), label=STATE_LABELS, ordering="state")
+    @column(description=_("State"), label=STATE_LABELS, ordering="state")
     def state_shown(self, row: Episode) -> tuple[str, str]:
         """A coloured badge."""
         return row.state, row.get_state_display()
 
-    @display(description=_("Scope"))
+    @column(description=_("Scope"))
     def scope_shown(self, row: Episode) -> str:
         """The labels on one line."""
         return ", ".join(f"{key}={value}" for key, value in sorted(row.labels.items()))
 
-    @display(description=_("Value"), ordering="value")
+    @column(description=_("Value"), ordering="value")
     def value_shown(self, row: Episode) -> str:
         """The last value with its unit."""
         return self._figure(row, row.value)
 
-    @display(description=_("Worst value"), ordering="peak")
+    @column(description=_("Worst value"), ordering="peak")
     def worst_shown(self, row: Episode) -> str:
         """The worst value with its unit."""
         return self._figure(row, row.peak)
 
-    @display(description=_("Threshold"), ordering="threshold")
+    @column(description=_("Threshold"), ordering="threshold")
     def threshold_shown(self, row: Episode) -> str:
         """The threshold in force, with its sign."""
         sign = ">" if row.direction == "above" else "<"

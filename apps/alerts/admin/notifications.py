@@ -5,9 +5,14 @@ from django.db.models import QuerySet
 from django.http import HttpRequest
 from django.utils.translation import gettext_lazy as _
 from django.utils.translation import ngettext
-from unfold.decorators import display
 
-from apps.alerts.admin.base import SEVERITY_LABELS, STATE_LABELS, ReadOnlyAdmin, ReadOnlyInline
+from apps.alerts.admin.base import (
+    SEVERITY_LABELS,
+    STATE_LABELS,
+    ReadOnlyAdmin,
+    ReadOnlyInline,
+    column,
+)
 from apps.alerts.models import Attempt, Notification
 from apps.alerts.services import outbox
 from apps.core.errors import ConflictError
@@ -41,17 +46,17 @@ class NotificationAdmin(ReadOnlyAdmin):
     readonly_fields = fields
     actions = ("resend",)
 
-    @display(description=_("Rule"))
+    @column(description=_("Rule"))
     def rule_shown(self, row: Notification) -> str:
         """The rule's name; test messages have none."""
         return row.episode.rule_name if row.episode else "–"
 
-    @display(description=_("Severity"), label=SEVERITY_LABELS, ordering="severity")
+    @column(description=_("Severity"), label=SEVERITY_LABELS, ordering="severity")
     def severity_shown(self, row: Notification) -> tuple[str, str]:
         """A coloured badge."""
         return row.severity, row.get_severity_display() or "–"
 
-    @display(description=_("State"), label=STATE_LABELS, ordering="state")
+    @column(description=_("State"), label=STATE_LABELS, ordering="state")
     def state_shown(self, row: Notification) -> tuple[str, str]:
         """A coloured badge."""
         return row.state, row.get_state_display()

@@ -8,9 +8,8 @@ from django.http import HttpRequest
 from django.utils.translation import gettext_lazy as _
 from django.utils.translation import ngettext
 from unfold.admin import ModelAdmin
-from unfold.decorators import display
 
-from apps.alerts.admin.base import ReadOnlyInline
+from apps.alerts.admin.base import ReadOnlyInline, column
 from apps.alerts.models import Rule, RuleVersion
 from apps.alerts.services import rules
 
@@ -22,7 +21,7 @@ class RuleVersionInline(ReadOnlyInline):
     verbose_name_plural = _("Changes")
     fields = readonly_fields = ("version", "at", "actor", "changed")
 
-    @display(description=_("Changed"))
+    @column(description=_("Changed"))
     def changed(self, row: RuleVersion) -> str:
         """The fields this change touched, with their new values."""
         before, after = row.before or {}, row.after or {}
@@ -68,7 +67,7 @@ class RuleAdmin(ModelAdmin):  # type: ignore[misc]
         ),
     )  # fmt: skip
 
-    @display(description=_("Thresholds"))
+    @column(description=_("Thresholds"))
     def thresholds_shown(self, rule: Rule) -> str:
         """Both thresholds with their sign."""
         sign = ">" if rule.direction == "above" else "<"
@@ -80,7 +79,7 @@ class RuleAdmin(ModelAdmin):  # type: ignore[misc]
         ]
         return " / ".join(part for part in parts if part)
 
-    @display(
+    @column(
         description=_("Health"),
         label={"ok": "success", "unhealthy": "danger", "no data": "warning", "failing": "warning"},
     )
@@ -101,13 +100,7 @@ class RuleAdmin(ModelAdmin):  # type: ignore[misc]
             setattr(request, _BEFORE, rules.snapshot(rule))
         return rule
 
-    def save_model(
-        self,
-        request: HttpRequest,
-        obj: Rule,
-        form: Any,
-        change: bool,  # noqa: FBT001, ARG002
-    ) -> None:
+    def save_model(self, request: Any, obj: Rule, form: Any, change: Any) -> None:  # noqa: ARG002
         """Store what people decide; the channels follow in save_related."""
         rules.store(obj)
 

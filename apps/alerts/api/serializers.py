@@ -70,11 +70,23 @@ class ThresholdSerializer(serializers.Serializer[ThresholdWish]):
         help_text="Default: p95 of a histogram, rate of a sum, avg of a gauge.",
     )
     channels = ChannelSerializer(
-        many=True, required=False, max_length=20, help_text="Left out: as they are."
+        many=True,
+        required=False,
+        max_length=20,  # type: ignore[call-arg]
+        help_text="Left out: as they are.",
     )
     force = serializers.BooleanField(
         default=False, help_text="Accept a metric that has never been seen."
     )
+
+    def validate_scope(self, value: dict[str, str]) -> dict[str, str]:
+        """A few attribute names with their values."""
+        texts = [*value, *value.values()]
+        if len(value) > 10 or any("\0" in text or len(text) > 1024 for text in texts):
+            raise serializers.ValidationError("A scope holds at most 10 attributes, as plain text.")
+        if "" in value:
+            raise serializers.ValidationError("An attribute of a scope needs a name.")
+        return value
 
     def wish(self) -> ThresholdWish:
         """The validated request."""
@@ -119,7 +131,7 @@ class AlertFilterSerializer(serializers.Serializer[Any]):
         return _words(value, [str(severity) for severity in Severity]) if value else []
 
 
-class AlertSerializer(serializers.Serializer[Episode]):
+class AlertSerializer(serializers.Serializer[Any]):
     """One alert."""
 
     id = serializers.UUIDField()

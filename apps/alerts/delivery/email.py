@@ -2,7 +2,7 @@
 
 import smtplib
 from email.utils import parseaddr
-from typing import Final
+from typing import Any, Final
 
 from django.conf import settings
 from django.core.exceptions import ValidationError
@@ -35,6 +35,12 @@ class EmailNotifier(Notifier, kind="email"):
         connection = get_connection(fail_silently=False, timeout=_TIMEOUT_S)
         message = _compose(envelope)
         try:
+            return self._hand_over(connection, message)
+        finally:
+            _close(connection)
+
+    def _hand_over(self, connection: Any, message: EmailMultiAlternatives) -> Delivered:
+        try:
             connection.open()
         except (OSError, smtplib.SMTPException) as error:
             # Also a refused password: someone will mend it while we keep trying.
@@ -46,8 +52,6 @@ class EmailNotifier(Notifier, kind="email"):
             connection.send_messages([message])
         except (OSError, smtplib.SMTPException) as error:
             return _judge(error)
-        finally:
-            _close(connection)
         return Delivered(Outcome.OK, 250)
 
 
@@ -90,8 +94,8 @@ def _judge(error: Exception) -> Delivered:
     return Delivered(outcome, codes[0], f"The mail server answered {codes[0]}.")
 
 
-def _close(connection: object) -> None:
+def _close(connection: Any) -> None:
     try:
-        connection.close()  # type: ignore[attr-defined]
+        connection.close()
     except (OSError, smtplib.SMTPException):
         return  # the message is accepted or refused already; a bad goodbye changes nothing

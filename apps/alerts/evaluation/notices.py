@@ -5,8 +5,6 @@ from collections.abc import Iterable, Sequence
 from datetime import datetime
 from typing import Any
 
-from django.urls import reverse
-
 from apps.alerts import conf
 from apps.alerts.machine import Severity
 from apps.alerts.models import Channel, Episode, Notification, Purpose, Rule
@@ -52,7 +50,7 @@ def payload_for(
         "ended_at": episode.ended_at.isoformat() if episode.ended_at else None,
         "duration_s": _seconds(since, episode.ended_at),
         "reason": episode.end_reason or "breach",
-        "url": conf.base_url() + reverse("admin:alerts_episode_change", args=[episode.pk]),
+        "url": conf.episode_url(episode.pk),
     }
 
 

@@ -7,7 +7,7 @@ import uuid
 from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import timedelta
-from typing import Final
+from typing import Any, Final
 
 from django.db import connection, transaction
 from django.db.models import F
@@ -72,7 +72,7 @@ def claim(kind: str, limit: int, busy: Collection[int] = ()) -> list[Claim]:
     flight.
     """
     token = uuid.uuid4()
-    values = {
+    values: dict[str, Any] = {
         "token": token, "lease_s": conf.LEASE_S, "kind": kind, "limit": limit,
         "busy": list(busy), "per_channel": conf.WIDTH_PER_CHANNEL,
     }  # fmt: skip
@@ -117,7 +117,7 @@ def settle(claimed: Claim, result: Delivered) -> bool:
             ended_at=Now(), outcome=result.outcome, status_code=result.status_code, error=error
         )
         if kept and row.episode_id is not None and columns["state"] != OutboxState.PENDING:
-            _note(row, str(columns["state"]), error)
+            _note(row, row.episode_id, str(columns["state"]), error)
     return kept
 
 
@@ -191,9 +191,9 @@ def _open(row: Notification, token: uuid.UUID) -> Claim:
     return Claim(row, token, envelope)
 
 
-def _note(row: Notification, state: str, error: str) -> None:
+def _note(row: Notification, episode: uuid.UUID, state: str, error: str) -> None:
     EpisodeEvent.objects.create(
-        episode_id=row.episode_id,
+        episode_id=episode,
         at=Now(),
         kind=f"notification_{state}",
         detail={

@@ -63,7 +63,11 @@ def set_threshold(wish: ThresholdWish, actor: str) -> ThresholdSet:
         rules.lock_identity(wish.metric, sorted(wish.scope.items()), wish.direction)
         rule = _find(wish)
         before = rules.snapshot(rule) if rule.pk else None
-        _apply(rule, wish, info)
+        if before is None:
+            kind = info.kind if info else "gauge"
+            rule.aggregation = wish.aggregation or _AGGREGATION[kind]
+        rule.warning, rule.critical, rule.for_s = wish.warning, wish.critical, wish.for_s
+        rule.enabled = True
         wanted = _channels(wish)
         rules.save(rule, actor, before=before, channels=wanted)
     keys = ("warning", "critical", "for_s", "aggregation", "enabled", "channels")
@@ -104,14 +108,6 @@ def _find(wish: ThresholdWish) -> Rule:
 def _name(wish: ThresholdWish) -> str:
     scope = ", ".join(f"{key}={value}" for key, value in sorted(wish.scope.items()))
     return f"{wish.metric} {wish.direction}{f' ({scope})' if scope else ''}"[:200]
-
-
-def _apply(rule: Rule, wish: ThresholdWish, info: MetricInfo | None) -> None:
-    if rule.pk is None:
-        kind = info.kind if info else "gauge"
-        rule.aggregation = wish.aggregation or _AGGREGATION[kind]
-    rule.warning, rule.critical, rule.for_s = wish.warning, wish.critical, wish.for_s
-    rule.enabled = True
 
 
 def _channels(wish: ThresholdWish) -> list[Channel] | None:
