@@ -69,10 +69,17 @@ def _from_rest_framework(exc: exceptions.APIException) -> _Known:
     message = str(exc.detail) if isinstance(exc.detail, str) else ""
     if isinstance(exc, exceptions.ValidationError):
         message = str(exceptions.ValidationError.default_detail)
-        fields = exc.detail
+        fields = _text_keys(exc.detail)
         details = {"fields": fields} if isinstance(fields, dict) else {"problems": fields}
     code = code_for(exc.status_code)
     return exc.status_code, code, message or _phrase(exc.status_code), details, headers
+
+
+def _text_keys(value: Any) -> Any:
+    # Errors of list items come keyed by their position; JSON's keys are text.
+    if isinstance(value, dict):
+        return {str(key): _text_keys(item) for key, item in value.items()}
+    return [_text_keys(item) for item in value] if isinstance(value, list) else value
 
 
 def _phrase(status: int) -> str:
