@@ -46,6 +46,8 @@ def command(home: Home) -> list[str]:
         str(path), "--port", "0", "--unixsocket", f"{home.run_dir}/redis.sock",
         "--unixsocketperm", "700", "--dir", str(home.redis_dir), "--save", "", "--appendonly", "no",
         "--maxmemory", "256mb", "--maxmemory-policy", "noeviction", "--daemonize", "no",
+        # A title would overwrite the environment, by which the launcher knows its own processes.
+        "--set-proc-title", "no",
     ]  # fmt: skip
 
 
