@@ -1,0 +1,17 @@
+"""Collectors: host, processes, PostgreSQL, Redis, Celery's queues and HTTP probes.
+
+Each module defines the kinds it reads; importing it registers them.
+"""
+
+from apps.monitoring.collectors import celery, host, httpcheck, postgresql, process, redis
+from apps.monitoring.collectors.base import COLLECTORS, Collector
+
+__all__ = [
+    "COLLECTORS", "Collector", "celery", "configured", "host", "httpcheck", "postgresql", "process",
+    "redis",
+]  # fmt: skip
+
+
+def configured() -> list[Collector]:
+    """Every collector that should run now, from this process."""
+    return [collector for kind in COLLECTORS.values() for collector in kind.configured()]

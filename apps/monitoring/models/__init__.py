@@ -1,5 +1,7 @@
 """Read models of the telemetry identities, and what operators keep about sources."""
 
+from apps.monitoring.models.collector import CollectorState
+from apps.monitoring.models.probe import Probe
 from apps.monitoring.models.telemetry import Metric, Resource, Series
 
-__all__ = ["Metric", "Resource", "Series"]
+__all__ = ["CollectorState", "Metric", "Probe", "Resource", "Series"]
