@@ -135,9 +135,14 @@ def test_the_command_prints_the_key_once_and_alone():
 
 @pytest.mark.parametrize(
     "arguments",
-    [["ci"], ["ci", "--scope", "root"], ["x" * 51, "--scope", "read"], ["ci", "--scope", "read", "--days", "0"],
-     ["ci", "--scope", "read", "--days", "999999999999"]],
-)  # fmt: skip
+    [
+        ["ci"],
+        ["ci", "--scope", "root"],
+        ["x" * 51, "--scope", "read"],
+        ["ci", "--scope", "read", "--days", "0"],
+        ["ci", "--scope", "read", "--days", "999999999999"],
+    ],
+)
 def test_the_command_refuses_nonsense_with_a_sentence(arguments):
     with pytest.raises(CommandError):
         call_command("apikey", *arguments, stdout=StringIO(), stderr=StringIO())

@@ -1,5 +1,6 @@
 """Routes one port to native handlers, live sockets and Django, and marks every answer."""
 
+import gc
 import logging
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import ClassVar
@@ -82,6 +83,7 @@ class Shell:
         while True:
             message = await receive()
             if message["type"] == "lifespan.startup":
+                _calm_collector()
                 await send({"type": "lifespan.startup.complete"})
             elif message["type"] == "lifespan.shutdown":
                 readiness.start_draining()
@@ -92,6 +94,16 @@ class Shell:
                         logger.exception("A shutdown step failed")
                 await send({"type": "lifespan.shutdown.complete"})
                 return
+
+
+def _calm_collector() -> None:
+    """Python's default walks all live requests every 700 allocations: a fifth of the time at 1,000.
+
+    What was loaded so far lives as long as the process and need not be walked at all.
+    """
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(20_000, 20, 100)
 
 
 class _Marked:
