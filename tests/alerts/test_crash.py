@@ -1,0 +1,137 @@
+"""Real worker processes, killed without warning: nothing is lost, a repeat says that it is one."""
+
+import os
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from datetime import timedelta
+
+import pytest
+from django.db.models.functions import Now
+
+from apps.alerts.models import Attempt, Episode, Notification, Tick
+from apps.alerts.services import channels
+from tests.alerts.conftest import wait_until
+from tests.conftest import PROJECT, child_environment
+from tests.servers import die_with_parent
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+
+class Worker:
+    """One process of `tests.alerts.crash`."""
+
+    def __init__(self, instant: str) -> None:
+        self.instant = instant
+        self.process = subprocess.Popen(
+            [sys.executable, "-m", "tests.alerts.crash", instant],
+            cwd=PROJECT, stdout=subprocess.PIPE, text=True, preexec_fn=die_with_parent,
+            env={**os.environ, **child_environment("worker", 8000), "PHAROS_RECORDER": "0"},
+        )  # fmt: skip
+
+    def reach(self) -> "Worker":
+        """Wait until it says that it is there."""
+        assert self.process.stdout.readline().strip() == self.instant
+        return self
+
+    def kill(self) -> None:
+        self.process.kill()
+        self.process.wait()
+        self.process.stdout.close()
+
+    def finish(self) -> None:
+        out, _ = self.process.communicate(timeout=60)
+        assert out.strip() == "done"
+        assert self.process.returncode == 0
+
+
+@pytest.fixture
+def start() -> Iterator[Callable[[str], Worker]]:
+    started: list[Worker] = []
+
+    def make(instant: str) -> Worker:
+        started.append(Worker(instant))
+        return started[-1]
+
+    yield make
+    for worker in started:
+        if worker.process.poll() is None:
+            worker.kill()
+
+
+@pytest.fixture
+def rule(make_rule, receiver):
+    return make_rule(channels.ensure("webhook", receiver.url + "/ok"), interval_s=3600)
+
+
+def repeats(receiver) -> list[str]:
+    return [request["headers"]["Pharos-May-Repeat"] for request in receiver.requests()]
+
+
+def end_leases() -> None:
+    """Let the leases of dead workers run out."""
+    Notification.objects.filter(lease_until__isnull=False).update(
+        lease_until=Now() - timedelta(seconds=1)
+    )
+
+
+def test_killed_before_commit_nothing_happened_and_the_tick_is_taken_again(rule, start, receiver):
+    start("before-commit").reach().kill()
+    assert not Tick.objects.exists()
+    assert not Episode.objects.exists()
+    assert not Notification.objects.exists()
+    start("evaluate").finish()
+    start("dispatch").finish()
+    assert Episode.objects.get().state == "firing"
+    assert repeats(receiver) == ["false"]
+
+
+def test_killed_between_commit_and_send_the_next_worker_sends(rule, start, receiver):
+    start("after-commit").reach().kill()
+    assert Notification.objects.get().state == "pending"
+    start("dispatch").finish()
+    assert Notification.objects.get().state == "sent"
+    assert repeats(receiver) == ["false"]
+
+
+def test_killed_after_the_claim_the_message_is_sent_once_the_lease_is_over(rule, start, receiver):
+    start("evaluate").finish()
+    start("claimed").reach().kill()
+    assert Notification.objects.get().state == "sending"
+    start("dispatch").finish()
+    assert receiver.requests() == []  # the lease still holds
+    end_leases()
+    start("dispatch").finish()
+    assert Notification.objects.get().state == "sent"
+    # Nobody can know that the first one never left.
+    assert repeats(receiver) == ["true"]
+
+
+def test_killed_between_send_and_mark_the_message_repeats_once_and_says_so(rule, start, receiver):
+    start("evaluate").finish()
+    start("sent").reach().kill()
+    assert len(receiver.requests()) == 1
+    end_leases()
+    start("dispatch").finish()
+    start("dispatch").finish()
+    first, second = receiver.requests()
+    assert repeats(receiver) == ["false", "true"]
+    assert first["headers"]["Idempotency-Key"] == second["headers"]["Idempotency-Key"]
+    assert [(a.number, a.outcome) for a in Attempt.objects.all()] == [(1, ""), (2, "ok")]
+
+
+def test_four_evaluators_and_four_dispatchers_at_once_do_everything_once(
+    make_rule, start, receiver
+):
+    channel = channels.ensure("webhook", receiver.url + "/ok")
+    for number in range(5):
+        make_rule(channel, name=f"rule {number}", interval_s=3600)
+    for worker in [start("evaluate") for _ in range(4)]:
+        worker.finish()
+    assert Tick.objects.count() == Episode.objects.count() == Notification.objects.count() == 5
+    for worker in [start("dispatch") for _ in range(4)]:
+        worker.finish()
+    wait_until(lambda: not Notification.objects.exclude(state="sent").exists())
+    keys = [request["headers"]["Idempotency-Key"] for request in receiver.requests()]
+    assert len(keys) == len(set(keys)) == 5
+    assert Attempt.objects.count() == 5
