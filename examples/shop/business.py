@@ -9,14 +9,14 @@ from opentelemetry import metrics
 
 log = logging.getLogger("shop")
 _meter = metrics.get_meter("Ticketing/Bookings")
-_attempts = _meter.create_counter("BookingAttempts", "{booking}", "Bookings tried, by Status")
-_latency = _meter.create_histogram("BookingLatency", "ms", "Time to take a booking")
-_remaining = _meter.create_gauge("TicketsRemaining", "{ticket}", "Stock left of a category")
+_attempts = _meter.create_counter("booking.attempts", "{booking}", "Bookings tried")
+_latency = _meter.create_histogram("booking.latency", "ms", "Time to take a booking")
+_remaining = _meter.create_gauge("tickets.remaining", "{ticket}", "Stock left of a category")
 
 
 def remaining(category: str, tickets: int) -> None:
     """Note the stock that is left in one category of events."""
-    _remaining.set(tickets, {"Category": category})
+    _remaining.set(tickets, {"event.category": category})
 
 
 @contextmanager
@@ -37,6 +37,6 @@ def booking_attempt(event_id: int, seats: int, customer: str) -> Iterator[dict[s
         else:
             log.warning("booking_failed", extra=fields)
     finally:
-        status = {"Status": str(fields.get("status", "failure"))}
+        status = {"booking.status": str(fields.get("status", "failure"))}
         _attempts.add(1, status)
         _latency.record((time.perf_counter() - begun) * 1000, status)

@@ -1,5 +1,6 @@
 """The fault `small_pool`: the connection pool of this process shrinks to one and grows back."""
 
+import threading
 from collections.abc import Callable
 
 from django.db import connection
@@ -7,7 +8,8 @@ from django.http import HttpRequest, HttpResponse
 
 from examples.shop import faults
 
-_SIZES = {True: (1, 1), False: (2, 10)}
+_SIZES = {True: {"min_size": 1, "max_size": 1}, False: {"min_size": 2, "max_size": 10}}
+_lock = threading.Lock()
 _is_small = False
 
 
@@ -15,11 +17,21 @@ def middleware(get_response: Callable[[HttpRequest], HttpResponse]) -> Callable[
     """Fit the pool to its switch before the request needs a connection."""
 
     def handle(request: HttpRequest) -> HttpResponse:
-        global _is_small
-        wanted = faults.is_on("small_pool")
-        if wanted != _is_small:
-            _is_small = wanted
-            connection.pool.resize(*_SIZES[wanted])
+        if faults.is_on("small_pool") != _is_small:
+            _resize()
         return get_response(request)
 
     return handle
+
+
+def _resize() -> None:
+    """Replace the pool: a living one keeps surplus connections for ten minutes."""
+    global _is_small
+    with _lock:
+        wanted = faults.is_on("small_pool")
+        if wanted == _is_small:
+            return
+        # Shared by all threads; connections in use go back to the pool they came from.
+        connection.settings_dict["OPTIONS"]["pool"].update(_SIZES[wanted])
+        connection.close_pool()
+        _is_small = wanted

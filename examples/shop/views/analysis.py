@@ -35,11 +35,20 @@ def demand(_request: HttpRequest) -> JsonResponse:
     fresh_s = _UNGUARDED_FRESH_S if unguarded else _FRESH_S
     if stored is not None and time.time() - stored["at"] <= fresh_s:
         return JsonResponse(stored)
-    # Otherwise one computes and the others take the old answer.
-    if unguarded or stored is None or cache.add(_LOCK, 1, _LOCK_S):
+    # Otherwise one computes; the others take the old answer, or wait for the first one.
+    if unguarded or cache.add(_LOCK, 1, _LOCK_S):
         stored = _compute()
         cache.delete(_LOCK)
-    return JsonResponse(stored)
+    return JsonResponse(stored or _wait_for_it() or _compute())
+
+
+def _wait_for_it() -> dict[str, object] | None:
+    """What another request is computing; None when that takes longer than 2 s."""
+    for _ in range(20):
+        time.sleep(0.1)
+        if stored := cache.get(_KEY):
+            return stored
+    return None
 
 
 def _compute() -> dict[str, object]:
