@@ -17,30 +17,32 @@ _WORDS = (
 # Ends, not parts: `token_count` is a figure, `csrf_token` is a secret.
 _KEY = re.compile(rf"(?:{_WORDS})s?(?:[-_.]?(?:hash|value|header|\d{{1,3}}))?\Z", re.IGNORECASE)
 
+
+def _compile(pattern: str) -> re.Pattern[str]:
+    # ASCII: else a secret right behind a Korean or accented letter would be inside a "word".
+    return re.compile(pattern, re.IGNORECASE | re.ASCII)
+
+
 _TEXT: Final[tuple[tuple[re.Pattern[str], str], ...]] = (
-    (re.compile(r"-----BEGIN [A-Z ]{0,40}KEY-----(?s:.*?)(?:-----END [A-Z ]{0,40}-----|\Z)"), MASK),
+    (_compile(r"-----BEGIN [A-Z ]{0,40}KEY-----(?s:.*?)(?:-----END [A-Z ]{0,40}-----|\Z)"), MASK),
     # The password may hold an @ of its own: up to the last one before the host ends.
-    (re.compile(r"(\b[a-z][a-z0-9+.-]{1,20}://)[^\s/?#\"'<>]*@", re.IGNORECASE), rf"\1{MASK}@"),
-    (re.compile(r"\b(bearer|basic|digest)(\s+)[^\s,;\"']{4,}", re.IGNORECASE), rf"\1\2{MASK}"),
+    (_compile(r"([a-z][a-z0-9+.-]{1,20}://)[^\s/?#\"'<>]*@"), rf"\1{MASK}@"),
+    (_compile(r"\b(bearer|basic|digest)(\s+)[^\s,;\"']{4,}"), rf"\1\2{MASK}"),
     (
-        re.compile(
-            rf"((?:{_WORDS})[\"']?\s{{0,3}}[:=]>?\s{{0,3}})"
+        _compile(
+            rf"((?:{_WORDS})[\"']?\s{{0,3}}(?:[:=]>?|=>)\s{{0,3}})"
             r"(?:(?:bearer|basic|digest|token)\s+)?"
-            r"(?:\"(?:[^\"\\]|\\.)*\"?|'(?:[^'\\]|\\.)*'?|[^\s,;&)}\]\"']+)",
-            re.IGNORECASE,
+            r"(?:\"(?:[^\"\\]|\\.)*\"?|'(?:[^'\\]|\\.)*'?|[^\s,;&)}\]\"']+)"
         ),
         rf"\1{MASK}",
     ),
-    (re.compile(r"\beyJ[A-Za-z0-9_-]{4,}(?:\.[A-Za-z0-9_-]*){1,4}"), MASK),
+    (_compile(r"eyJ[\w-]{4,}(?:\.[\w-]*){1,4}"), MASK),
     # Keys of our own, and those of well-known services.
-    (re.compile(r"\b[A-Za-z0-9]{8}\.[A-Za-z0-9]{32}\b"), MASK),
-    (re.compile(r"\b(?:AKIA|ASIA)[A-Z0-9]{16}\b"), MASK),
-    (re.compile(r"\b(?:sk|pk|rk|gh[opsu]|github_pat|glpat|xox[abprs])[-_][\w-]{10,}"), MASK),
-    (
-        re.compile(r"[A-Za-z0-9._%+-]{1,64}@((?:[A-Za-z0-9-]{1,63}\.){1,8}[A-Za-z]{2,24})\b"),
-        rf"{MASK}@\1",
-    ),
-)  # fmt: skip
+    (_compile(r"\b[a-z0-9]{8}\.[a-z0-9]{32}\b"), MASK),
+    (_compile(r"\b(?:AKIA|ASIA)[A-Z0-9]{16}\b"), MASK),
+    (_compile(r"\b(?:sk|pk|rk|gh[opsu]|github_pat|glpat|xox[abprs])[-_][\w-]{10,}"), MASK),
+    (_compile(r"[a-z0-9._%+-]{1,64}@((?:[a-z0-9-]{1,63}\.){1,8}[a-z]{2,24})\b"), rf"{MASK}@\1"),
+)
 
 
 def is_secret(key: str) -> bool:

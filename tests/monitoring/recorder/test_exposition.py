@@ -1,0 +1,142 @@
+"""`/metrics`: right under several processes, restarts and crashes, and not for everybody."""
+
+import os
+import signal
+import subprocess
+import sys
+
+import pytest
+from prometheus_client.openmetrics.parser import text_string_to_metric_families as open_metrics
+from prometheus_client.parser import text_string_to_metric_families as plain
+
+from apps.core.services import apikeys
+from apps.monitoring.recorder import exposition
+
+PROGRAM = """
+import sys
+from apps.monitoring.recorder import exposition
+for _ in range(int(sys.argv[1])):
+    exposition.request("/a/{b}/", "GET", 200, 0.15)
+exposition.backlog(10)
+exposition.dropped("buffer_full", 2)
+print("done", flush=True)
+sys.stdin.read()
+"""
+
+
+@pytest.fixture
+def directory(tmp_path, monkeypatch):
+    monkeypatch.setenv("PROMETHEUS_MULTIPROC_DIR", str(tmp_path / "files"))
+    return tmp_path / "files"
+
+
+@pytest.fixture
+def process(directory):
+    started = []
+
+    def start(requests):
+        made = subprocess.Popen(
+            [sys.executable, "-c", PROGRAM, str(requests)],
+            stdin=subprocess.PIPE, stdout=subprocess.PIPE, env={**os.environ},
+        )  # fmt: skip
+        started.append(made)
+        assert made.stdout.readline() == b"done\n"
+        return made
+
+    yield start
+    for made in started:
+        made.kill()
+        made.communicate()
+
+
+def figures():
+    from prometheus_client import generate_latest
+
+    text = generate_latest(exposition.registry()).decode()
+    return {
+        (sample.name, *sorted(sample.labels.items())): sample.value
+        for family in plain(text)
+        for sample in family.samples
+    }
+
+
+LABELS = (("method", "GET"), ("path", "/a/{b}/"), ("status", "200"))
+COUNT = ("api_request_duration_seconds_count", *LABELS)
+
+
+def test_processes_add_up_and_the_dead_are_not_forgotten(process, directory):
+    first, second = process(3), process(4)
+    found = figures()
+    assert found[COUNT] == 7
+    assert found[("api_request_duration_seconds_bucket", ("le", "0.2"), *LABELS)] == 7
+    assert found[("api_request_duration_seconds_bucket", ("le", "0.1"), *LABELS)] == 0
+    assert found[("pharos_recorder_backlog_rows",)] == 20
+    assert found[("pharos_recorder_dropped_total", ("reason", "buffer_full"))] == 4
+    first.send_signal(signal.SIGKILL)
+    first.wait()
+    after = figures()
+    assert after[COUNT] == 7
+    assert after[("pharos_recorder_backlog_rows",)] == 10
+    process(5)
+    assert figures()[COUNT] == 12
+    assert len(list(directory.glob("histogram_*.db"))) == 2
+    second.kill()
+
+
+def test_a_restart_in_place_leaves_no_further_files(process, directory):
+    for _ in range(4):
+        process(1).communicate()
+    assert figures()[COUNT] == 4
+    assert sorted(path.name for path in directory.glob("*.lock")) == ["0.lock"]
+
+
+def test_a_fresh_start_begins_at_nothing(process):
+    process(3).communicate()
+    exposition.clear()
+    assert figures() == {}
+
+
+def test_the_bounds_tell_the_goals_apart():
+    assert {0.1, 0.2, 0.5, 1.0} < set(exposition.BUCKETS)
+
+
+@pytest.fixture
+def key(db):
+    return apikeys.create("prometheus", ["read"])[1]
+
+
+@pytest.mark.parametrize(
+    "accept",
+    [None, "*/*", "text/plain", "application/openmetrics-text;version=1.0.0,text/plain;q=0.5"],
+)
+def test_a_scraper_with_a_key_gets_valid_text(client, key, process, accept):
+    process(2).communicate()
+    headers = {"Authorization": f"Bearer {key}"} | ({"Accept": accept} if accept else {})
+    answer = client.get("/metrics", headers=headers)
+    assert answer.status_code == 200
+    parse = open_metrics if "openmetrics" in answer["Content-Type"] else plain
+    families = {family.name: family for family in parse(answer.content.decode())}
+    assert families["api_request_duration_seconds"].type == "histogram"
+
+
+@pytest.mark.django_db
+def test_strangers_and_wrong_scopes_get_no_figures(client, directory):
+    assert client.get("/metrics").status_code == 401
+    _, secret = apikeys.create("sender", ["ingest"])
+    refused = client.get("/metrics", headers={"Authorization": f"Bearer {secret}"})
+    assert refused.status_code == 403
+    assert refused["Content-Type"].startswith("application/json")
+
+
+def test_staff_may_look(staff_client, directory):
+    assert staff_client.get("/metrics").status_code == 200
+
+
+def test_a_directory_that_cannot_be_made_costs_one_warning(monkeypatch, tmp_path, caplog):
+    (tmp_path / "file").write_text("")
+    monkeypatch.setenv("PROMETHEUS_MULTIPROC_DIR", str(tmp_path / "file" / "below"))
+    monkeypatch.setattr(exposition, "_figures", None)
+    monkeypatch.setattr(exposition, "_broken", False)
+    exposition.request("/a", "GET", 200, 0.1)
+    exposition.request("/a", "GET", 200, 0.1)
+    assert caplog.text.count("/metrics will lack this process") == 1
