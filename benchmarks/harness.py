@@ -56,7 +56,10 @@ def table(header: Sequence[str], rows: Sequence[Sequence[Any]]) -> None:
     cells = [list(map(str, header)), *([_cell(v) for v in row] for row in rows)]
     widths = [max(len(row[i]) for row in cells) for i in range(len(header))]
     for row in cells:
-        words = [w.ljust(n) if i == 0 else w.rjust(n) for i, (w, n) in enumerate(zip(row, widths))]
+        words = [
+            w.ljust(n) if i == 0 else w.rjust(n)
+            for i, (w, n) in enumerate(zip(row, widths, strict=True))
+        ]
         print("  ".join(words), flush=True)
 
 

@@ -56,7 +56,7 @@ class _Client(asyncio.Protocol):
             self.run.failed += 1
         self.send()
 
-    def connection_lost(self, exc: Exception | None) -> None:
+    def connection_lost(self, _exc: Exception | None) -> None:
         if not self.run.over:
             self.run.failed += 1
 

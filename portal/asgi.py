@@ -9,8 +9,6 @@ os.environ.setdefault("DJANGO_SETTINGS_MODULE", "portal.settings")
 django_application = get_wsgi_application()
 
 # ruff: noqa: E402
-from importlib.util import find_spec
-
 from channels.auth import AuthMiddlewareStack
 from channels.routing import URLRouter
 from channels.security.websocket import AllowedHostsOriginValidator
@@ -21,10 +19,15 @@ from django.urls import URLPattern, re_path
 from apps.core import health
 from apps.core.asgi import Bridge, Shell
 from apps.core.asgi.pool import Pool
-from apps.core.asgi.types import Application, Receive, Scope, Send
+from apps.core.asgi.types import Receive, Scope, Send
 from apps.core.health.native import Health
+from apps.monitoring import recorder
+from apps.monitoring.intake.http import application as intake
+from portal.routing import websocket_urlpatterns
 
 _DRAIN_S = 60.0
+# Pages and API take forms and JSON; telemetry has a handler and a limit of its own.
+_BODY_BYTES = 10 * 1024 * 1024
 
 
 def _prepare_thread() -> None:
@@ -39,17 +42,7 @@ async def _no_such_socket(scope: Scope, receive: Receive, send: Send) -> None:  
     await send({"type": "websocket.close", "code": 4404})
 
 
-_native: dict[str, Application] = {"/health": Health()}
-if find_spec("apps.monitoring.intake.http") and find_spec("apps.monitoring.intake.commit"):
-    from apps.monitoring.intake.http import application as intake
-
-    _native["/v1"] = intake
-_sockets: list[URLPattern] = []
-if find_spec("portal.routing"):
-    from portal.routing import websocket_urlpatterns
-
-    _sockets += websocket_urlpatterns
-
+_sockets: list[URLPattern] = [*websocket_urlpatterns]
 # Without it an unknown address is an exception in the log.
 _sockets.append(re_path(r"", _no_such_socket))  # type: ignore[arg-type]
 _pool = Pool(settings.PHAROS_WEB_THREADS, settings.PHAROS_WEB_WAITING, prepare=_prepare_thread)
@@ -62,8 +55,13 @@ async def _drain() -> None:
 health.describe("web", lambda: {"threads": _pool.threads, "pending": _pool.pending})
 
 application = Shell(
-    django=Bridge(django_application, _pool, body_bytes=settings.PHAROS_INTAKE_BODY_BYTES),
-    native=_native,
+    django=Bridge(
+        django_application,
+        _pool,
+        body_bytes=_BODY_BYTES,
+        on_refused=lambda: recorder.count("pharos.web.refused", unit="{request}"),
+    ),
+    native={"/v1": intake, "/health": Health()},
     websocket=AllowedHostsOriginValidator(AuthMiddlewareStack(URLRouter(_sockets))),
     on_shutdown=[_drain],
 )

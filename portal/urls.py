@@ -9,6 +9,7 @@ from django.urls import URLPattern, URLResolver, include, path, re_path
 from django.views.generic import RedirectView
 
 from apps.core.api.errors import wants_json
+from apps.monitoring import prometheus
 
 handler400 = "apps.core.api.errors.bad_request"
 handler403 = "apps.core.api.errors.permission_denied"
@@ -28,15 +29,13 @@ def unknown_admin_page(request: HttpRequest, url: str) -> HttpResponse:
 
 urlpatterns: list[URLPattern | URLResolver] = [
     path("", RedirectView.as_view(pattern_name="admin:index")),
+    path("metrics", prometheus.view, name="metrics"),
+    # Before the admin: these live below /admin/ too.
     path("", include("apps.core.api.urls")),
+    path("", include("apps.alerts.api.urls")),
 ]
-for _name in ("apps.monitoring.api", "apps.alerts.api"):
-    if find_spec(_name) and find_spec(f"{_name}.urls"):
-        urlpatterns.append(path("", include(f"{_name}.urls")))
-if find_spec("apps.monitoring.prometheus"):
-    from apps.monitoring import prometheus
-
-    urlpatterns.append(path("metrics", prometheus.view, name="metrics"))
+if find_spec("apps.monitoring.api.urls"):
+    urlpatterns.append(path("", include("apps.monitoring.api.urls")))
 if apps.is_installed("silk"):
     urlpatterns.append(path("admin/silk/", include("silk.urls", namespace="silk")))
 urlpatterns += [

@@ -6,8 +6,8 @@ from django.utils.translation import gettext_lazy as _
 
 from portal.settings import environment as _env
 from portal.settings.face import UNFOLD as UNFOLD
-from portal.settings.logs import configure as _configure_logs
 from portal.settings.logs import LOGGING as LOGGING
+from portal.settings.logs import configure as _configure_logs
 from portal.settings.schedule import CELERY_BEAT_SCHEDULE as CELERY_BEAT_SCHEDULE
 
 BASE_DIR = Path(__file__).resolve().parents[2]
@@ -138,7 +138,8 @@ REST_FRAMEWORK = {
     ],
     "DEFAULT_PERMISSION_CLASSES": ["apps.core.api.permissions.HasScope"],
     "DEFAULT_RENDERER_CLASSES": ["drf_orjson_renderer.renderers.ORJSONRenderer"],
-    "DEFAULT_PARSER_CLASSES": ["rest_framework.parsers.JSONParser"],
+    # Python's own JSON parser answers deep nesting with a RecursionError.
+    "DEFAULT_PARSER_CLASSES": ["drf_orjson_renderer.parsers.ORJSONParser"],
     "DEFAULT_SCHEMA_CLASS": "drf_spectacular.openapi.AutoSchema",
     "EXCEPTION_HANDLER": "apps.core.api.errors.handle",
 }

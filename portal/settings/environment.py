@@ -23,7 +23,7 @@ PORT: int = env.int("PORT", default=8000, validate=Range(1, 65535))
 DATABASE: dict[str, Any] = env.dj_db_url("DATABASE_URL", default=home.database_url)
 REDIS_URL: str = env.str("REDIS_URL", default=home.redis_url)
 WEB_THREADS: int = env.int("PHAROS_WEB_THREADS", default=8, validate=Range(1, 256))
-WEB_WAITING: int = env.int("PHAROS_WEB_WAITING", default=64, validate=Range(0, 10_000))
+WEB_WAITING: int = env.int("PHAROS_WEB_WAITING", default=1024, validate=Range(0, 10_000))
 LOG_LEVEL: str = env.str(
     "PHAROS_LOG_LEVEL", default="INFO", validate=OneOf(["DEBUG", "INFO", "WARNING", "ERROR"])
 )
