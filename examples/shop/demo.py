@@ -5,6 +5,7 @@ import signal
 import subprocess
 import sys
 import threading
+import time
 import urllib.error
 import urllib.request
 from contextlib import ExitStack
@@ -34,15 +35,20 @@ def portal(stack: ExitStack) -> str:
     """
     if named := os.environ.get("PHAROS_DEMO_URL"):
         return named
-    url = _running_portal()
-    if url is None:
-        say("Starting the portal …")
-        process = subprocess.Popen(
-            [sys.executable, "-m", "portal.run", "up"], cwd=PROJECT, start_new_session=True
-        )
-        stack.callback(stop, process, 120.0)
-        url = f"http://127.0.0.1:{os.environ.get('PORT', '8000')}"
-        wait_until_healthy(url, process, "The portal")
+    if url := _running_portal():
+        wait_until_healthy(url, None, "The portal")
+        return url
+    say("Starting the portal …")
+    process = subprocess.Popen(
+        [sys.executable, "-m", "portal.run", "up"], cwd=PROJECT, start_new_session=True
+    )
+    stack.callback(stop, process, 120.0)
+    # Its own word first: a stranger on the same port would answer /health as well.
+    while (url := _running_portal()) is None:
+        if process.poll() is not None:
+            raise LaunchError("The portal did not start.")
+        time.sleep(0.5)
+    wait_until_healthy(url, process, "The portal")
     return url
 
 

@@ -83,7 +83,7 @@ def start(service: Service, portal_url: str, key: str, log_dir: Path) -> "subpro
     argv = [
         str(Path(sys.executable).parent / "opentelemetry-instrument"),
         sys.executable, "-m", "granian", "--interface", "wsgi", "--host", "127.0.0.1",
-        "--port", str(service.port), "--workers", "1", "--blocking-threads", "8",
+        "--port", str(service.port), "--workers", "1", "--blocking-threads", "4",
         "--log-level", "warning", "--workers-kill-timeout", "5", "examples.shop.wsgi:application",
     ]  # fmt: skip
     with (log_dir / f"{service.name}.log").open("wb") as log:
