@@ -58,6 +58,7 @@ def trace_list(request: HttpRequest) -> HttpResponse:
         chosen.service or None,
         failed_only=chosen.failed,
         least_us=chosen.least_ms * 1000,
+        text=chosen.text,
         limit=_PAGE + 1,
     )
     shown, older = page(rows, _PAGE)

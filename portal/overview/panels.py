@@ -24,12 +24,11 @@ class Panel:
 
     key: str
     title: Any
+    short: Any
     unit: str
     read: Callable[[Reader], list[Line]]
     now: Callable[[Reader], float | None]
-    metric: str
     hint: Any
-    percent: bool = False
     host: bool = False
 
 
@@ -146,33 +145,67 @@ def _memory_now(reader: Reader) -> float | None:
     return None if value is None else 100.0 * value
 
 
-_SENDS_NOTHING = _("Nothing has asked it for anything in this range, or it is not instrumented.")
+def _by_direction(metric: str, label: str) -> Callable[[Reader], list[Line]]:
+    def read(reader: Reader) -> list[Line]:
+        found = reader.series(metric, "rate", (label,))
+        return lines(found, lambda labels: labels.get(label, "all"), 1e-3)
+
+    return read
+
+
+def _rate_now(metric: str) -> Callable[[Reader], float | None]:
+    def now(reader: Reader) -> float | None:
+        value = reader.value_now(metric, "rate")
+        return None if value is None else value * 1e-3
+
+    return now
+
+
+def _connections(reader: Reader) -> list[Line]:
+    return lines(reader.series("postgresql.connection.count", "sum"), lambda _labels: "all")
+
+
+def _connections_now(reader: Reader) -> float | None:
+    return reader.value_now("postgresql.connection.count", "sum")
+
+
+_NOT_ASKED = _("Nobody asked it for anything in this range, or it is not instrumented.")
 _NO_AGENT = _("Only the collectors know this, and none runs beside this service.")
 
 PANELS: Final = (
-    Panel("requests", _("Requests"), "req/s", _requests, _requests_now, REQUESTS, _SENDS_NOTHING),
     Panel(
-        "errors", _("Errors"), "%", _errors, _errors_now, REQUESTS, _SENDS_NOTHING, percent=True
+        "requests", _("Requests"), _("Requests"), "req/s", _requests, _requests_now, _NOT_ASKED
     ),
-    Panel("latency", _("Response time"), "ms", _latency, _latency_now, REQUESTS, _SENDS_NOTHING),
+    Panel("errors", _("Errors"), _("Errors 5xx"), "%", _errors, _errors_now, _NOT_ASKED),
     Panel(
-        "hit_ratio", _("Cache hit ratio"), "%", _hit_ratio, _hit_ratio_now, CACHE,
-        _("No cache lookup was recorded in this range."), percent=True,
+        "latency", _("Response time"), _("p95"), "ms", _latency, _latency_now, _NOT_ASKED
     ),
     Panel(
-        "sql_time", _("Time in SQL"), "ms/s", _sql_time, _sql_time_now, SQL,
+        "hit_ratio", _("Cache hit ratio"), _("Cache hits"), "%", _hit_ratio, _hit_ratio_now,
+        _("No cache lookup was recorded in this range."),
+    ),
+    Panel(
+        "sql_time", _("Time in SQL"), _("In SQL"), "ms/s", _sql_time, _sql_time_now,
         _("No SQL was recorded in this range."),
     ),
     Panel(
-        "queue_age", _("Queue age"), "s", _queue_age, _queue_age_now, "celery.queue.age",
-        _NO_AGENT, host=True,
+        "queue_age", _("Age of the oldest queued task"), _("Queue age"), "s", _queue_age,
+        _queue_age_now, _NO_AGENT, host=True,
+    ),
+    Panel("cpu", _("CPU"), _("CPU"), "%", _cpu, _cpu_now, _NO_AGENT, host=True),
+    Panel("memory", _("Memory"), _("Memory"), "%", _memory, _memory_now, _NO_AGENT, host=True),
+    Panel(
+        "network", _("Network"), _("Network"), "kB/s",
+        _by_direction("system.network.io", "network.io.direction"),
+        _rate_now("system.network.io"), _NO_AGENT, host=True,
     ),
     Panel(
-        "cpu", _("CPU"), "%", _cpu, _cpu_now, "system.cpu.utilization", _NO_AGENT,
-        percent=True, host=True,
+        "disk", _("Disk"), _("Disk"), "kB/s",
+        _by_direction("system.disk.io", "disk.io.direction"),
+        _rate_now("system.disk.io"), _NO_AGENT, host=True,
     ),
     Panel(
-        "memory", _("Memory"), "%", _memory, _memory_now, "system.memory.utilization", _NO_AGENT,
-        percent=True, host=True,
+        "connections", _("Database connections"), _("DB connections"), "", _connections,
+        _connections_now, _NO_AGENT, host=True,
     ),
 )  # fmt: skip

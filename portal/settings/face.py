@@ -67,6 +67,12 @@ UNFOLD: dict[str, Any] = {
                 "items": [
                     _link(_("Traces"), "account_tree", "traces"),
                     _link(_("Logs"), "notes", "logs"),
+                    _link(
+                        _("Probes"),
+                        "network_ping",
+                        "admin:monitoring_probe_changelist",
+                        "monitoring.view_probe",
+                    ),
                 ],
             },
             {

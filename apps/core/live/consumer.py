@@ -29,7 +29,7 @@ _MOST_MESSAGES: Final = 40
 _MESSAGES_WINDOW_S: Final = 10.0
 _SEND_TIMEOUT_S: Final = 15.0
 # Spread out, so that a thousand viewers do not ask the database in one moment.
-_RECHECK_S: Final = (12.0, 25.0)
+_RECHECK_S: Final = (10.0, 20.0)
 
 
 class _Wish(msgspec.Struct, forbid_unknown_fields=True):
@@ -49,6 +49,8 @@ class LiveConsumer(AsyncWebsocketConsumer):  # type: ignore[misc]
         self._watched: dict[str, Topic] = {}
         self._tasks: list[asyncio.Task[None]] = []
         self._arrivals: list[float] = []
+        self._closing = asyncio.Event()
+        self._code = 1000
 
     async def __call__(
         self,
@@ -56,11 +58,31 @@ class LiveConsumer(AsyncWebsocketConsumer):  # type: ignore[misc]
         receive: Callable[[], Awaitable[Any]],
         send: Callable[[Any], Awaitable[None]],
     ) -> None:
+        async def receive_or_close() -> Any:
+            return await self._next_message(receive)
+
         try:
-            await super().__call__(scope, receive, send)
+            await super().__call__(scope, receive_or_close, send)
         finally:
             # Also when the server drops the task without a disconnect message.
             self._let_go()
+
+    async def _next_message(self, receive: Callable[[], Awaitable[Any]]) -> Any:
+        # Granian cannot close a socket while somebody waits for its next message. So a wish to
+        # close ends the waiting, and the close happens where the message would have been handled.
+        message = asyncio.ensure_future(receive())
+        wish = asyncio.ensure_future(self._closing.wait())
+        try:
+            await asyncio.wait({message, wish}, return_when=asyncio.FIRST_COMPLETED)
+            return message.result() if message.done() else {"type": "live.close"}
+        finally:
+            message.cancel()
+            wish.cancel()
+
+    async def live_close(self, message: dict[str, Any]) -> None:  # noqa: ARG002
+        """Close with the code somebody asked for, then wait for the server's farewell."""
+        self._closing.clear()
+        await self.close(self._code)
 
     async def connect(self) -> None:
         user = self.scope.get("user")
@@ -83,16 +105,16 @@ class LiveConsumer(AsyncWebsocketConsumer):  # type: ignore[misc]
         if not self._tasks:
             return
         if self._too_many():
-            await self._refuse(4429)
+            self._refuse(4429)
             return
         raw = text_data if text_data is not None else bytes_data
         if raw is None or len(raw) > _LONGEST_MESSAGE:
-            await self._refuse(4400)
+            self._refuse(4400)
             return
         try:
             wish = _wishes.decode(raw)
         except (msgspec.MsgspecError, UnicodeError):
-            await self._refuse(4400)
+            self._refuse(4400)
             return
         for name in dict.fromkeys(wish.topics):
             if wish.action == "subscribe":
@@ -146,7 +168,7 @@ class LiveConsumer(AsyncWebsocketConsumer):  # type: ignore[misc]
                 for message in await self._slots.take():
                     await asyncio.wait_for(self.send(bytes_data=message), _SEND_TIMEOUT_S)
         except TimeoutError:
-            await self._refuse(4408)
+            self._refuse(4408)
         except Exception:
             # The other end is gone: its disconnect message is on the way.
             logger.debug("A live viewer went away", exc_info=True)
@@ -166,15 +188,13 @@ class LiveConsumer(AsyncWebsocketConsumer):  # type: ignore[misc]
                 # Nothing is shown from a database that is away, so nothing leaks meanwhile.
                 continue
             if not allowed:
-                await self._refuse(4403)
+                self._refuse(4403)
                 return
 
-    async def _refuse(self, code: int) -> None:
+    def _refuse(self, code: int) -> None:
         self._unwatch()
-        try:
-            await self.close(code)
-        except Exception:
-            logger.debug("A live viewer was gone before it was closed", exc_info=True)
+        self._code = code
+        self._closing.set()
 
     def _unwatch(self) -> None:
         for name in self._watched:

@@ -8,7 +8,7 @@ from uuid import UUID
 import orjson
 
 from apps.core.timerange import TimeRange
-from apps.monitoring.queries.walk import bounded_cursor, newest
+from apps.monitoring.queries.walk import bounded_cursor, containing, newest
 
 # The lowest number of each of OTLP's severity ranges.
 LEVELS: Final = {"trace": 1, "debug": 5, "info": 9, "warn": 13, "error": 17, "fatal": 21}
@@ -56,7 +56,7 @@ def recent(
     Page on by ending the next range at the last line's `ts`. Raises UnavailableError when the
     search takes too long.
     """
-    pattern = f"%{_literal(text)}%" if text else None
+    pattern = containing(text)
 
     def read(window: TimeRange, limit: int) -> list[LogLine]:
         cursor.execute(
@@ -80,8 +80,3 @@ def level_of(severity: int) -> str:
     """OTLP's short name of a severity number; "" for 0."""
     return next((name for name, least in reversed(LEVELS.items()) if severity >= least), "")
 
-
-def _literal(text: str) -> str:
-    # NUL cannot be in a PostgreSQL text, so it matches nothing.
-    text = text.replace("\0", "\ufffd")
-    return text.replace("\\", "\\\\").replace("%", r"\%").replace("_", r"\_")

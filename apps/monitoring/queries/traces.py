@@ -8,7 +8,7 @@ from uuid import UUID
 import orjson
 
 from apps.core.timerange import TimeRange
-from apps.monitoring.queries.walk import bounded_cursor, newest
+from apps.monitoring.queries.walk import bounded_cursor, containing, newest
 
 _MOST_SPANS: Final = 2000
 _ERROR: Final = 2  # OTLP's STATUS_CODE_ERROR
@@ -71,6 +71,7 @@ WHERE s.parent_id IS NULL AND s.ts >= %(start)s AND s.ts < %(end)s
         ARRAY(SELECT id FROM tm_resource WHERE service = %(service)s)))
   AND (NOT %(failed)s OR s.status = 2)
   AND s.dur_us >= %(least_us)s
+  AND (%(pattern)s::text IS NULL OR n.value ILIKE %(pattern)s)
 ORDER BY s.ts DESC, s.span_id DESC
 LIMIT %(limit)s
 """
@@ -91,9 +92,10 @@ def recent(
     *,
     failed_only: bool = False,
     least_us: int = 0,
+    text: str = "",
     limit: int = 50,
 ) -> list[RootSpan]:
-    """The newest root spans of the range, newest first. Page on by ending the next range at the
+    """The newest root spans whose name holds a text (any case), newest first. Page on by ending the next range at the
     last row's `ts`. Raises UnavailableError when the search takes too long."""
 
     def read(window: TimeRange, limit: int) -> list[RootSpan]:
@@ -101,7 +103,7 @@ def recent(
             _ROOTS,
             {
                 "start": window.start, "end": window.end, "service": service,
-                "failed": failed_only, "least_us": least_us, "limit": limit,
+                "failed": failed_only, "least_us": least_us, "limit": limit, "pattern": containing(text),
             },
         )  # fmt: skip
         return [

@@ -46,3 +46,11 @@ def newest(
         rows += read(TimeRange(start, end), limit - len(rows))
         end, width = start, width * _WIDEN
     return rows
+
+
+def containing(text: str) -> str | None:
+    """The LIKE pattern of "holds this text"; None for no text."""
+    # NUL cannot be in a PostgreSQL text, so it matches nothing.
+    text = text.replace("\0", "\ufffd")
+    escaped = text.replace("\\", "\\\\").replace("%", r"\%").replace("_", r"\_")
+    return f"%{escaped}%" if text else None
