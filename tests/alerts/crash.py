@@ -6,18 +6,27 @@ claimed         messages are leased and committed, and nothing is sent
 sent            a message was handed over, and its outcome is not noted
 evaluate, dispatch   no crash: one ordinary run
 
-It prints the instant when it gets there and then waits to be killed.
+It prints the instant when it gets there, and goes on when a line comes in. With WAKE in the
+environment, evaluations wake dispatchers over the broker.
 """
 
+import os
 import sys
-import time
 
 import django
 
 
 def stop_here(*_args: object, **_kwargs: object) -> None:
     print(sys.argv[1], flush=True)  # noqa: T201
-    time.sleep(120)
+    sys.stdin.readline()
+
+
+def stop_before(real):
+    def stopping(*args):
+        stop_here()
+        return real(*args)
+
+    return stopping
 
 
 class Breaching:
@@ -34,23 +43,27 @@ class Breaching:
 
 def main(instant: str) -> None:
     django.setup()
+    from django.db import connection
+
     from apps.alerts import evaluation, outbox
     from apps.alerts.evaluation import engine
     from apps.alerts.services import dispatch
 
-    outbox.kick = lambda kinds: None
+    if "WAKE" not in os.environ:
+        outbox.kick = lambda kinds: None
     if instant == "before-commit":
         real = engine._schedule
 
         def schedule(*args):
             real(*args)
             stop_here()
+            connection.ensure_connection()
 
         engine._schedule = schedule
     if instant == "claimed":
         dispatch._send = stop_here
     if instant == "sent":
-        dispatch.settle = stop_here
+        dispatch.settle = stop_before(dispatch.settle)
     if instant in ("before-commit", "after-commit", "evaluate"):
         evaluation.evaluate_due(Breaching())
         if instant == "after-commit":

@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator
 from datetime import timedelta
 
 import pytest
+from django.db import connection
 from django.db.models.functions import Now
 
 from apps.alerts.models import Attempt, Episode, Notification, Tick
@@ -21,12 +22,16 @@ pytestmark = pytest.mark.django_db(transaction=True)
 class Worker:
     """One process of `tests.alerts.crash`."""
 
-    def __init__(self, instant: str) -> None:
+    def __init__(self, instant: str, **environment: str) -> None:
         self.instant = instant
         self.process = subprocess.Popen(
             [sys.executable, "-m", "tests.alerts.crash", instant],
-            cwd=PROJECT, stdout=subprocess.PIPE, text=True, preexec_fn=die_with_parent,
-            env={**os.environ, **child_environment("worker", 8000), "PHAROS_RECORDER": "0"},
+            cwd=PROJECT, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+            text=True, preexec_fn=die_with_parent,
+            env={
+                **os.environ, **child_environment("worker", 8000), "PHAROS_RECORDER": "0",
+                **environment,
+            },
         )  # fmt: skip
 
     def reach(self) -> "Worker":
@@ -36,21 +41,22 @@ class Worker:
 
     def kill(self) -> None:
         self.process.kill()
-        self.process.wait()
-        self.process.stdout.close()
+        self.process.communicate()
 
-    def finish(self) -> None:
-        out, _ = self.process.communicate(timeout=60)
-        assert out.strip() == "done"
+    def finish(self) -> str:
+        """Let it go on to its end; what it logged."""
+        out, log = self.process.communicate("go\n", timeout=60)
+        assert out.splitlines()[-1:] == ["done"], log
         assert self.process.returncode == 0
+        return log
 
 
 @pytest.fixture
-def start() -> Iterator[Callable[[str], Worker]]:
+def start() -> Iterator[Callable[..., Worker]]:
     started: list[Worker] = []
 
-    def make(instant: str) -> Worker:
-        started.append(Worker(instant))
+    def make(instant: str, **environment: str) -> Worker:
+        started.append(Worker(instant, **environment))
         return started[-1]
 
     yield make
@@ -135,3 +141,47 @@ def test_four_evaluators_and_four_dispatchers_at_once_do_everything_once(
     keys = [request["headers"]["Idempotency-Key"] for request in receiver.requests()]
     assert len(keys) == len(set(keys)) == 5
     assert Attempt.objects.count() == 5
+
+
+def cut_connections() -> None:
+    """End every other session of this database, as a restart of the server would."""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT count(pg_terminate_backend(pid)) FROM pg_stat_activity"
+            " WHERE datname = current_database() AND pid <> pg_backend_pid()"
+        )
+
+
+def test_a_database_lost_before_commit_leaves_nothing_and_the_next_poll_takes_the_tick(
+    rule, start, receiver
+):
+    worker = start("before-commit").reach()
+    cut_connections()
+    out, log = worker.process.communicate("go\n", timeout=60)
+    assert worker.process.returncode != 0, (out, log)
+    assert "OperationalError" in log
+    assert not Tick.objects.exists()
+    assert not Episode.objects.exists()
+    start("evaluate").finish()
+    assert Notification.objects.count() == 1
+
+
+def test_a_database_lost_after_the_send_does_not_repeat_the_message(rule, start, receiver):
+    start("evaluate").finish()
+    worker = start("sent").reach()
+    cut_connections()
+    worker.finish()
+    assert Notification.objects.get().state == "sent"
+    assert repeats(receiver) == ["false"]
+
+
+def test_without_redis_the_state_is_committed_and_the_message_still_leaves(
+    rule, start, receiver, tmp_path
+):
+    gone = {"REDIS_URL": f"unix://{tmp_path}/no-redis.sock", "WAKE": "1"}
+    log = start("evaluate", **gone).finish()
+    assert "dispatcher_not_woken" in log
+    assert Episode.objects.get().state == "firing"
+    start("dispatch", **gone).finish()
+    assert Notification.objects.get().state == "sent"
+    assert repeats(receiver) == ["false"]

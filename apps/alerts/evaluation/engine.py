@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 import structlog
-from django.db import connection, transaction
+from django.db import InterfaceError, OperationalError, connection, transaction
 
 from apps.alerts import conf
 from apps.alerts.evaluation.clock import db_now, tick_at
@@ -22,10 +22,15 @@ from apps.alerts.evaluation.reading import (
 from apps.alerts.machine import ACTIVE, Condition, NoDataPolicy, Result, Severity, advance
 from apps.alerts.models import Instance, Rule, Tick
 from apps.monitoring import recorder
+from apps.monitoring.queries.series import MOST_RESULTS
 
 log = structlog.get_logger(__name__)
 
 Clock = Callable[[], datetime]
+_TOO_MANY = (
+    f"The rule yields {MOST_RESULTS} series or more, and only so many are judged."
+    " Narrow its scope, or let fewer attributes keep alerts apart."
+)
 
 
 @dataclass
@@ -108,11 +113,19 @@ def _evaluate_safely(pk: int, source: Source, clock: Clock) -> Tick | None:
     try:
         return evaluate_rule(pk, source, clock)
     except Exception as error:
-        if not connection.is_usable():
-            # Every other rule would fail alike; the next poll takes the same ticks again.
+        if _connection_lost(error) or not connection.is_usable():
+            # Not the rule's fault: the next poll takes the same tick again.
             raise
         log.exception("rule_evaluation_failed", rule=pk)
         return _fail(pk, error, clock)
+
+
+def _connection_lost(error: Exception) -> bool:
+    if not isinstance(error, OperationalError | InterfaceError):
+        return False
+    state = getattr(error.__cause__, "sqlstate", None)
+    # 57P0x: the server ended the session; class 08: the line broke.
+    return state is None or state.startswith(("57P0", "08"))
 
 
 def _fail(pk: int, error: Exception, clock: Clock) -> Tick | None:
@@ -161,7 +174,8 @@ def _note_health(rule: Rule, at: datetime, reading: Reading) -> list[str]:
             rule.unhealthy_since = at
             log.error("rule_unhealthy", rule=rule.pk, error=reading.error)
     else:
-        rule.errors_in_row, rule.last_error, rule.unhealthy_since = 0, "", None
+        rule.errors_in_row, rule.unhealthy_since = 0, None
+        rule.last_error = _TOO_MANY if len(reading.series) >= MOST_RESULTS else ""
         rule.no_data_since = (rule.no_data_since or at) if reading.empty else None
     after = (rule.errors_in_row, rule.unhealthy_since, rule.no_data_since, rule.last_error)
     if after == before:

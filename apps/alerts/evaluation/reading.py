@@ -95,7 +95,7 @@ def _plain(rule: Rule, source: Source) -> list[Observed]:
     ]
     if not rule.min_samples:
         return found
-    counts = _counts(rule, source, {})
+    counts = _counts(rule, source)
     return [
         item if counts.get(fingerprint(item.labels), 0) >= rule.min_samples
         else replace(item, value=None)
@@ -104,35 +104,35 @@ def _plain(rule: Rule, source: Source) -> list[Observed]:
 
 
 def _ratio(rule: Rule, source: Source) -> list[Observed]:
-    part = _counts(rule, source, rule.numerator_scope)
-    rest = _counts(rule, source, rule.remainder_scope)
-    labels = _labels(rule, source)
+    all_events = _events(rule, source, {})
+    part = _by_fingerprint(_events(rule, source, rule.numerator_scope))
+    rest = (
+        _by_fingerprint(_events(rule, source, rule.remainder_scope)) if rule.remainder_scope else {}
+    )
     found = []
-    for key, own in labels.items():
+    for one in all_events:
+        key = fingerprint(one.labels)
         hits = part.get(key, 0.0)
-        whole = hits + rest.get(key, 0.0) if rule.remainder_scope else rest.get(key, 0.0)
+        whole = hits + rest.get(key, 0.0) if rule.remainder_scope else one.value or 0.0
         enough = whole > 0 and whole >= rule.min_samples
-        found.append(Observed(own, hits / whole if enough else None))
+        found.append(Observed(one.labels, hits / whole if enough else None))
     return found
 
 
-def _labels(rule: Rule, source: Source) -> dict[str, Labels]:
-    query = SeriesQuery(rule.metric, _events(rule, source), rule.scope, tuple(rule.by))
-    merged = [{**rule.scope, **item.labels} for item in source.latest(query, rule.window_s)]
-    return {fingerprint(labels): labels for labels in merged}
+def _counts(rule: Rule, source: Source) -> dict[str, float]:
+    return _by_fingerprint(_events(rule, source, {}))
 
 
-def _counts(rule: Rule, source: Source, extra: Labels) -> dict[str, float]:
+def _by_fingerprint(found: list[Observed]) -> dict[str, float]:
+    return {fingerprint(one.labels): one.value for one in found if one.value is not None}
+
+
+def _events(rule: Rule, source: Source, extra: Labels) -> list[Observed]:
     """Events in the window for each label set of the rule, among those that also match `extra`."""
-    scope = {**rule.scope, **extra}
-    query = SeriesQuery(rule.metric, _events(rule, source), scope, tuple(rule.by))
-    return {
-        fingerprint({**rule.scope, **item.labels}): item.value
-        for item in source.latest(query, rule.window_s)
-        if item.value is not None
-    }
-
-
-def _events(rule: Rule, source: Source) -> str:
     info = source.info(rule.metric)
-    return "increase" if info is not None and info.kind == "sum" else "count"
+    aggregation = "increase" if info is not None and info.kind == "sum" else "count"
+    query = SeriesQuery(rule.metric, aggregation, {**rule.scope, **extra}, tuple(rule.by))
+    return [
+        Observed({**rule.scope, **item.labels}, item.value)
+        for item in source.latest(query, rule.window_s)
+    ]
