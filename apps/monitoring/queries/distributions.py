@@ -52,10 +52,14 @@ def read(
     cursor: "psycopg.Cursor[Any]", selected: Selected, plan: Plan, aggregation: str
 ) -> dict[int, dict[datetime, Cell]]:
     """Cells by group and step."""
-    cells: dict[int, dict[datetime, list[tuple[State, datetime]]]] = {}
-    plain = aggregation in _PLAIN and not any(selected.cumulative)
+    if any(selected.cumulative):
+        found = _gains(cursor, selected, plan)
+    elif aggregation in _PLAIN:
+        found = _totals(cursor, selected, plan)
+    else:
+        found = _deltas(cursor, selected, plan)
     group_of = dict(zip(selected.ids, selected.groups, strict=True))
-    found = (_totals if plain else _gains)(cursor, selected, plan)
+    cells: dict[int, dict[datetime, list[tuple[State, datetime]]]] = {}
     for series_id, bucket, state, at in found:
         step = plan.start + (bucket - plan.start) // plan.step * plan.step
         if step >= plan.start and state.count:
@@ -70,6 +74,36 @@ def read(
 
 
 Gain = tuple[int, datetime, State, datetime]
+
+
+def _deltas(cursor: "psycopg.Cursor[Any]", selected: Selected, plan: Plan) -> list[Gain]:
+    """Delta histograms with their buckets, merged for each series and step.
+
+    Points in the same step are added up as arrays: there may be tens of thousands.
+    """
+    parts = [
+        sql.SQL(
+            "SELECT series_id, date_bin({}, {at}, {}) AS step, {state}, {at} AS at FROM {}"
+            " WHERE series_id = ANY(%(ids)s) AND n > 0 AND {} AND {at} >= {}"
+        ).format(
+            sql.Literal(plan.step),
+            sql.Literal(plan.start),
+            sql.Identifier(table),
+            between(key, spans),
+            sql.Literal(plan.start),
+            at=sql.Identifier(key),
+            state=sql.SQL(fold.STATE_COLUMNS),
+        )
+        for table, key, spans in _tables(plan)
+    ]
+    cursor.execute(sql.SQL(" UNION ALL ").join(parts), {"ids": selected.ids})
+    rows: dict[tuple[int, datetime], list[tuple[Any, ...]]] = {}
+    for row in cursor:
+        rows.setdefault((row[0], row[1]), []).append(row)
+    return [
+        (series_id, step, fold.merge_rows([row[2:13] for row in group]), max(r[13] for r in group))
+        for (series_id, step), group in rows.items()
+    ]
 
 
 def _totals(cursor: "psycopg.Cursor[Any]", selected: Selected, plan: Plan) -> list[Gain]:

@@ -118,12 +118,21 @@ def latest(query: SeriesQuery, window_s: float) -> list[Latest]:
     """
     now = datetime.now(UTC)
     start = now - timedelta(seconds=max(window_s, 1))
+    # Points stamped this very moment belong to the window.
+    end = now + timedelta(microseconds=1)
+    return _figures(query, start, end, min(start, now - _ALIVE))
+
+
+def over(query: SeriesQuery, time_range: TimeRange) -> list[Latest]:
+    """One figure for the whole range of every group that was alive in it, as `latest`."""
+    return _figures(query, time_range.start, time_range.end, time_range.start)
+
+
+def _figures(query: SeriesQuery, start: datetime, end: datetime, since: datetime) -> list[Latest]:
     with selection.reader() as cursor:
-        found = _select(cursor, query, min(start, now - _ALIVE))
+        found = _select(cursor, query, since)
         if found is None:
             return []
-        # Points stamped this very moment belong to the window.
-        end = now + timedelta(microseconds=1)
         chosen = plan.one_step(cursor, _family(found), start, end)
         cells = _cells(cursor, query, found, chosen)
     answers = []
@@ -194,7 +203,7 @@ def _cells(
 ) -> dict[int, dict[datetime, Any]]:
     if found.kind is Kind.HISTOGRAM:
         return dict(distributions.read(cursor, found, chosen, query.aggregation))
-    return dict(numbers.read(cursor, found, chosen))
+    return dict(numbers.read(cursor, found, chosen, query.aggregation))
 
 
 def _count(chosen: Plan) -> int:
