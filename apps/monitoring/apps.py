@@ -12,7 +12,8 @@ class MonitoringConfig(AppConfig):
     def ready(self) -> None:
         from django.db.models.signals import post_migrate
 
-        from apps.monitoring import checks, recorder
+        from apps.monitoring import checks, health, recorder
 
         post_migrate.connect(checks.make_partitions, sender=self)
         recorder.install()
+        health.install()

@@ -1,0 +1,1 @@
+"""The API of monitoring: metric series, their catalogue, and the state of components."""
