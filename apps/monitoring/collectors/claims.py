@@ -28,6 +28,10 @@ WITH wanted AS (
     -- A changed interval counts at once, not after the old one has passed.
     WHERE s.due_at <= now() OR s.interval_s <> w.interval_s
     FOR UPDATE OF s SKIP LOCKED
+), gone AS (
+    -- Hosts and probes that are no more.
+    DELETE FROM monitoring_collectorstate s WHERE s.due_at < now() - interval '7 days'
+    AND NOT EXISTS (SELECT 1 FROM wanted w WHERE w.kind = s.kind AND w.target = s.target)
 ), claimed AS (
     UPDATE monitoring_collectorstate s
     SET due_at = now() + make_interval(secs => d.interval_s - %(early)s),

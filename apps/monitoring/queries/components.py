@@ -9,6 +9,9 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Final, Literal
 
+from django.utils.translation import gettext
+from django.utils.translation import gettext_lazy as _
+
 from apps.core.health import registry
 from apps.core.health.watch import State
 from apps.monitoring.models import CollectorState, Probe
@@ -20,7 +23,7 @@ Status = Literal["ok", "degraded", "down", "unknown"]
 _SERVICE_FRESH: Final = timedelta(minutes=15)
 # What may pass beyond one interval: the tick, the timeout, the commit.
 _GRACE_S: Final = 20.0
-_ROLES: Final = (("web", "Web"), ("worker", "Worker"), ("beat", "Beat"))
+_ROLES: Final = (("web", _("Web")), ("worker", _("Worker")), ("beat", _("Beat")))
 _MOST_SERVICES: Final = 50
 
 
@@ -79,14 +82,14 @@ def _processes(
     found = []
     for role, name in _ROLES:
         if alive[role]:
-            found.append(Component(role, name, "ok", None, ran, age_s))
+            found.append(Component(role, str(name), "ok", None, ran, age_s))
             continue
         status: Status = "unknown"
         error = "Nothing has been heard of it yet."
         if ran is not None and role != "web":
             error = f"No task has run for {age_s:.0f} s."
             status = _silent(role, answers)
-        found.append(Component(role, name, status, ran, ran, age_s, error=error))
+        found.append(Component(role, str(name), status, ran, ran, age_s, error=error))
     return found
 
 
@@ -139,11 +142,15 @@ def _is_fresh(row: CollectorState, now: datetime) -> bool:
 
 def _intake(watch: State | None, now: datetime) -> Component:
     if watch is None or watch.age_ms is None:
-        return Component("intake", "Intake", "unknown", error="It has not been looked at yet.")
+        return Component(
+            "intake", gettext("Intake"), "unknown", error="It has not been looked at yet."
+        )
     age_s = watch.age_ms / 1000
     since = watch.last_ok if watch.status == "down" else None
     at = now - timedelta(seconds=age_s)
-    return Component("intake", "Intake", watch.status, since, at, age_s, "", watch.error or "")
+    return Component(
+        "intake", gettext("Intake"), watch.status, since, at, age_s, "", watch.error or ""
+    )
 
 
 def _probes(states: Mapping[tuple[str, str], CollectorState], now: datetime) -> Iterable[Component]:

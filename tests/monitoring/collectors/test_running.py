@@ -244,3 +244,10 @@ def test_the_task_collects_every_kind_from_the_real_servers(store, rows):
     before = time.monotonic()
     task()
     assert time.monotonic() - before < 60
+
+
+def test_rows_of_hosts_that_are_no_more_are_dropped(collect, make):
+    for kind, due_at in (("old", "2020-01-01T00:00Z"), ("young", "2999-01-01T00:00Z")):
+        CollectorState.objects.create(kind=kind, target="x", interval_s=5, due_at=due_at)
+    collect(make("fine", one))
+    assert set(CollectorState.objects.values_list("kind", flat=True)) == {"young", "fine"}
