@@ -7,6 +7,7 @@ in the committer's own thread; 200 is sent after COMMIT and not before.
 import asyncio
 import hashlib
 import logging
+import time
 from collections.abc import Awaitable, Callable, Mapping, MutableMapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -18,6 +19,7 @@ from django.conf import settings
 
 from apps.core.errors import UnavailableError
 from apps.core.services import apikeys
+from apps.monitoring import recorder
 from apps.monitoring.intake import limits
 from apps.monitoring.intake.body import ENCODINGS, Body, Budget, DisconnectedError, too_large
 from apps.monitoring.intake.commit import StoreBusyError, StoreUnavailableError, committer
@@ -30,6 +32,7 @@ Scope = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[Mapping[str, Any]]]
 Send = Callable[[dict[str, Any]], Awaitable[None]]
 
+_METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
 _CONTENT_TYPES = {"application/x-protobuf": PROTOBUF, "application/json": JSON}
 _log = logging.getLogger(__name__)
 
@@ -68,6 +71,7 @@ async def application(scope: Scope, receive: Receive, send: Send) -> None:
         await _send(refusal.reply(JSON), send)
         return
     call = _Call.of(scope, signal)
+    begun = time.perf_counter()
     try:
         reply = await _answer(call, receive)
     except DisconnectedError:
@@ -83,6 +87,17 @@ async def application(scope: Scope, receive: Receive, send: Send) -> None:
     if call.origin:
         reply.headers.extend([(b"access-control-allow-origin", call.origin), (b"vary", b"Origin")])
     await _send(reply, send, is_head=call.method == "HEAD")
+    _record(call, reply.status, time.perf_counter() - begun)
+
+
+def _record(call: _Call, status: int, seconds: float) -> None:
+    """The intake's own requests, beside those that Django answers."""
+    labels = {
+        "http.request.method": call.method if call.method in _METHODS else "_OTHER",
+        "http.route": call.signal.path,
+        "http.response.status_code": status,
+    }
+    recorder.observe("http.server.request.duration", seconds, labels)
 
 
 async def _answer(call: _Call, receive: Receive) -> Reply:
@@ -104,6 +119,11 @@ async def _answer(call: _Call, receive: Receive) -> Reply:
     outcome = await _commit(decoding) if len(decoding.batch) else Outcome(0)
     messages = filter(None, (decoding.message(), outcome.message))
     rejected = decoding.rejected + outcome.rejected
+    taken = len(decoding.batch) - outcome.rejected
+    for state, items in (("accepted", taken), ("rejected", rejected)):
+        if items:
+            labels = {"signal": call.signal.path[4:], "state": state}
+            recorder.count("pharos.intake.items", items, "{item}", labels)
     return success(call.signal, call.content_type or JSON, rejected, "; ".join(messages))
 
 

@@ -3,6 +3,7 @@
 import gzip
 import json
 import socket
+import time
 import zlib
 from pathlib import Path
 
@@ -352,3 +353,28 @@ def test_an_unknown_path_below_v1_is_404_with_a_status(intake: Intake):
     answer = intake.client.post("/v1/profiles", content=b"")
     assert answer.status_code == 404
     assert answer.json()["code"] == 5
+
+
+def test_the_intake_records_its_own_requests_and_items(intake: Intake, rows):
+    body = m.traces(m.span(), m.span(trace_id=bytes(16)))
+    assert intake.send("/v1/traces", body).status_code == 200
+    recorded = """
+        SELECT m.name, e.attrs FROM tm_series e JOIN tm_metric m ON m.id = e.metric_id
+        JOIN tm_resource r ON r.id = e.resource_id
+        WHERE r.service = 'pharos' AND m.name IN ('http.server.request.duration',
+                                                  'pharos.intake.items')
+    """
+    deadline = time.monotonic() + 20
+    found: set[tuple] = set()
+    while time.monotonic() < deadline and len(found) < 3:
+        found = {
+            (row["name"], json.loads(row["attrs"]).get("state"))
+            for row in rows(recorded)
+            if json.loads(row["attrs"]).get("http.route") in {None, "/v1/traces"}
+        }
+        time.sleep(0.1)
+    assert found == {
+        ("http.server.request.duration", None),
+        ("pharos.intake.items", "accepted"),
+        ("pharos.intake.items", "rejected"),
+    }
