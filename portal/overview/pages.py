@@ -1,6 +1,7 @@
 """The Overview page and the JSON it loads first."""
 
 from typing import Any
+from urllib.parse import urlencode
 
 import orjson
 from django.http import HttpRequest, HttpResponse
@@ -27,7 +28,7 @@ def dashboard(request: HttpRequest, context: dict[str, Any]) -> dict[str, Any]:
         service, span = choose(request.GET.dict())
     except (InvalidInputError, NotFoundError) as error:
         service, span, mistake = OWN, SPANS[DEFAULT], error.message
-    query = f"?service={service}&range={span.key}"
+    query = "?" + urlencode({"service": service, "range": span.key})
     return {
         **context,
         "title": _("Overview"),

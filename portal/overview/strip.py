@@ -2,19 +2,19 @@
 
 from typing import Any
 
-from apps.core.health import registry
+from apps.monitoring.queries.components import components as all_components
 
 
 def components() -> list[dict[str, Any]]:
-    """Every component: key, name, status, since when, age of the verdict in seconds, detail."""
+    """Every component: key, name, status, since when (ms), age of the verdict in s, detail."""
     return [
         {
-            "key": state.name,
-            "name": state.name,
-            "status": state.status,
-            "since": None,
-            "age_s": None if state.age_ms is None else round(state.age_ms / 1000),
-            "detail": state.error or "",
+            "key": item.key,
+            "name": item.name,
+            "status": item.status,
+            "since": None if item.since is None else round(item.since.timestamp() * 1000),
+            "age_s": None if item.age_s is None else round(item.age_s),
+            "detail": item.error or item.detail,
         }
-        for state in registry.read(wait_s=0)
+        for item in all_components()
     ]

@@ -171,6 +171,6 @@ def test_two_hundred_viewers_leaving_at_once_raise_nothing(portal_server, cookie
                 return json.loads(await socket.recv())["state"]
 
     assert run(still_there()) == "ok"
-    said = portal_server.log.read_text(errors="replace")[len(before):]
+    said = portal_server.log.read_text(errors="replace")[len(before) :]
     assert "Traceback" not in said
     assert '"level": "error"' not in said
