@@ -1,7 +1,5 @@
 """Every address of the portal outside the native ASGI handlers."""
 
-from importlib.util import find_spec
-
 from django.apps import apps
 from django.contrib import admin
 from django.http import Http404, HttpRequest, HttpResponse
@@ -32,10 +30,9 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("metrics", prometheus.view, name="metrics"),
     # Before the admin: these live below /admin/ too.
     path("", include("apps.core.api.urls")),
+    path("", include("apps.monitoring.api.urls")),
     path("", include("apps.alerts.api.urls")),
 ]
-if find_spec("apps.monitoring.api.urls"):
-    urlpatterns.append(path("", include("apps.monitoring.api.urls")))
 if apps.is_installed("silk"):
     urlpatterns.append(path("admin/silk/", include("silk.urls", namespace="silk")))
 urlpatterns += [

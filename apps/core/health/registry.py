@@ -62,6 +62,18 @@ def touch() -> list[Watch]:
     return watches
 
 
+def stop(wait_s: float = 0.0) -> bool:
+    """End the watching threads, which the next reading starts again; False if some still run."""
+    deadline = time.monotonic() + wait_s
+    with _lock:
+        watches = list(_watches.values())
+    while True:
+        ended = [watch.stop() for watch in watches]
+        if all(ended) or time.monotonic() >= deadline:
+            return all(ended)
+        time.sleep(0.01)
+
+
 def facts() -> dict[str, Mapping[str, Any]]:
     """The sections added by `describe`; one that fails is left out and logged."""
     found: dict[str, Mapping[str, Any]] = {}

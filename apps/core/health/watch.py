@@ -3,6 +3,7 @@
 import asyncio
 import inspect
 import logging
+import math
 import threading
 import time
 from collections.abc import Callable
@@ -10,6 +11,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Final, Literal
 
+from django.db import connections
 from health_check.base import HealthCheck
 from health_check.exceptions import HealthCheckException, ServiceWarning
 
@@ -62,6 +64,7 @@ class Watch:
     def reset(self) -> None:
         """Forget everything, as a forked child must: its parent's thread is not here."""
         self._lock = threading.Lock()
+        self._pause = threading.Event()
         self._running = False
         self._began: float | None = None
         self._read_at = 0.0
@@ -76,6 +79,13 @@ class Watch:
                 return
             self._running = True
         threading.Thread(target=self._loop, name=f"health-{self.name}", daemon=True).start()
+
+    def stop(self) -> bool:
+        """Ask the thread to end after the check it is in; True once it has."""
+        with self._lock:
+            self._read_at = -math.inf
+            self._pause.set()
+            return not self._running
 
     def settled(self) -> bool:
         """Whether there is a result recent enough to show, or no hope of one in time."""
@@ -111,24 +121,33 @@ class Watch:
         )
 
     def _loop(self) -> None:
-        # The locks of this generation; `reset` in a forked child makes new ones.
-        pause = threading.Event()
         while True:
             began = time.monotonic()
             with self._lock:
                 self._began = began
             status, error = _run(self.check, self.timeout_s)
             at = time.monotonic()
+            _close_connections()
             with self._lock:
                 self._began = None
                 self._last = Result(status, error, at, at - began)
                 if status in ("ok", "degraded"):
                     self._last_ok = datetime.now(UTC)
-            pause.wait(self.interval_s)
+            self._pause.wait(self.interval_s)
+            self._pause.clear()
             with self._lock:
                 if time.monotonic() - self._read_at > _IDLE_S:
                     self._running = False
                     return
+
+
+def _close_connections() -> None:
+    # No request ends here at which Django would look after this thread's connections, and one kept
+    # between checks would hide that no new one can be made.
+    try:
+        connections.close_all()
+    except Exception:
+        logger.exception("A connection of a health check could not be closed")
 
 
 def _run(check: HealthCheck, timeout_s: float) -> tuple[Status, str | None]:
