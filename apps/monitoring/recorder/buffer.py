@@ -7,6 +7,7 @@ import atexit
 import logging
 import os
 import threading
+import time
 from collections import Counter, deque
 from collections.abc import Callable
 from multiprocessing.util import Finalize
@@ -17,6 +18,7 @@ LIMIT: Final = 32_768
 TICK_S: Final = 1.0
 # How long the end of a process waits for its last rows to be committed.
 LAST_FLUSH_S: Final = 3.0
+_POLITE: Final = 32
 
 logger = logging.getLogger(__name__)
 
@@ -143,7 +145,10 @@ class Recorder:
     def _drain(self, flusher: Flusher) -> None:
         events = self._events
         # Not `while events`: under constant load the drain would never end.
-        for _ in range(len(events)):
+        for number in range(len(events)):
+            if number % _POLITE == 0:
+                # Let go of the interpreter: a request must not wait for its slice to run out.
+                time.sleep(0)
             try:
                 flusher.take(events.popleft())
             except Exception as trouble:  # noqa: BLE001 (one bad event must not cost the others)

@@ -6,7 +6,12 @@ from concurrent.futures import Future, wait
 from typing import Any, Final
 from uuid import uuid4
 
-from apps.monitoring.intake.commit import StoreBusyError, StoreUnavailableError, committer
+from apps.monitoring.intake.commit import (
+    CommitStats,
+    StoreBusyError,
+    StoreUnavailableError,
+    committer,
+)
 from apps.monitoring.recorder import exposition
 from apps.monitoring.recorder.buffer import Recorder
 from apps.monitoring.recorder.folding import Folding
@@ -29,6 +34,7 @@ class Shipper:
         self._under_way: list[tuple[Batch, Future[Outcome]]] = []
         self._points_at = time.monotonic()
         self._not_before = 0.0
+        self._told = CommitStats()
 
     def take(self, event: tuple[Any, ...]) -> None:
         """Fold one event."""
@@ -112,6 +118,10 @@ class Shipper:
         stats = committer().stats()
         points = self._folding.points
         exposition.intake(stats)
+        told, self._told = self._told, stats
+        for name in ("rows", "rejected", "failures"):
+            more = getattr(stats, name) - getattr(told, name)
+            points.add(Kind.SUM, f"pharos.intake.{name}", more, "1", None)
         points.add(Kind.GAUGE, "pharos.intake.queue.rows", stats.queue_rows, "{row}", None)
         points.add(Kind.GAUGE, "pharos.recorder.backlog.rows", self.rows, "{row}", None)
         if stats.last_commit_s is not None:
