@@ -5,7 +5,7 @@ rows, minutes or hours, whichever is current and small enough; what was committe
 in the answer.
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Any, Final
@@ -99,15 +99,20 @@ def read(query: SeriesQuery, time_range: TimeRange, step_s: int) -> list[SeriesR
         chosen = plan.choose(cursor, _family(found), time_range.start, time_range.end, step_s)
         cells = _cells(cursor, query, found, chosen)
     steps = [chosen.start + i * chosen.step for i in range(_count(chosen))]
+    figure = _figure(query, found, chosen)
     largest = sorted(cells, key=lambda group: -sum(c.n for c in cells[group].values()))
     shown = sorted(largest[:MOST_RESULTS], key=lambda group: sorted(found.labels[group].items()))
     return [
         SeriesResult(
             found.labels[group],
             _unit(query, found),
-            [(step, _value(query, found, chosen, cells[group].get(step), step)) for step in steps],
+            [
+                (step, None if (cell := of_group.get(step)) is None else figure(cell, step))
+                for step in steps
+            ],
         )
         for group in shown
+        for of_group in (cells[group],)
     ]
 
 
@@ -135,11 +140,14 @@ def _figures(query: SeriesQuery, start: datetime, end: datetime, since: datetime
             return []
         chosen = plan.one_step(cursor, _family(found), start, end)
         cells = _cells(cursor, query, found, chosen)
+    figure = _figure(query, found, chosen)
     answers = []
     for group, labels in enumerate(found.labels[:MOST_RESULTS]):
         cell = cells.get(group, {}).get(chosen.start)
-        value = _value(query, found, chosen, cell, chosen.start)
-        answers.append(Latest(labels, value, cell.last_ts if cell else None))
+        if cell is None:
+            answers.append(Latest(labels, None, None))
+        else:
+            answers.append(Latest(labels, figure(cell, chosen.start), cell.last_ts))
     return answers
 
 
@@ -210,22 +218,24 @@ def _count(chosen: Plan) -> int:
     return min(plan.MOST_POINTS, (chosen.end - chosen.start) // chosen.step)
 
 
-def _value(
-    query: SeriesQuery,
-    found: Selected,
-    chosen: Plan,
-    cell: "numbers.Cell | distributions.Cell | None",
-    step: datetime,
-) -> float | None:
-    if cell is None:
-        return None
-    # The step that is still running has lasted less than a whole one.
-    covered = min(chosen.step, datetime.now(UTC) - step)
-    covered_s = max(covered.total_seconds(), min(1.0, chosen.step.total_seconds()))
-    if isinstance(cell, distributions.Cell):
-        return cell.value(query.aggregation, covered_s=covered_s)
+def _figure(
+    query: SeriesQuery, found: Selected, chosen: Plan
+) -> Callable[[Any, datetime], float | None]:
+    """What one cell shows for this query, given the start of its step."""
     gauge = found.kind is Kind.GAUGE or not found.monotonic
-    return cell.value(query.aggregation, gauge=gauge, covered_s=covered_s)
+    whole_s = chosen.step.total_seconds()
+    now = datetime.now(UTC)
+
+    def figure(cell: "numbers.Cell | distributions.Cell", step: datetime) -> float | None:
+        covered_s = whole_s
+        if step + chosen.step > now:
+            # The step that is still running has lasted less than a whole one.
+            covered_s = max((now - step).total_seconds(), min(1.0, whole_s))
+        if isinstance(cell, distributions.Cell):
+            return cell.value(query.aggregation, covered_s=covered_s)
+        return cell.value(query.aggregation, gauge=gauge, covered_s=covered_s)
+
+    return figure
 
 
 def _unit(query: SeriesQuery, found: Selected) -> str:

@@ -143,3 +143,12 @@ def test_request_identities_older_than_the_retry_window_are_pruned():
     assert rows("SELECT count(*) FROM tm_ingest") == [(1,)]
     with connection.cursor() as cursor:
         cursor.execute("DELETE FROM tm_ingest")
+
+
+def test_the_clock_finds_its_tasks():
+    from portal.celery import app
+    from portal.settings.schedule import CELERY_BEAT_SCHEDULE
+
+    app.loader.import_default_modules()
+    names = {entry["task"] for entry in CELERY_BEAT_SCHEDULE.values()}
+    assert {n for n in names if n.startswith("apps.monitoring.")} <= set(app.tasks)
