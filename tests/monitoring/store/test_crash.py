@@ -114,6 +114,17 @@ def test_a_statement_that_hangs_is_cut_off_and_not_acknowledged(store, rows, mon
     assert rows("SELECT count(*) FROM tm_log") == [(1,)]
 
 
+def test_a_fork_has_a_connection_of_its_own_and_leaving_commits_what_is_queued(store, rows):
+    url = f"postgresql://postgres@/{connection.settings_dict['NAME']}?host={Home.current().run_dir}"
+    subprocess.run(
+        [sys.executable, "-m", "tests.monitoring.store.forker"], cwd=ROOT, check=True, timeout=60,
+        env={**os.environ, "DJANGO_SETTINGS_MODULE": "portal.settings", "DATABASE_URL": url},
+    )  # fmt: skip
+    assert dict(rows("SELECT body, count(*) FROM tm_log WHERE severity = 9 GROUP BY body")) == {
+        "before": 1, "parent": 3, "child": 3, "parent queued": 1, "child queued": 1,
+    }  # fmt: skip
+
+
 @pytest.mark.slow
 def test_a_sender_killed_with_sigkill_had_committed_all_it_acknowledged(store, rows):
     url = f"postgresql://postgres@/{connection.settings_dict['NAME']}?host={Home.current().run_dir}"
