@@ -4,6 +4,7 @@ Nothing is required. A wrong value stops the start with one sentence for each ba
 """
 
 import sys
+from collections.abc import Mapping
 from typing import Any
 
 from environs import Env, EnvValidationError
@@ -49,7 +50,8 @@ RETENTION_HOURS: dict[str, int] = {
 try:
     env.seal()
 except EnvValidationError as error:
-    for name, messages in error.error_messages.items():
+    wrong = error.error_messages
+    for name, messages in (wrong.items() if isinstance(wrong, Mapping) else ()):
         sys.stderr.write(f"{name} is wrong: {' '.join(map(str, messages))}\n")
     sys.exit(78)  # EX_CONFIG of sysexits.h
 

@@ -106,8 +106,8 @@ class SeriesSerializer(serializers.Serializer[Any]):
 class SummarySerializer(serializers.Serializer[Any]):
     """The period at a glance; null where nothing is known."""
 
-    avg_cpu = serializers.FloatField(allow_null=True, help_text="Percent.")
-    avg_memory = serializers.FloatField(allow_null=True, help_text="Percent.")
+    avg_cpu = serializers.FloatField(allow_null=True, help_text="Ratio, 0 to 1.")
+    avg_memory = serializers.FloatField(allow_null=True, help_text="Ratio, 0 to 1.")
     p50_ms = serializers.FloatField(allow_null=True)
     p95_ms = serializers.FloatField(allow_null=True)
     p99_ms = serializers.FloatField(allow_null=True)

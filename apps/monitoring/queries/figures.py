@@ -15,7 +15,7 @@ MEMORY: Final = "system.memory.utilization"
 
 @dataclass(frozen=True, slots=True)
 class Summary:
-    """CPU and memory in percent, response times in milliseconds, `samples` requests behind them.
+    """CPU and memory as ratios, response times in milliseconds, `samples` requests behind them.
 
     None where nothing is known; no requests at all are 0 samples.
     """
@@ -37,11 +37,11 @@ def summary(time_range: TimeRange, scope: Mapping[str, str]) -> Summary:
     }
     count = _figure(SeriesQuery(REQUESTS, "count", service), time_range)
     return Summary(
-        avg_cpu=_times(_figure(SeriesQuery(CPU, "avg", service), time_range), 100),
-        avg_memory=_times(_figure(SeriesQuery(MEMORY, "avg", service), time_range), 100),
-        p50_ms=_times(times["p50"], 1000),
-        p95_ms=_times(times["p95"], 1000),
-        p99_ms=_times(times["p99"], 1000),
+        avg_cpu=_figure(SeriesQuery(CPU, "avg", service), time_range),
+        avg_memory=_figure(SeriesQuery(MEMORY, "avg", service), time_range),
+        p50_ms=_milliseconds(times["p50"]),
+        p95_ms=_milliseconds(times["p95"]),
+        p99_ms=_milliseconds(times["p99"]),
         samples=int(count or 0),
     )
 
@@ -51,5 +51,5 @@ def _figure(query: SeriesQuery, time_range: TimeRange) -> float | None:
     return found[0].value if found else None
 
 
-def _times(value: float | None, factor: float) -> float | None:
-    return None if value is None else value * factor
+def _milliseconds(value_s: float | None) -> float | None:
+    return None if value_s is None else value_s * 1000
