@@ -15,8 +15,10 @@ def decode(body: bytes, decoding: Decoding) -> None:
     parse = wire.Metric.FromString
     with SeriesLookup(decoding) as lookup:
         for of_resource in wire.MetricsData.FromString(body).resource_metrics:
+            resource = decoding.resource(of_resource.resource)
             for of_scope in of_resource.scope_metrics:
-                owner = (of_resource.resource, of_scope.scope)
+                scope = decoding.scope(of_scope.scope)
+                owner = (resource, scope.get("otel.scope.name", ""))
                 for raw in of_scope.metrics:
                     _metric(parse(raw), owner, lookup)
 

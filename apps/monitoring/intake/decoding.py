@@ -42,7 +42,8 @@ class Decoding:
             found = Resource(self.key_values.attributes_of(message.attributes))
             if len(_resources) >= _RESOURCES_REMEMBERED:
                 _resources.clear()
-            _resources[raw] = found
+            if len(raw) <= limits.REMEMBERED_BYTES:
+                _resources[raw] = found
         return found
 
     def scope(self, raw: bytes) -> dict[str, Any]:

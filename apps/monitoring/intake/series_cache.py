@@ -4,6 +4,7 @@ A series costs a decode, a digest and an object; a data point of a known series 
 lookup. Series that went quiet are forgotten within two turns of `SERIES_FORGOTTEN_AFTER_S`.
 """
 
+import hashlib
 import threading
 import time
 from collections.abc import Hashable
@@ -17,8 +18,8 @@ from apps.monitoring.intake.values import clean
 from apps.monitoring.store.rows import Kind, Metric, Resource, Series, Temporality
 
 AttributesKey = tuple[bytes, ...]
-# The encoded resource and the encoded scope.
-Owner = tuple[bytes, bytes]
+# The resource, by identity, and the name of the scope.
+Owner = tuple[Resource, str]
 _FULL: Final = f"more than {limits.SERIES_PER_METRIC} series in one metric of one resource"
 
 
@@ -28,7 +29,7 @@ class Stream:
 
     resource: Resource
     metric: Metric
-    scope: dict[str, str]
+    scope_name: str
     series: dict[AttributesKey, Series] = field(default_factory=dict)
     # The series of the turn before, moved over when they are seen again.
     fading: dict[AttributesKey, Series] = field(default_factory=dict)
@@ -104,7 +105,7 @@ class SeriesLookup:
         suffix: str = "",
     ) -> Stream:
         """The stream of one metric message; `suffix` names a part of it."""
-        name, unit = metric.name + suffix, metric.unit
+        name, unit = metric.name + suffix, metric.unit[: limits.METRIC_NAME_BYTES]
         key = (owner, name, unit, kind, temporality, monotonic)
         found = _cache.find(key)
         if found is not None:
@@ -113,18 +114,29 @@ class SeriesLookup:
         made = Metric(
             clean(name), clean(unit), kind, Temporality(temporality), monotonic, description
         )
-        resource, scope = self.decoding.resource(owner[0]), self.decoding.scope(owner[1])
-        return _cache.add(key, Stream(resource, made, scope))
+        return _cache.add(key, Stream(owner[0], made, owner[1]))
 
     def new(self, stream: Stream, key: AttributesKey) -> Series | None:
         """A series not met this turn; None, and one point refused, when the metric is full."""
-        found = stream.fading.pop(key, None)
+        short = _short(key)
+        if short is not key and (known := stream.series.get(short)):
+            return known
+        found = stream.fading.pop(short, None)
         if found is None:
             if stream.is_full:
                 self.decoding.refuse(_FULL)
                 return None
             attrs = self.decoding.key_values.attributes(key)
-            found = Series(stream.metric, stream.resource, {**attrs, **stream.scope})
-        stream.series[key] = found
+            if stream.scope_name:
+                attrs["otel.scope.name"] = stream.scope_name
+            found = Series(stream.metric, stream.resource, attrs)
+        stream.series[short] = found
         self._new += 1
         return found
+
+
+def _short(key: AttributesKey) -> AttributesKey:
+    """The key itself, or a digest where remembering it whole would cost too much memory."""
+    if sum(map(len, key)) <= limits.REMEMBERED_BYTES:
+        return key
+    return (hashlib.blake2b(b"\0".join(key), digest_size=16).digest(),)

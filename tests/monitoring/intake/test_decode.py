@@ -346,6 +346,24 @@ def test_series_beyond_the_cap_of_a_metric_are_refused_and_known_ones_still_take
     assert (again.rejected, len(again.batch.samples)) == (0, 1)
 
 
+def test_series_with_long_attributes_are_told_apart_and_remembered():
+    long = [{"text": "x" * 9_000 + tail} for tail in "ab"]
+    first = decoded(METRICS, m.metrics(m.gauge(*(m.point(1, labels) for labels in long))))
+    again = decoded(METRICS, m.metrics(m.gauge(m.point(2, long[0]))))
+    a, b = (row.series for row in first.batch.samples)
+    assert a is not b
+    assert again.batch.samples[0].series is a
+
+
+def test_one_metric_of_two_services_or_scopes_is_two_series():
+    one = decoded(METRICS, m.metrics(m.gauge(m.point(1)), service="a")).batch.samples[0].series
+    two = decoded(METRICS, m.metrics(m.gauge(m.point(1)), service="b")).batch.samples[0].series
+    scoped = m.metrics(m.gauge(m.point(1)), service="a")
+    scoped.resource_metrics[0].scope_metrics[0].scope.name = "other"
+    three = decoded(METRICS, scoped).batch.samples[0].series
+    assert len({one.hash, two.hash, three.hash}) == 3
+
+
 def as_otlp_json(message) -> bytes:
     """The message as OTLP/JSON: proto3 JSON with hex ids and enum numbers."""
     from base64 import b64decode
