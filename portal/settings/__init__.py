@@ -13,6 +13,7 @@ from portal.settings.schedule import CELERY_BEAT_SCHEDULE as CELERY_BEAT_SCHEDUL
 BASE_DIR = Path(__file__).resolve().parents[2]
 PHAROS_HOME = _env.home.root
 PHAROS_PORT = _env.PORT
+PHAROS_URL = _env.URL
 PHAROS_WEB_THREADS = _env.WEB_THREADS
 PHAROS_WEB_WAITING = _env.WEB_WAITING
 PHAROS_RECORDER = _env.RECORDER

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from environs import Env, EnvValidationError
-from marshmallow.validate import OneOf, Range
+from marshmallow.validate import OneOf, Range, Regexp
 
 from apps.core.embedded.home import Home, HomeError
 
@@ -20,6 +20,11 @@ SECRET_KEY: str = env.str("PHAROS_SECRET_KEY", default="")
 HOSTS: list[str] = env.list("PHAROS_HOSTS", default=["localhost", "127.0.0.1", "[::1]"])
 ORIGINS: list[str] = env.list("PHAROS_ORIGINS", default=[])
 HOST: str = env.str("PHAROS_HOST", default="127.0.0.1")
+URL: str = env.str(
+    "PHAROS_URL",
+    default="",
+    validate=Regexp(r"^(https?://[^/\s]+(/\S*)?)?$", error="Write it as https://host[:port]."),
+)
 PORT: int = env.int("PORT", default=8000, validate=Range(1, 65535))
 DATABASE: dict[str, Any] = env.dj_db_url("DATABASE_URL", default=home.database_url)
 REDIS_URL: str = env.str("REDIS_URL", default=home.redis_url)

@@ -120,7 +120,7 @@ class AlertFilterSerializer(serializers.Serializer[Any]):
         default="", allow_blank=True, max_length=100, help_text="warning, critical, or both."
     )
     page = serializers.IntegerField(min_value=1, max_value=10_000, default=1)
-    page_size = serializers.IntegerField(min_value=1, max_value=200, default=50)
+    page_size = serializers.IntegerField(min_value=1, max_value=100, default=20)
 
     def validate_state(self, value: str) -> list[str]:
         """A list; empty means every state."""
