@@ -71,6 +71,14 @@ def start_group(home: Home, group: str) -> None:
         raise RunError(f"supervisord stopped answering: {error}") from error
 
 
+def failures(home: Home) -> dict[str, str]:
+    """What supervisor has given up on, with its reason."""
+    with contextlib.suppress(*_GONE), _calls(home) as call:
+        rows = call.getAllProcessInfo()
+        return {row["name"]: row["spawnerr"] for row in rows if row["statename"] == "FATAL"}
+    return {}
+
+
 def revive(home: Home) -> list[str]:
     """Start again what supervisor has given up on; returns the names."""
     fatal = [name for name, state in states(home).items() if state == "FATAL"]

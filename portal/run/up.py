@@ -158,6 +158,9 @@ def _wait(
     while not ready():
         if supervisord.poll() is not None:
             raise RunError(f"supervisord stopped:\n{tail(plan.home.log_dir / 'supervisord.err')}")
+        for name, reason in daemon.failures(plan.home).items():
+            log = plan.home.log_dir / f"{name}.log"
+            raise RunError(f"{name} does not start: {reason}. The end of {log}:\n{tail(log)}", 70)
         if time.monotonic() > deadline:
             raise RunError(
                 f"{what} did not answer within {deadline_s:.0f} s:\n"
