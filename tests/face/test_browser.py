@@ -1,8 +1,8 @@
 """The face in a real Chromium: it logs in, moves, tells the truth, and everyone can use it."""
 
 import re
-import signal
 
+import psutil
 import pytest
 from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Page, expect
@@ -154,7 +154,11 @@ def test_a_silent_server_is_called_stale_and_the_figures_stay(visit, portal_serv
         live(page)
         figure = page.locator("[data-tile=sql_time] [data-value]")
         expect(figure).not_to_have_text("…")
-        portal_server.process.send_signal(signal.SIGSTOP)
+        # Granian's parent process only watches: its workers serve.
+        parent = psutil.Process(portal_server.process.pid)
+        family = [parent, *parent.children(recursive=True)]
+        for process in family:
+            process.suspend()
         try:
             expect(page.locator("[data-live]")).to_have_attribute(
                 "data-state", "stale", timeout=30_000
@@ -162,7 +166,8 @@ def test_a_silent_server_is_called_stale_and_the_figures_stay(visit, portal_serv
             said, kept = page.locator("[data-live-text]").inner_text(), figure.inner_text()
             keep(page, "overview-stale")
         finally:
-            portal_server.process.send_signal(signal.SIGCONT)
+            for process in reversed(family):
+                process.resume()
         live(page)
         return said, kept
 
