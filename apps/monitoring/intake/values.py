@@ -76,7 +76,8 @@ class KeyValues(dict[bytes, tuple[str, Any]]):
         entry = clean(message.key), plain(message.value)
         if len(raw) > limits.KEY_BYTES:
             return self._bounded(*entry, len(raw))
-        self[raw] = entry
+        if len(self) < limits.KEY_VALUES_REMEMBERED:
+            self[raw] = entry
         return entry
 
     def _bounded(self, key: str, value: Any, encoded_bytes: int) -> tuple[str, Any]:

@@ -5,6 +5,7 @@ import json
 import socket
 import time
 import zlib
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import httpx
@@ -378,3 +379,15 @@ def test_the_intake_records_its_own_requests_and_items(intake: Intake, rows):
         ("pharos.intake.items", "accepted"),
         ("pharos.intake.items", "rejected"),
     }
+
+
+def test_a_large_body_is_stored_whole_while_the_server_answers_others(intake: Intake, rows):
+    spans = [m.span(trace_id=b"large body trace") for _ in range(12_000)]
+    body = gzip.compress(m.traces(*spans).SerializeToString(), 1)
+    with ThreadPoolExecutor(1) as pool:
+        large = pool.submit(intake.send, "/v1/traces", body, content_encoding="gzip")
+        with httpx.Client(base_url=intake.server.url) as other:
+            while not large.done():
+                assert other.get("/health").status_code == 200
+        assert large.result().status_code == 200
+    assert span_count(rows, b"large body trace") == 12_000
