@@ -114,6 +114,7 @@ def _alert(episode: Any) -> dict[str, Any]:
     return {
         "id": episode.id,
         "rule": episode.rule,
+        "metric": episode.metric,
         "labels": episode.labels,
         "severity": episode.severity,
         "state": episode.state,

@@ -52,6 +52,10 @@ function showComponents(components) {
   }));
 }
 
+// A utilisation is a share of one: people read it in percent.
+const figure = ({ unit, metric }) => (value) =>
+  unit === "1" && metric.endsWith(".utilization") ? `${number(100 * value)} %` : `${number(value)} ${unit === "1" ? "" : unit}`.trim();
+
 function showAlerts(alerts, trouble) {
   const list = page.querySelector("[data-alerts]");
   const items = alerts.map((alert) => {
@@ -60,9 +64,9 @@ function showAlerts(alerts, trouble) {
     const word = texts[alert.severity === "critical" ? "severityCritical" : "severityWarning"];
     const link = make("a", "", alert.rule);
     link.href = list.dataset.href.replace("00000000-0000-0000-0000-000000000000", alert.id);
-    const unit = alert.unit === "1" ? "" : alert.unit;
-    const value = alert.value === null ? texts.noData : `${number(alert.value)} ${unit}`;
-    const limit = alert.threshold === null ? "" : fill(texts[alert.direction === "below" ? "below" : "above"], { threshold: number(alert.threshold) });
+    const told = figure(alert);
+    const value = alert.value === null ? texts.noData : told(alert.value);
+    const limit = alert.threshold === null ? "" : fill(texts[alert.direction === "below" ? "below" : "above"], { threshold: told(alert.threshold) });
     const labels = Object.entries(alert.labels).map(([key, text]) => `${key}=${text}`).join(" ");
     item.append(make("span", "ph-word", word), link, make("span", "", `${value} ${limit}`), make("small", "", labels),
       make("small", "ph-right", fill(texts.since, { time: moment(alert.since) })));

@@ -1,11 +1,14 @@
 """The face in a real Chromium: it logs in, moves, tells the truth, and everyone can use it."""
 
+import json
 import re
+from datetime import UTC, datetime
+from uuid import uuid4
 
 import psutil
 import pytest
 from axe_playwright_python.sync_playwright import Axe
-from playwright.sync_api import Page, expect
+from playwright.sync_api import Page, WebSocketRoute, expect
 
 from tests.conftest import STAFF_PASSWORD
 from tests.face.conftest import keep
@@ -194,6 +197,52 @@ def test_signing_out_elsewhere_is_told_with_the_way_back(visit, session):
         return link.get_attribute("href")
 
     assert (visit("/admin/", revoked) or "").startswith("/admin/login/?next=/admin/")
+
+
+def test_trouble_is_told_in_plain_sight_and_the_last_values_stay(visit, portal_server):
+    def look(page: Page) -> tuple[list[str], str, list[str]]:
+        data = page.context.request.get(
+            portal_server.url + "/admin/overview/data?service=pharos&range=15m"
+        ).json()["data"]
+        data["tiles"]["memory"] = 42
+        data["components"] = [
+            {"key": "redis", "name": "Redis", "status": "down", "since": None, "age_s": 3,
+             "detail": "Connection refused."},
+        ]  # fmt: skip
+        data["alerts"] = [
+            {"id": str(uuid4()), "rule": "<b>hot</b>", "metric": "system.cpu.utilization",
+             "unit": "1", "labels": {"host.name": "a"}, "severity": "critical", "state": "firing",
+             "value": 0.97, "threshold": 0.9, "direction": "above", "since": data["end"],
+             "stale_since": None},
+        ]  # fmt: skip
+        common = {"topic": "overview:15m:pharos", "at": datetime.now(UTC).isoformat(),
+                  "interval_s": 2}  # fmt: skip
+
+        def serve(socket: WebSocketRoute) -> None:
+            def answer(_: object) -> None:
+                socket.send(json.dumps({**common, "state": "ok", "data": data}).encode())
+                lost = {"state": "error", "code": "database", "data": data, "data_age_s": 1}
+                socket.send(json.dumps({**common, **lost}).encode())
+
+            socket.on_message(answer)
+
+        page.route_web_socket("**/ws/live", serve)
+        page.reload()
+        banners = page.locator("[data-banners] .ph-banner")
+        expect(banners.nth(1)).to_be_visible(timeout=30_000)
+        keep(page, "overview-trouble")
+        return (
+            banners.all_inner_texts(),
+            page.locator("[data-tile=memory] [data-value]").inner_text(),
+            page.locator(".ph-alert").first.inner_text().split("\n"),
+        )
+
+    banners, kept, alert = visit("/admin/", look)
+    assert banners[0].startswith("PostgreSQL does not answer. These are the last figures,")
+    assert banners[1] == "Redis is down: Connection refused."
+    assert kept == "42"
+    assert "<b>hot</b>" in " ".join(alert)
+    assert "97 % above 90 %" in " ".join(alert)
 
 
 def test_the_page_rests_while_its_tab_is_hidden(visit):

@@ -95,20 +95,24 @@ def recent(
     text: str = "",
     limit: int = 50,
 ) -> list[RootSpan]:
-    """The newest root spans whose name holds a text (any case), newest first. Page on by ending the next range at the
-    last row's `ts`. Raises UnavailableError when the search takes too long."""
+    """The newest root spans whose name holds a text (any case), newest first.
+
+    Page on by ending the next range at the last row's `ts`. Raises UnavailableError when the
+    search takes too long.
+    """
 
     def read(window: TimeRange, limit: int) -> list[RootSpan]:
         cursor.execute(
             _ROOTS,
             {
                 "start": window.start, "end": window.end, "service": service,
-                "failed": failed_only, "least_us": least_us, "limit": limit, "pattern": containing(text),
+                "failed": failed_only, "least_us": least_us, "limit": limit,
+                "pattern": containing(text),
             },
         )  # fmt: skip
         return [
-            RootSpan(ts, trace, span, svc, name, _kind(kind), status == _ERROR, dur)
-            for ts, trace, span, svc, name, kind, status, dur in cursor.fetchall()
+            RootSpan(ts, trace, span_id, sender, name, _kind(kind), status == _ERROR, took_us)
+            for ts, trace, span_id, sender, name, kind, status, took_us in cursor.fetchall()
         ]
 
     with bounded_cursor() as cursor:
