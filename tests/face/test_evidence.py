@@ -111,6 +111,32 @@ def test_spans_that_are_each_others_parents_are_shown_all_the_same():
     assert sorted(s.name for s in tree.spans) == ["a", "b", "self"]
 
 
+@pytest.mark.parametrize("name", ["items", "keys", "0", "<b>"])
+def test_a_span_may_have_attributes_of_any_name(staff_client, name):
+    one = uuid4()
+    store(span("odd", 0, 1, trace=one, attrs={name: "worth <i>"}))
+    answer = staff_client.get(f"/admin/traces/{one.hex}/")
+    assert answer.status_code == 200
+    assert "worth &lt;i&gt;" in answer.content.decode()
+
+
+def test_a_span_that_claims_to_last_for_centuries_is_shown(staff_client):
+    one = uuid4()
+    store(span("endless", 0, 1000 * 86_400 * 365 * 200, trace=one), line("its line", trace=one))
+    answer = staff_client.get(f"/admin/traces/{one.hex}/")
+    assert answer.status_code == 200
+    assert "its line" in answer.content.decode()
+
+
+def test_a_service_name_longer_than_an_index_entry_is_cut_not_refused(staff_client):
+    one = uuid4()
+    name = "".join(chr(0x4E00 + (7919 * n) % 20_000) for n in range(1300))
+    store(span("far", 0, 1, trace=one, resource=Resource({"service.name": name})))
+    tree = traces.tree(one)
+    assert tree is not None
+    assert tree.spans[0].service == name[:600]
+
+
 def test_an_unknown_trace_is_none_and_its_page_says_so(staff_client):
     assert traces.tree(uuid4()) is None
     answer = staff_client.get(f"/admin/traces/{uuid4().hex}/")

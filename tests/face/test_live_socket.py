@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 import websockets
 from django.contrib.auth.models import User
+from django.db import connection
 from django.test import Client
 from websockets.asyncio.client import connect
 
@@ -82,11 +83,15 @@ def test_a_foreign_origin_is_refused_even_with_a_good_cookie(portal_server, cook
 
 
 def test_a_revoked_session_is_closed_within_half_a_minute(portal_server, cookie, session):
+    def revoke() -> None:
+        session.delete()
+        connection.close()
+
     async def watch() -> int:
         async with as_user(portal_server, cookie) as socket:
             await socket.send(json.dumps({"action": "subscribe", "topics": [TOPIC]}))
             await socket.recv()
-            await asyncio.to_thread(session.delete)
+            await asyncio.to_thread(revoke)
             async with asyncio.timeout(30):
                 return await closed_with(socket)
 
