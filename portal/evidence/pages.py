@@ -1,6 +1,7 @@
 """The lists of traces and log lines, and one trace."""
 
 from collections.abc import Callable
+from datetime import timedelta
 from functools import wraps
 from typing import Any
 
@@ -22,6 +23,7 @@ from portal.pages import render
 _PAGE = 50
 _LOG_PAGE = 100
 _LINES_OF_TRACE = 200
+_LONGEST, _SLACK = timedelta(days=7), timedelta(minutes=1)
 
 
 def _in_shell(view: Callable[..., HttpResponse]) -> Callable[..., HttpResponse]:
@@ -79,10 +81,9 @@ def trace(request: HttpRequest, trace_id: str) -> HttpResponse:
         gone = _("Nothing of this trace is kept. It may be older than the retention.")
         told = {"title": _("No such trace"), "message": gone}
         return render(request, "pages/problem.html", told, status=404)
-    around = TimeRange.parse(
-        str(int(found.start.timestamp() * 1000) - 60_000),
-        str(int(found.start.timestamp() * 1000) + found.duration_us // 1000 + 60_000),
-    )
+    # A span that claims to last for centuries must not hide what is known of its trace.
+    until = found.start + min(timedelta(microseconds=found.duration_us), _LONGEST)
+    around = TimeRange(found.start - _SLACK, until + _SLACK)
     context = {
         "title": _("Trace"),
         "trace_id": key.hex,

@@ -1,7 +1,7 @@
 """Where each span's bar lies, in percent of the whole trace."""
 
 from dataclasses import dataclass
-from typing import Final
+from typing import Any, Final
 
 from apps.monitoring.queries.traces import TraceSpan, TraceTree
 
@@ -19,6 +19,11 @@ class Row:
     left: str
     width: str
     indent: int
+
+    @property
+    def attrs(self) -> list[tuple[str, Any]]:
+        """Name and value of each attribute: a template's `.items` finds one named "items" first."""
+        return list(self.span.attrs.items())
 
 
 def bars(tree: TraceTree) -> list[Row]:
