@@ -229,7 +229,7 @@ def _make_resources(cursor: Cursor, rows: dict[UUID, Resource]) -> dict[UUID, in
         " unnest(%s::uuid[], %s::text[], %s::text[]::jsonb[])"
         " ON CONFLICT (hash) DO NOTHING RETURNING hash, id",
         hashes,
-        [text(rows[h].service) for h in hashes],
+        [text(rows[h].service[:_LONGEST_NAME]) for h in hashes],
         [json_bytes(rows[h].attrs).decode() for h in hashes],
     )  # fmt: skip
 
