@@ -53,6 +53,15 @@ class ApiKeyAdmin(ModelAdmin):  # type: ignore[misc]
         done = sum(apikeys.revoke(key.prefix) for key in queryset)
         self.message_user(request, _("%(n)d revoked.") % {"n": done}, messages.SUCCESS)
 
+    def get_object(
+        self, request: HttpRequest, object_id: str, from_field: str | None = None
+    ) -> ApiKey | None:
+        """None, and with it a redirect, for text that PostgreSQL would refuse as an id."""
+        if "\0" in object_id:
+            return None
+        found: ApiKey | None = super().get_object(request, object_id, from_field)
+        return found
+
     def save_model(self, request: HttpRequest, obj: ApiKey, form: Any, change: bool) -> None:  # noqa: ARG002, FBT001
         made, secret = apikeys.create(obj.name, obj.scopes, obj.expiry_date)
         obj.pk, obj.prefix = made.pk, made.prefix

@@ -70,6 +70,11 @@ def test_a_key_is_revoked_from_the_list_and_never_edited(staff_client):
     assert staff_client.post(change, {"name": "new", "scopes": ["operate"]}).status_code == 403
 
 
+def test_an_address_that_cannot_be_a_key_is_no_fault(staff_client):
+    assert staff_client.get("/admin/core/apikey/%00/change/").status_code == 302
+    assert staff_client.get("/admin/core/apikey/nothing/delete/").status_code == 302
+
+
 def test_a_key_without_a_scope_is_refused(staff_client):
     answer = staff_client.post(reverse("admin:core_apikey_add"), {"name": "empty"})
     assert answer.status_code == 200
