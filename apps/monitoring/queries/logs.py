@@ -79,4 +79,3 @@ def recent(
 def level_of(severity: int) -> str:
     """OTLP's short name of a severity number; "" for 0."""
     return next((name for name, least in reversed(LEVELS.items()) if severity >= least), "")
-
