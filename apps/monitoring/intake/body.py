@@ -12,6 +12,8 @@ from apps.monitoring.intake.reply import RefusalError
 Receive = Callable[[], Awaitable[Mapping[str, Any]]]
 
 _PIECE_BYTES: Final = 1024 * 1024
+# Chunks below this are joined: a list of single bytes weighs eight times what is in it.
+_SMALL_BYTES: Final = 4 * 1024
 _GZIP_WBITS: Final = 31
 _ZLIB_WBITS: Final = 15
 _RAW_WBITS: Final = -15
@@ -57,7 +59,7 @@ class Body:
         self._budget = budget
         self._limit_bytes = limit_bytes
         self._held = 0
-        self._chunks: list[bytes] = []
+        self._chunks: list[bytes | bytearray] = []
 
     def _hold(self, count: int) -> None:
         self._budget.take(count)
@@ -85,12 +87,20 @@ class Body:
                         raise too_large(self._limit_bytes)
                     if chunk:
                         self._hold(len(chunk))
-                        self._chunks.append(chunk)
+                        self._keep(chunk)
         except TimeoutError:
             # Not 408: senders drop what got a 408, and a slow network is worth a retry.
             raise RefusalError(
                 503, "The body came too slowly.", retry_after_s=limits.BUSY_RETRY_AFTER_S
             ) from None
+
+    def _keep(self, chunk: bytes) -> None:
+        if len(chunk) >= _SMALL_BYTES:
+            self._chunks.append(chunk)
+        elif self._chunks and isinstance(last := self._chunks[-1], bytearray):
+            last += chunk
+        else:
+            self._chunks.append(bytearray(chunk))
 
     def decoded(self, encoding: str) -> bytes:
         """The uncompressed bytes; for a worker thread. Raises RefusalError (400, 413, 503)."""
@@ -115,13 +125,13 @@ def too_large(limit_bytes: int) -> RefusalError:
     return RefusalError(413, f"The body is larger than {limit_bytes} bytes.")
 
 
-def _inflate(chunks: list[bytes], encoding: str) -> Iterator[bytes]:
+def _inflate(chunks: list[bytes | bytearray], encoding: str) -> Iterator[bytes]:
     """Pieces of at most 1 MiB, so that a bomb is met before it has grown. Raises zlib.error."""
     wbits = _GZIP_WBITS if encoding in GZIP else _deflate_wbits(chunks)
     member, members = zlib.decompressobj(wbits), 1
     for chunk in chunks:
         for start in range(0, len(chunk), 64 * 1024):
-            rest = chunk[start : start + 64 * 1024]
+            rest: bytes | bytearray = chunk[start : start + 64 * 1024]
             while rest:
                 if member.eof:
                     members += 1
@@ -138,7 +148,7 @@ def _inflate(chunks: list[bytes], encoding: str) -> Iterator[bytes]:
             raise zlib.error("it ends too early")
 
 
-def _deflate_wbits(chunks: list[bytes]) -> int:
+def _deflate_wbits(chunks: list[bytes | bytearray]) -> int:
     """RFC 9110 says zlib's format, and some senders leave its two-byte header out."""
     head = b"".join(chunks[:2])[:2]
     has_header = len(head) == 2 and head[0] & 0x0F == 8 and int.from_bytes(head) % 31 == 0

@@ -29,6 +29,8 @@ def _metric(metric: Any, owner: Owner, lookup: SeriesLookup) -> None:
         return
     data = getattr(metric, kind)
     points = data.data_points
+    if not points:
+        return
     if not metric.name or len(metric.name.encode()) > limits.METRIC_NAME_BYTES:
         lookup.refuse("metric name is empty or longer than 255 bytes", len(points))
     elif kind == "summary":

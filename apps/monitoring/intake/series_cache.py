@@ -12,6 +12,8 @@ from dataclasses import dataclass, field
 from types import TracebackType
 from typing import Any, Final
 
+import orjson
+
 from apps.monitoring.intake import limits
 from apps.monitoring.intake.decoding import Decoding
 from apps.monitoring.intake.values import clean
@@ -20,6 +22,10 @@ from apps.monitoring.store.rows import Kind, Metric, Resource, Series, Temporali
 AttributesKey = tuple[bytes, ...]
 # The resource, by identity, and the name of the scope.
 Owner = tuple[Resource, str]
+# What one unit of memory is: attributes beyond it count again.
+_UNIT_BYTES: Final = 512
+# One request is reported in portions, so that a huge one is forgotten while it is read.
+_PORTION: Final = 5_000
 _FULL: Final = f"more than {limits.SERIES_PER_METRIC} series in one metric of one resource"
 
 
@@ -62,7 +68,7 @@ class SeriesCache:
             return self._young.setdefault(key, stream)
 
     def made(self, count: int) -> None:
-        """Note new series, and start a new turn when there are too many or the time has come."""
+        """Note the weight of new streams and series; too much of it or time starts a new turn."""
         with self._lock:
             self._made += count
             if self._made < limits.SERIES_REMEMBERED and time.monotonic() < self._turn_at:
@@ -110,6 +116,7 @@ class SeriesLookup:
         found = _cache.find(key)
         if found is not None:
             return found
+        self._note(len(orjson.dumps(owner[0].attrs)))
         description = clean(metric.description)[: limits.NAME_BYTES]
         made = Metric(
             clean(name), clean(unit), kind, Temporality(temporality), monotonic, description
@@ -131,8 +138,14 @@ class SeriesLookup:
                 attrs["otel.scope.name"] = stream.scope_name
             found = Series(stream.metric, stream.resource, attrs)
         stream.series[short] = found
-        self._new += 1
+        self._note(sum(map(len, key)))
         return found
+
+    def _note(self, size_bytes: int) -> None:
+        self._new += 1 + size_bytes // _UNIT_BYTES
+        if self._new >= _PORTION:
+            _cache.made(self._new)
+            self._new = 0
 
 
 def _short(key: AttributesKey) -> AttributesKey:

@@ -142,3 +142,12 @@ def test_a_body_that_never_ends_is_given_up(monkeypatch):
     with pytest.raises(RefusalError) as refusal:
         asyncio.run(Body(Budget(10), 10).read(silent))
     assert refusal.value.status == 503
+
+
+def test_tiny_chunks_are_held_as_a_few_large_ones():
+    for encoding, wire in (("", DATA), ("gzip", gzip.compress(DATA)), ("deflate", RAW_DEFLATE)):
+        body = read(*in_pieces(wire, 7), wire[:0])
+        assert len(body._chunks) == 1
+        assert body.decoded(encoding) == DATA
+    mixed = read(b"a", b"b", bytes(5000), b"c", b"d")
+    assert [len(chunk) for chunk in mixed._chunks] == [2, 5000, 2]

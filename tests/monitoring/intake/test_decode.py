@@ -18,7 +18,7 @@ from opentelemetry.proto.common.v1.common_pb2 import (
 from opentelemetry.proto.metrics.v1 import metrics_pb2 as pb
 from opentelemetry.proto.trace.v1.trace_pb2 import Span, Status
 
-from apps.monitoring.intake import limits
+from apps.monitoring.intake import limits, series_cache
 from apps.monitoring.intake.decoding import Decoding, MalformedError
 from apps.monitoring.intake.signals import SIGNALS
 from apps.monitoring.store.rows import Kind, Temporality
@@ -353,6 +353,40 @@ def test_series_with_long_attributes_are_told_apart_and_remembered():
     a, b = (row.series for row in first.batch.samples)
     assert a is not b
     assert again.batch.samples[0].series is a
+
+
+@pytest.fixture
+def remembered(monkeypatch):
+    """A cache of our own; how many streams and series it holds."""
+    cache = series_cache.SeriesCache()
+    monkeypatch.setattr(series_cache, "_cache", cache)
+    monkeypatch.setattr(limits, "SERIES_REMEMBERED", 1_000)
+    monkeypatch.setattr(series_cache, "_PORTION", 100)
+
+    def held() -> int:
+        streams = [*cache._young.values(), *cache._old.values()]
+        return sum(1 + len(stream.series) for stream in streams)
+
+    return held
+
+
+def test_metrics_without_points_are_not_remembered(remembered):
+    decoded(METRICS, m.metrics(*(m.gauge(name=f"name{i}") for i in range(100))))
+    assert remembered() == 0
+
+
+def test_ever_new_names_are_forgotten_within_one_request(remembered):
+    new = (m.gauge(m.point(1), name=f"name{i}") for i in range(5_000))
+    done = decoded(METRICS, m.metrics(*new))
+    assert len(done.batch.samples) == 5_000
+    assert remembered() <= 2_200
+
+
+def test_large_resources_and_attributes_fill_the_memory_sooner(remembered):
+    for i in range(200):
+        big = {f"key{n}": f"{i}" + "x" * 3_000 for n in range(20)}
+        decoded(METRICS, m.metrics(m.gauge(m.point(1, big), name=f"name{i}")))
+    assert remembered() <= 40
 
 
 def test_one_metric_of_two_services_or_scopes_is_two_series():
