@@ -16,6 +16,7 @@ from django.db import OperationalError
 from psycopg.errors import QueryCanceled
 
 from apps.alerts.queries import open_episodes, unhealthy_rules
+from apps.monitoring.queries.series import shared
 from portal.overview.panels import PANELS, Panel
 from portal.overview.ranges import Span
 from portal.overview.reading import Line, Reader
@@ -30,7 +31,8 @@ _MOST_KEPT: Final = 32
 
 def newest(service: str, span: Span) -> dict[str, Any]:
     """The tail of every line and all else as it is now."""
-    return _message(Reader(service, span.tail(), span.step_s), span)
+    with shared():
+        return _message(Reader(service, span.tail(), span.step_s), span)
 
 
 def whole(service: str, span: Span) -> dict[str, Any]:
@@ -39,7 +41,8 @@ def whole(service: str, span: Span) -> dict[str, Any]:
         kept = _kept.get((service, span.key))
         if kept is not None and time.monotonic() - kept[0] < _KEPT_S:
             return kept[1]
-        message = _message(Reader(service, span.whole(), span.step_s), span)
+        with shared():
+            message = _message(Reader(service, span.whole(), span.step_s), span)
         if len(_kept) >= _MOST_KEPT:
             _kept.clear()
         _kept[service, span.key] = (time.monotonic(), message)

@@ -7,6 +7,7 @@ from typing import Any, Final
 import psycopg
 from psycopg import sql
 
+from apps.monitoring.queries import buckets
 from apps.monitoring.queries.plan import Plan
 from apps.monitoring.queries.selection import Selected
 from apps.monitoring.store import fold, histograms
@@ -48,6 +49,13 @@ class Cell:
         return histograms.quantile(self.state, 0.0 if aggregation == "min" else 1.0)
 
 
+def variant(aggregation: str) -> str:
+    """Aggregations of one variant are answered by the same cells."""
+    if aggregation in QUANTILES:
+        return "buckets"
+    return "extremes" if aggregation in ("min", "max") else "totals"
+
+
 def read(
     cursor: "psycopg.Cursor[Any]", selected: Selected, plan: Plan, aggregation: str
 ) -> dict[int, dict[datetime, Cell]]:
@@ -56,14 +64,15 @@ def read(
         found = _gains(cursor, selected, plan)
     elif aggregation in _PLAIN:
         found = _totals(cursor, selected, plan)
+        if aggregation in ("min", "max") and not _has_extremes(found):
+            # Senders that do not report extremes still say which bucket was the last one used.
+            found = _deltas(cursor, selected, plan)
     else:
         found = _deltas(cursor, selected, plan)
-    group_of = dict(zip(selected.ids, selected.groups, strict=True))
     cells: dict[int, dict[datetime, list[tuple[State, datetime]]]] = {}
-    for series_id, bucket, state, at in found:
-        step = plan.start + (bucket - plan.start) // plan.step * plan.step
+    for group, step, state, at in found:
         if step >= plan.start and state.count:
-            cells.setdefault(group_of[series_id], {}).setdefault(step, []).append((state, at))
+            cells.setdefault(group, {}).setdefault(step, []).append((state, at))
     return {
         group: {
             step: Cell(histograms.merge(s for s, _ in parts), max(at for _, at in parts))
@@ -73,36 +82,36 @@ def read(
     }
 
 
+# Group, step, what was gained in it, the newest point of it.
 Gain = tuple[int, datetime, State, datetime]
 
 
-def _deltas(cursor: "psycopg.Cursor[Any]", selected: Selected, plan: Plan) -> list[Gain]:
-    """Delta histograms with their buckets, merged for each series and step.
+def _has_extremes(gains: list[Gain]) -> bool:
+    return all(state.min is not None and state.max is not None for _, _, state, _ in gains)
 
-    Points in the same step are added up as arrays: there may be tens of thousands.
-    """
+
+def _deltas(cursor: "psycopg.Cursor[Any]", selected: Selected, plan: Plan) -> list[Gain]:
+    """Delta histograms with their buckets, merged for each group and step."""
     parts = [
         sql.SQL(
-            "SELECT series_id, date_bin({}, {at}, {}) AS step, {state}, {at} AS at FROM {}"
+            "SELECT {columns} FROM {}"
             " WHERE series_id = ANY(%(ids)s) AND n > 0 AND {} AND {at} >= {}"
         ).format(
-            sql.Literal(plan.step),
-            sql.Literal(plan.start),
             sql.Identifier(table),
             between(key, spans),
             sql.Literal(plan.start),
             at=sql.Identifier(key),
-            state=sql.SQL(fold.STATE_COLUMNS),
+            columns=sql.SQL(buckets.COLUMNS).format(at=sql.Identifier(key)),
         )
         for table, key, spans in _tables(plan)
     ]
-    cursor.execute(sql.SQL(" UNION ALL ").join(parts), {"ids": selected.ids})
-    rows: dict[tuple[int, datetime], list[tuple[Any, ...]]] = {}
-    for row in cursor:
-        rows.setdefault((row[0], row[1]), []).append(row)
+    merged = buckets.read(
+        cursor, sql.SQL(" UNION ALL ").join(parts), selected.ids, selected.groups,
+        plan.start, plan.step,
+    )  # fmt: skip
     return [
-        (series_id, step, fold.merge_rows([row[2:13] for row in group]), max(r[13] for r in group))
-        for (series_id, step), group in rows.items()
+        (found.group, plan.start + found.step * plan.step, found.state, found.last_ts)
+        for found in merged
     ]
 
 
@@ -110,26 +119,33 @@ def _totals(cursor: "psycopg.Cursor[Any]", selected: Selected, plan: Plan) -> li
     """Counts, sums and extremes of delta histograms, added up by PostgreSQL."""
     parts = [
         sql.SQL(
-            "SELECT series_id, {} AS at, n, sum, min, max FROM {}"
-            " WHERE series_id = ANY(%(ids)s) AND {}"
-        ).format(sql.Identifier(key), sql.Identifier(table), between(key, spans))
+            "SELECT series_id, {at} AS at, n, sum, min, max FROM {}"
+            " WHERE series_id = ANY(%(ids)s) AND {} AND {at} >= {}"
+        ).format(
+            sql.Identifier(table),
+            between(key, spans),
+            # Deltas need no point before the first step.
+            sql.Literal(plan.start),
+            at=sql.Identifier(key),
+        )
         for table, key, spans in _tables(plan)
     ]
     cursor.execute(
         sql.SQL(
-            "SELECT series_id, date_bin({}, at, {}) AS step, sum(n)::int8,"
+            "SELECT grp, date_bin({}, at, {}) AS step, sum(n)::int8,"
             " CASE WHEN count(sum) = count(*) THEN sum(sum) END,"
             " CASE WHEN count(min) = count(*) THEN min(min) END,"
             " CASE WHEN count(max) = count(*) THEN max(max) END, max(at)"
-            " FROM ({}) p WHERE n > 0 GROUP BY 1, 2"
+            " FROM ({}) p JOIN unnest(%(ids)s::int[], %(groups)s::int[]) AS g(id, grp)"
+            " ON g.id = p.series_id WHERE n > 0 GROUP BY 1, 2"
         ).format(
             sql.Literal(plan.step), sql.Literal(plan.start), sql.SQL(" UNION ALL ").join(parts)
         ),
-        {"ids": selected.ids},
+        {"ids": selected.ids, "groups": selected.groups},
     )
     return [
-        (series_id, step, State(n, total, low, high), at)
-        for series_id, step, n, total, low, high, at in cursor.fetchall()
+        (group, step, State(n, total, low, high), at)
+        for group, step, n, total, low, high, at in cursor.fetchall()
     ]
 
 
@@ -161,8 +177,13 @@ def _gains(cursor: "psycopg.Cursor[Any]", selected: Selected, plan: Plan) -> lis
             for row in cursor
         ]
     partials.sort(key=lambda p: (p.bucket, p.head.state.count if p.head else 0))
+    group_of = dict(zip(selected.ids, selected.groups, strict=True))
     return [
-        (series_id, bucket, state, bucket)
+        (group_of[series_id], _step_of(bucket, plan), state, bucket)
         for series_id, chained in fold.by_series(partials).items()
         for bucket, state in fold.chain(chained, plan.horizon)
     ]
+
+
+def _step_of(moment: datetime, plan: Plan) -> datetime:
+    return plan.start + (moment - plan.start) // plan.step * plan.step

@@ -76,6 +76,11 @@ FROM ({partials}) f JOIN unnest(%(ids)s::int[], %(groups)s::int[]) AS g(id, grp)
 WHERE bucket >= {low} GROUP BY grp, step"""
 
 
+def variant(selected: Selected, aggregation: str) -> str:
+    """Aggregations of one variant are answered by the same cells."""
+    return "plain" if _is_plain(selected, aggregation) else "chained"
+
+
 def read(
     cursor: "psycopg.Cursor[Any]", selected: Selected, plan: Plan, aggregation: str
 ) -> dict[int, dict[datetime, Cell]]:

@@ -4,6 +4,7 @@ import threading
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from contextvars import ContextVar
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, Final
@@ -18,7 +19,9 @@ from apps.monitoring.store.rows import Kind, Temporality
 MOST_SERIES: Final = 5000
 _TIMEOUT_MS: Final = 5000
 _INT8_ARRAY: Final = 1016  # the oid of int8[]
-_REMEMBER_S: Final = 2.0
+_IDLE: Final = psycopg.pq.TransactionStatus.IDLE
+# Longer than the pause between two live ticks.
+_REMEMBER_S: Final = 5.0
 _MOST_REMEMBERED: Final = 512
 # Writers refresh last_seen every ten minutes.
 _SEEN_SLACK: Final = timedelta(minutes=15)
@@ -46,11 +49,51 @@ def reader() -> Iterator["psycopg.Cursor[Any]"]:
     connection.ensure_connection()
     with connection.wrap_database_errors:
         raw = connection.connection
-        with raw.transaction(), psycopg.Cursor(raw) as cursor:
-            cursor.execute(f"SET LOCAL statement_timeout = {_TIMEOUT_MS}")
+        with _bounded(raw), psycopg.Cursor(raw) as cursor:
             cursor.format = psycopg.pq.Format.BINARY
             cursor.adapters.register_loader(_INT8_ARRAY, fold.ArrayLoader)
             yield cursor
+
+
+class Sitting:
+    """Several queries for one page: what they read is kept, and the timeout is set once."""
+
+    def __init__(self) -> None:
+        self.kept: dict[Any, Any] = {}
+        self.raw: psycopg.Connection[Any] | None = None
+
+
+sitting: ContextVar[Sitting | None] = ContextVar("pharos_sitting", default=None)
+
+
+@contextmanager
+def sit() -> Iterator[None]:
+    """Queries inside belong to one sitting of this thread."""
+    own = Sitting()
+    token = sitting.set(own)
+    try:
+        yield
+    finally:
+        sitting.reset(token)
+        raw = own.raw
+        if raw is not None and not raw.closed and raw.info.transaction_status == _IDLE:
+            with connection.wrap_database_errors:
+                raw.execute("RESET statement_timeout")
+
+
+@contextmanager
+def _bounded(raw: "psycopg.Connection[Any]") -> Iterator[None]:
+    own = sitting.get()
+    if own is None or raw.info.transaction_status != _IDLE:
+        with raw.transaction():
+            raw.execute(f"SET LOCAL statement_timeout = {_TIMEOUT_MS}")
+            yield
+        return
+    # A transaction for each query would triple its round trips.
+    if own.raw is not raw:
+        raw.execute(f"SET statement_timeout = {_TIMEOUT_MS}")
+        own.raw = raw
+    yield
 
 
 _known: dict[Any, tuple[float, Selected]] = {}
@@ -66,7 +109,7 @@ def select(
 ) -> Selected | None:
     """The series of `metric` in `scope` that were alive since; None when there are none.
 
-    The answer is remembered for two seconds: a page asks for the same series again and again.
+    The answer is remembered for five seconds: a page asks for the same series again and again.
     """
     database = connection.settings_dict["NAME"]
     # A minute's precision lets sliding ranges share one answer.

@@ -5,7 +5,8 @@ rows, minutes or hours, whichever is current and small enough; what was committe
 in the answer.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Any, Final
@@ -96,8 +97,7 @@ def read(query: SeriesQuery, time_range: TimeRange, step_s: int) -> list[SeriesR
         found = _select(cursor, query, time_range.start)
         if found is None:
             return []
-        chosen = plan.choose(cursor, _family(found), time_range.start, time_range.end, step_s)
-        cells = _cells(cursor, query, found, chosen)
+        chosen, cells = _chart(cursor, query, found, time_range, step_s)
     steps = [chosen.start + i * chosen.step for i in range(_count(chosen))]
     figure = _figure(query, found, chosen)
     largest = sorted(cells, key=lambda group: -sum(c.n for c in cells[group].values()))
@@ -182,6 +182,40 @@ def forget() -> None:
     """Drop what lookups remember for a moment (tests that rebuild the store)."""
     selection.forget()
     plan.forget()
+
+
+@contextmanager
+def shared() -> Iterator[None]:
+    """Inside, queries for one chart that differ in their aggregation alone read its rows once.
+
+    For a page that draws p50, p95 and p99 of one moment; not to be held longer than that.
+    """
+    with selection.sit():
+        yield
+
+
+_Cells = dict[int, dict[datetime, Any]]
+
+
+def _chart(
+    cursor: "psycopg.Cursor[Any]", query: SeriesQuery, found: Selected, time_range: TimeRange,
+    step_s: int,
+) -> tuple[Plan, _Cells]:  # fmt: skip
+    own = selection.sitting.get()
+    if found.kind is Kind.HISTOGRAM:
+        variant = distributions.variant(query.aggregation)
+    else:
+        variant = numbers.variant(found, query.aggregation)
+    scope = tuple(sorted(query.scope.items()))
+    key = (query.metric, scope, query.by, variant, time_range, step_s)
+    if own is not None and key in own.kept:
+        kept: tuple[Plan, _Cells] = own.kept[key]
+        return kept
+    chosen = plan.choose(cursor, _family(found), time_range.start, time_range.end, step_s)
+    answer = chosen, _cells(cursor, query, found, chosen)
+    if own is not None:
+        own.kept[key] = answer
+    return answer
 
 
 def _select(cursor: "psycopg.Cursor[Any]", query: SeriesQuery, since: datetime) -> Selected | None:

@@ -5,7 +5,6 @@ partials and, between neighbours, what a cumulative series gained across the bor
 smallest partial, so minutes fold from points, hours from minutes and a chart from any mixture.
 """
 
-import math
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -155,37 +154,6 @@ def _state(cells: Sequence[Any]) -> State:
         n, total, low, high, scale, zero, Buckets(pos_off, pos), Buckets(neg_off, neg),
         None if bounds is None else tuple(bounds),
     )  # fmt: skip
-
-
-def merge_rows(rows: Sequence[Sequence[Any]]) -> State:
-    """Rows of STATE_COLUMNS merged; rows of one exponential scale without a detour by objects."""
-    scale = rows[0][4]
-    if len(rows) == 1 or scale is None or any(row[4] != scale for row in rows):
-        return histograms.merge(_state(row) for row in rows)
-    counts, sums, lows, highs, _, zeros, pos_offs, poses, neg_offs, negs, _ = zip(
-        *rows, strict=True
-    )
-    return State(
-        sum(counts),
-        None if None in sums else math.fsum(sums),
-        None if None in lows else min(lows),
-        None if None in highs else max(highs),
-        scale,
-        sum(zeros),
-        _added(pos_offs, poses),
-        _added(neg_offs, negs),
-    )
-
-
-def _added(offsets: Sequence[int], counts: Sequence[histograms.Counts]) -> Buckets:
-    used = [(low, part) for low, part in zip(offsets, counts, strict=True) if len(part)]
-    if not used:
-        return Buckets()
-    base = min(low for low, _ in used)
-    total = np.zeros(max(low + len(part) for low, part in used) - base, np.int64)
-    for low, part in used:
-        total[low - base : low - base + len(part)] += part
-    return Buckets(base, total)
 
 
 def rollup_row(partial: HistPartial) -> tuple[Any, ...]:
