@@ -2,7 +2,7 @@
 
 Every POST is logged as a JSON line before it is answered. The first segment of the path says how:
 ok, 500, 404, 429 (with Retry-After), once (500 first, then ok), redirect, hang, garbage, reset,
-endless.
+endless, drip (a header byte at a time).
 """
 
 import json
@@ -59,6 +59,12 @@ class Handler(BaseHTTPRequestHandler):
 
     def way_hang(self) -> None:
         time.sleep(120)
+
+    def way_drip(self) -> None:
+        self.wfile.write(b"HTTP/1.1 200 OK\r\nSlow: ")
+        for _ in range(600):
+            self.wfile.write(b"x")
+            time.sleep(0.1)
 
     def way_garbage(self) -> None:
         self.wfile.write(b"\x00\xff this is no HTTP \r\n\r\n")

@@ -66,6 +66,14 @@ def test_a_receiver_that_never_answers_has_an_unknown_outcome(receiver, monkeypa
     assert send(receiver.url + "/hang").outcome == Outcome.UNKNOWN
 
 
+def test_a_receiver_that_answers_byte_by_byte_is_cut_off(receiver, monkeypatch):
+    monkeypatch.setattr(webhook, "_WHOLE_S", 0.5)
+    result = send(receiver.url + "/drip/s3cr3t")
+    assert result.outcome == Outcome.UNKNOWN
+    assert "s3cr3t" not in result.error
+    assert send(receiver.url + "/ok").outcome == Outcome.OK
+
+
 def test_a_closed_port_is_tried_again_later():
     result = send(f"http://127.0.0.1:{free_port()}/s3cr3t")
     assert (result.outcome, result.status_code) == (Outcome.TRANSIENT, None)
@@ -85,7 +93,8 @@ def test_plain_http_behind_https_is_no_delivery(receiver):
 @pytest.mark.parametrize(
     "address",
     ["169.254.169.254", "[fe80::1]", "0.0.0.0", "[::]", "224.0.0.1", "[::ffff:169.254.169.254]",
-     "[fd00:ec2::254]"],
+     "[fd00:ec2::254]", "[64:ff9b::169.254.169.254]", "[2002:a9fe:a9fe::]", "[::169.254.169.254]",
+     "2852039166", "0xa9fea9fe", "0251.0376.0251.0376"],
 )  # fmt: skip
 def test_metadata_services_and_the_like_are_never_reached(address, monkeypatch):
     def connect(*args):

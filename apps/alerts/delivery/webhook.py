@@ -3,15 +3,18 @@
 import base64
 import hashlib
 import hmac
+import socket
+import threading
 import time
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
-from typing import Final
+from typing import Any, Final
 from urllib.parse import SplitResult, urlsplit
 
 import orjson
 import urllib3
+from urllib3.connection import HTTPConnection, HTTPSConnection
 from urllib3.exceptions import (
     ConnectTimeoutError,
     HTTPError,
@@ -26,6 +29,8 @@ from apps.alerts.models import Outcome
 from apps.core.errors import InvalidInputError
 
 _TIMEOUT: Final = urllib3.Timeout(connect=3.0, read=8.0)
+# The read timeout starts anew at every byte: one header at a time could last for days.
+_WHOLE_S: Final = 15.0
 _LONGEST: Final = 2000
 # 425 Too Early asks for a repeat just as 408 and 429 do.
 _TRANSIENT: Final = frozenset({408, 425, 429})
@@ -120,10 +125,52 @@ def _post(
     return outcome
 
 
+class _Timed:
+    """A connection that is cut off some time after it was made."""
+
+    sock: Any
+    _cut: threading.Timer | None = None
+
+    def connect(self) -> None:
+        super().connect()  # type: ignore[misc]
+        # The socket's own: the one of TLS would pull the session from under the reading thread.
+        self._cut = threading.Timer(_WHOLE_S, _shut, [self.sock])
+        self._cut.daemon = True
+        self._cut.start()
+
+    def close(self) -> None:
+        if self._cut is not None:
+            self._cut.cancel()
+        super().close()  # type: ignore[misc]
+
+
+def _shut(sock: socket.socket) -> None:
+    try:
+        socket.socket.shutdown(sock, socket.SHUT_RDWR)
+    except OSError:
+        return  # closed by its own thread a moment ago
+
+
+class _TimedHTTP(_Timed, HTTPConnection):
+    pass
+
+
+class _TimedHTTPS(_Timed, HTTPSConnection):
+    pass
+
+
+class _HTTPPool(urllib3.HTTPConnectionPool):
+    ConnectionCls = _TimedHTTP
+
+
+class _HTTPSPool(urllib3.HTTPSConnectionPool):
+    ConnectionCls = _TimedHTTPS
+
+
 def _pool(parts: SplitResult, address: str, port: int) -> urllib3.HTTPConnectionPool:
     if parts.scheme == "http":
-        return urllib3.HTTPConnectionPool(address, port, maxsize=1)
-    return urllib3.HTTPSConnectionPool(
+        return _HTTPPool(address, port, maxsize=1)
+    return _HTTPSPool(
         address,
         port,
         maxsize=1,
