@@ -2,7 +2,8 @@
 
 `staff`, `staff_client`   a superuser, and Django's test client logged in as them
 `portal_server`           the real web server (granian, the ASGI shell) on a free port, on this
-                          worker's own test database and Redis number; one for the whole session
+                          worker's own test database and Redis number; one for each module,
+                          for it records itself and would fill the next module's empty store
 `portal_worker`           a real Celery worker on the same database and Redis
 `portal_process`          a function that starts any other real process of the portal beside them
 
@@ -20,14 +21,23 @@ from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import quote
 
+import hypothesis
 import pytest
 from django.conf import settings
 from django.contrib.auth.models import User
 from django.db import connection
 from django.test import Client
 
+from apps.core.health import registry
+from apps.monitoring.intake.commit import committer
 from apps.monitoring.recorder.buffer import recorder
 from tests.servers import die_with_parent
+
+# These machines are shared: how long an example takes says nothing.
+hypothesis.settings.register_profile(
+    "suite", deadline=None, suppress_health_check=[hypothesis.HealthCheck.too_slow]
+)
+hypothesis.settings.load_profile("suite")
 
 PROJECT = Path(__file__).resolve().parents[1]
 STAFF_PASSWORD = "correct horse battery staple"
@@ -51,6 +61,14 @@ class RunningServer:
 def recorder_at_rest() -> None:
     """This process records nothing of itself: its database comes and goes. Real processes do."""
     recorder.rest()
+
+
+@pytest.fixture(autouse=True, scope="module")
+def nothing_left_open() -> Iterator[None]:
+    """Health checks and the committer hold connections to a database that is about to be emptied."""
+    yield
+    committer().close()
+    registry.stop(wait_s=10)
 
 
 @pytest.fixture
@@ -90,7 +108,7 @@ def child_environment(role: str, port: int) -> dict[str, str]:
     }
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def portal_process(
     django_db_setup, django_db_blocker, tmp_path_factory
 ) -> Iterator[Callable[..., tuple["subprocess.Popen[bytes]", Path]]]:
@@ -120,7 +138,7 @@ def portal_process(
             process.wait()
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def portal_server(portal_process) -> RunningServer:
     """The real web server, answering `/health` already; started on first use."""
     port = free_port()
@@ -140,7 +158,7 @@ def portal_server(portal_process) -> RunningServer:
     return server
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def portal_worker(portal_process) -> "subprocess.Popen[bytes]":
     """A real Celery worker over all three queues; started on first use, ready when returned."""
     process, log = portal_process(

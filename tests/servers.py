@@ -16,6 +16,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 import psycopg
@@ -36,10 +37,9 @@ def die_with_parent() -> None:
         _libc.prctl(_PR_SET_PDEATHSIG, signal.SIGTERM)
 
 
-def _die_at_once() -> None:
-    # SIGQUIT: PostgreSQL stops without a checkpoint. These data are thrown away.
+def _die_at_once(how: signal.Signals) -> None:
     if _libc is not None:
-        _libc.prctl(_PR_SET_PDEATHSIG, signal.SIGQUIT)
+        _libc.prctl(_PR_SET_PDEATHSIG, how)
     os.setsid()
 
 
@@ -83,11 +83,17 @@ def _start() -> None:
         "postgresql": postgresql.command(home, *settings, "max_connections=300"),
         "redis": embedded_redis.command(home),
     }
+    # SIGQUIT: PostgreSQL takes its children along and makes no checkpoint.
+    deaths = {"postgresql": signal.SIGQUIT, "redis": signal.SIGKILL}
     running = {}
     for name, command in argv.items():
         with logs[name].open("wb") as log:
             running[name] = subprocess.Popen(
-                command, stdin=subprocess.DEVNULL, stdout=log, stderr=log, preexec_fn=_die_at_once
+                command,
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=log,
+                preexec_fn=partial(_die_at_once, deaths[name]),
             )
 
     def stop() -> None:

@@ -219,7 +219,7 @@ def test_a_viewer_sees_and_changes_nothing(client, channel, make_rule):
 
 
 @pytest.mark.parametrize("model", ["rule", "channel", "episode", "notification"])
-def test_a_list_costs_the_same_however_long_it_is(staff_client, model, make_rule):
+def test_a_list_costs_the_same_however_long_it_is(staff_client, model, make_rule, monkeypatch):
     def fill(start: int) -> None:
         for number in range(start, start + 15):
             rule = make_rule(name=f"r{number}") if model == "rule" else None
@@ -232,6 +232,8 @@ def test_a_list_costs_the_same_however_long_it_is(staff_client, model, make_rule
             assert staff_client.get(page(model)).status_code == 200
         return len(captured)
 
+    # The sidebar's count asks the database every few seconds, whatever page is open.
+    monkeypatch.setattr("portal.overview.badges._KEPT_S", 3600.0)
     make_episode(1000)
     fill(0)
     if model == "rule":

@@ -17,8 +17,6 @@ from django.contrib.sessions.models import Session
 from django.test import Client
 from playwright.sync_api import Browser, Page, Playwright, sync_playwright
 
-from apps.core.health import registry
-from apps.monitoring.intake.commit import committer
 from tests.conftest import PROJECT, STAFF_PASSWORD, RunningServer
 
 ARTIFACTS = PROJECT / "test-artifacts"
@@ -82,14 +80,6 @@ class BrowserThread:
 
         self._thread.submit(stop).result(60)
         self._thread.shutdown()
-
-
-@pytest.fixture(autouse=True, scope="module")
-def nothing_left_open() -> Iterator[None]:
-    """The pages start health checks and the rows a committer: both hold connections."""
-    yield
-    committer().close()
-    registry.stop(wait_s=10)
 
 
 @pytest.fixture(scope="session")

@@ -17,12 +17,18 @@ from portal.evidence import filters
 from portal.evidence.keyset import page
 from portal.evidence.waterfall import bars
 from portal.templatetags.telemetry import duration
+from tests.monitoring.store.conftest import clear
 
 pytestmark = pytest.mark.django_db(transaction=True)
 # Inside the partitions of today, and long enough ago that nothing else writes there.
 NOW = datetime.now(UTC).replace(microsecond=0) - timedelta(minutes=2)
 SHOP = Resource({"service.name": "evidence-shop"})
 INFO, ERROR = 9, 17
+
+
+@pytest.fixture(autouse=True)
+def empty_store(transactional_db) -> None:
+    clear()
 
 
 def ns(moment: datetime) -> int:

@@ -35,7 +35,7 @@ class Intake:
         return self.send(path, body, content_type="application/json; charset=utf-8")
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def small_server(portal_process) -> RunningServer:
     port = free_port()
     process, log = portal_process(

@@ -3,6 +3,8 @@
 import pytest
 from django.db import connection
 
+from apps.monitoring.intake.commit import committer
+
 # What points at others comes first. DELETE: TRUNCATE would make new files for every partition.
 TABLES = (
     "tm_sample", "tm_hist", "tm_span", "tm_log", "tm_sample_1m", "tm_sample_1h", "tm_hist_1m",
@@ -11,8 +13,16 @@ TABLES = (
 
 
 def clear():
-    """Empty the store: Django's flush leaves unmanaged tables alone."""
+    """Empty the store: Django's flush leaves unmanaged tables alone.
+
+    Writers, ours and those of other processes, lose their connection and the ids they remember.
+    """
+    committer().close()
     with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT pg_terminate_backend(pid, 5000) FROM pg_stat_activity"
+            " WHERE application_name = 'pharos-intake' AND datname = current_database()"
+        )
         cursor.execute(";".join(f"DELETE FROM {table}" for table in TABLES))
 
 
