@@ -65,7 +65,7 @@ def recorder_at_rest() -> None:
 
 @pytest.fixture(autouse=True, scope="module")
 def nothing_left_open() -> Iterator[None]:
-    """Health checks and the committer hold connections to a database that is about to be emptied."""
+    """Health checks and the committer hold connections to a database about to be emptied."""
     yield
     committer().close()
     registry.stop(wait_s=10)
