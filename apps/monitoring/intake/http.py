@@ -145,11 +145,17 @@ async def _authorise(call: _Call) -> None:
     if scheme.lower() != "bearer":
         raise RefusalError(401, "Send Authorization: Bearer with an API key.", headers=challenge)
     try:
-        verdict = await asyncio.get_running_loop().run_in_executor(
+        check = asyncio.get_running_loop().run_in_executor(
             _key_checkers(), apikeys.verify, token.strip()
         )
+        # A server that froze answers nothing and closes nothing: only a clock notices.
+        verdict = await asyncio.wait_for(check, limits.COMMIT_TIMEOUT_S)
     except UnavailableError as error:
         raise RefusalError(503, error.message, retry_after_s=error.retry_after_s) from None
+    except TimeoutError:
+        raise RefusalError(
+            503, "API keys cannot be checked right now.", retry_after_s=limits.BUSY_RETRY_AFTER_S
+        ) from None
     if verdict is None:
         raise RefusalError(401, "The API key is wrong, expired or revoked.", headers=challenge)
     if "ingest" not in verdict.scopes:
