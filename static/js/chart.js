@@ -6,6 +6,9 @@ import { fill, local, moment, number } from "./format.js";
 const BRIDGE_MS = 75_000;
 const TABLE_ROWS = 30;
 
+// Plotly reads a part of HTML, links among it, and names come from whoever sends telemetry.
+const plain = (text) => text.replaceAll("&", "&amp;").replaceAll("<", "&lt;");
+
 export class Chart {
   #lines = new Map();
   #layout = {};
@@ -90,7 +93,7 @@ export class Chart {
       if (!line) return [];
       const points = bridged(line);
       const mode = points.length < 12 ? "lines+markers" : "lines";
-      return [{ ...style, mode, x: points.map(([x]) => local(x)), y: points.map(([, y]) => y) }];
+      return [{ ...style, name: plain(style.name), mode, x: points.map(([x]) => local(x)), y: points.map(([, y]) => y) }];
     });
   }
 

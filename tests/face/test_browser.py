@@ -2,6 +2,7 @@
 
 import json
 import re
+import time
 from datetime import UTC, datetime
 from uuid import uuid4
 
@@ -10,6 +11,8 @@ import pytest
 from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Page, WebSocketRoute, expect
 
+from apps.monitoring.intake.commit import committer
+from apps.monitoring.store.rows import Batch, Kind, Metric, Resource, Sample, Series
 from tests.conftest import STAFF_PASSWORD
 from tests.face.conftest import keep
 
@@ -243,6 +246,24 @@ def test_trouble_is_told_in_plain_sight_and_the_last_values_stay(visit, portal_s
     assert kept == "42"
     assert "<b>hot</b>" in " ".join(alert)
     assert "97 % above 90 %" in " ".join(alert)
+
+
+def test_names_from_outside_are_text_in_the_charts_too(visit):
+    now = time.time_ns()
+    sender = Resource({"service.name": "odd-shop"})
+    age = Metric("celery.queue.age", "s", Kind.GAUGE)
+    names = ["<a href='https://elsewhere.example'>&amp; press here</a>", "plain"]
+    series = [Series(age, sender, {"celery.queue.name": name}) for name in names]
+    rows = [Sample(one, now - second * 10**9, 3.0) for one in series for second in range(20)]
+    assert committer().ingest(Batch(samples=rows)).accepted == len(rows)
+
+    def look(page: Page) -> tuple[list[str], int]:
+        plot = page.locator("[data-panel=queue_age] [data-plot]")
+        plot.scroll_into_view_if_needed()
+        expect(plot.locator(".legendtext").first).to_be_visible()
+        return plot.locator(".legendtext").all_text_contents(), plot.locator("a").count()
+
+    assert visit("/admin/?service=odd-shop", look) == (sorted(names), 0)
 
 
 def test_the_page_rests_while_its_tab_is_hidden(visit):
