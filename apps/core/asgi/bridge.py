@@ -57,8 +57,13 @@ class Bridge:
         except ClientGoneError:
             return
         else:
-            if answer is not None:
-                status, headers, content = answer
+            if answer is None:
+                return
+            status, headers, content = answer
+            whole = getattr(send, "whole", None)
+            if whole is not None:
+                await whole(status, headers, content)
+            else:
                 await send({"type": "http.response.start", "status": status, "headers": headers})
                 await send({"type": "http.response.body", "body": content})
 

@@ -58,6 +58,7 @@ class Pool:
         # A stack: the thread that ran last has the warmest caches.
         self._idle: list[threading.Lock] = []
         self._done: deque[tuple[_Job, Any, Exception | None]] = deque()
+        self._rousing = False
         self._waking = False
         self._sweeping = False
         self._loop: asyncio.AbstractEventLoop | None = None
@@ -101,10 +102,22 @@ class Pool:
 
     def _put(self, job: _Job | None) -> None:
         self._jobs.append(job)
+        self._rouse()
+
+    def _rouse(self) -> None:
+        """Wake one idle thread, unless one is waking up already: that one rouses the next.
+
+        Threads that only compute cannot run side by side, so waking all of them for a burst would
+        just make them quarrel for the interpreter.
+        """
+        if self._rousing:
+            return
         try:
-            self._idle.pop().release()
+            wake = self._idle.pop()
         except IndexError:
             return  # all are at work and will look for the next job themselves
+        self._rousing = True
+        wake.release()
 
     def _first_waited_s(self) -> float:
         try:
@@ -132,11 +145,22 @@ class Pool:
             self._loop.call_later(_SWEEP_S, self._sweep)
 
     def _next(self, wake: threading.Lock) -> _Job | None:
+        roused = False
         while True:
             try:
-                return self._jobs.popleft()
+                job = self._jobs.popleft()
             except IndexError:
                 self._idle.append(wake)
+            else:
+                if roused:
+                    # First this, then the look at the line: whoever puts a job does it in the
+                    # other order, so one of the two sees the other.
+                    self._rousing = False
+                    if self._jobs:
+                        self._rouse()
+                return job
+            if roused:
+                roused = self._rousing = False
             if self._jobs:
                 # It was put before this thread was known to be idle, so nobody may wake us for it.
                 try:
@@ -145,6 +169,7 @@ class Pool:
                 except ValueError:
                     pass  # or somebody did
             wake.acquire()
+            roused = True
 
     def _work(self) -> None:
         context = contextvars.copy_context()
