@@ -1,22 +1,15 @@
-"""Which addresses a webhook may reach.
+"""Which addresses of a webhook's host are tried.
 
-Receivers inside the network are the normal case of a self-hosted portal, so private addresses are
-allowed. Never reached: link-local ones (cloud metadata services), multicast and unspecified ones.
 The address that was checked is the address that is connected to, so a name that resolves
 differently the second time gains nothing.
 """
 
 import socket
-from ipaddress import IPv4Address, IPv6Address, IPv6Network, ip_address
 from typing import Final
 
+from apps.core.addresses import may_be_asked
+
 _TRIED: Final = 3
-# Amazon's metadata service over IPv6 is in the unique-local range.
-_METADATA: Final = frozenset({"fd00:ec2::254", "100.100.100.200"})
-# Translators take the last 32 bits for an IPv4 address (RFC 6052).
-_NAT64: Final = IPv6Network("64:ff9b::/96")
-# ::a.b.c.d, deprecated and still understood by some systems.
-_COMPATIBLE: Final = IPv6Network("::/96")
 
 
 class ForbiddenAddressError(Exception):
@@ -27,28 +20,9 @@ def resolve(host: str, port: int) -> list[str]:
     """Up to three addresses to try. Raises OSError when the name is unknown."""
     found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
     addresses = list(dict.fromkeys(str(item[4][0]) for item in found))
-    allowed = [address for address in addresses if _allowed(address)]
+    allowed = [address for address in addresses if may_be_asked(address)]
     if not allowed:
         raise ForbiddenAddressError(
             "The address is link-local, multicast or unspecified; webhooks are not sent there."
         )
     return allowed[:_TRIED]
-
-
-def _allowed(address: str) -> bool:
-    ip = ip_address(address.partition("%")[0])
-    return not any(_refused(form) for form in (ip, _inner(ip)) if form is not None)
-
-
-def _refused(ip: IPv4Address | IPv6Address) -> bool:
-    never = ip.is_link_local or ip.is_multicast or ip.is_unspecified
-    return never or str(ip) in _METADATA
-
-
-def _inner(ip: IPv4Address | IPv6Address) -> IPv4Address | None:
-    """The IPv4 address that an IPv6 one stands for, if any."""
-    if isinstance(ip, IPv4Address):
-        return None
-    if ip in _NAT64 or (ip in _COMPATIBLE and int(ip) > 1):
-        return IPv4Address(int(ip) & 0xFFFF_FFFF)
-    return ip.ipv4_mapped or ip.sixtofour or (ip.teredo[1] if ip.teredo else None)

@@ -99,6 +99,7 @@ def _post(
     path = parts._replace(scheme="", netloc="", fragment="").geturl() or "/"
     outcome = Delivered(Outcome.TRANSIENT, error="The receiver cannot be reached.")
     for address in addresses:
+        begun = time.monotonic()
         with _pool(parts, address, port) as pool:
             try:
                 response = pool.urlopen(
@@ -119,6 +120,9 @@ def _post(
                     Outcome.UNKNOWN, error=f"The receiver broke off: {type(error).__name__}."
                 )
             outcome = _judge(response.status, response.headers)
+            if time.monotonic() - begun >= _WHOLE_S:
+                # Half of a head, which the parser takes for a whole one.
+                outcome = Delivered(Outcome.UNKNOWN, error="The receiver did not answer in time.")
             # The status is all that counts; a body may be endless.
             response.close()
             return outcome

@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 from typing import Any, Final
 from urllib.parse import urlsplit
 
+from apps.core.addresses import may_be_asked
 from apps.monitoring.collectors.base import (
     CollectError,
     Collector,
@@ -114,6 +115,10 @@ class HttpCheck(Collector, kind="httpcheck"):
         parts = urlsplit(self.url)
         path = (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
         headers = {"User-Agent": "Pharos", "Accept": "*/*", "Connection": "close"}
+        connection.connect()
+        # Who answers is known only now: a name may lead elsewhere each time it is asked for.
+        if not may_be_asked(connection.sock.getpeername()[0]):
+            raise CollectError("The address is link-local, which is never probed.")
         connection.request(self.method, path, headers=headers)
         answer = connection.getresponse()
         size = 0

@@ -129,6 +129,15 @@ def test_what_is_not_http_is_unknown(serve, answer):
     assert named(caught.value.points) == {"httpcheck.error": 1}
 
 
+def test_an_address_that_is_never_asked_is_not_probed_whatever_its_name(serve, monkeypatch):
+    url = serve(says(OK))
+    monkeypatch.setattr(socket.socket, "getpeername", lambda _self: ("169.254.169.254", 80))
+    with pytest.raises(CollectError, match="never probed"):
+        probe(url).read()
+    monkeypatch.undo()
+    assert probe(url).read().detail == "HTTP 200"
+
+
 def test_a_drop_by_drop_body_ends_with_its_time(serve):
     stop = threading.Event()
 
