@@ -37,7 +37,15 @@ def dashboard(request: HttpRequest, context: dict[str, Any]) -> dict[str, Any]:
         "spans": SPANS.values(),
         "span": span,
         "mistake": mistake,
-        "panels": [{"panel": panel, **_remedy(panel, service, request)} for panel in PANELS],
+        "panels": [
+            # What only an agent on the machine tells is shown of others when there is something.
+            {
+                "panel": panel,
+                "optional": panel.host and service != OWN,
+                **_remedy(panel, service, request),
+            }
+            for panel in PANELS
+        ],
         "data_url": reverse("overview-data") + query,
         "topic": topic.name(service, span.key),
         "episodes_url": _episodes_url(),

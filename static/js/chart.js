@@ -22,6 +22,8 @@ export class Chart {
     this.texts = texts;
     this.key = card.dataset.panel;
     this.unit = card.dataset.unit;
+    this.optional = "optional" in card.dataset;
+    this.blank = true;
     this.plot = card.querySelector("[data-plot]");
     this.empty = card.querySelector("[data-empty]");
     this.why = card.querySelector("[data-empty-why]");
@@ -77,9 +79,10 @@ export class Chart {
     if (now !== undefined) this.now = now;
     const known = [...this.#lines.values()].flatMap((line) => line.y).filter((y) => y !== null);
     this.#describe(known);
-    this.empty.hidden = known.length > 0;
-    this.plot.hidden = known.length === 0;
-    this.details.hidden = known.length === 0;
+    this.blank = known.length === 0;
+    this.empty.hidden = !this.blank;
+    this.plot.hidden = this.blank;
+    this.details.hidden = this.blank;
     this.why.textContent = slow ? this.texts.slow : this.usualWhy;
     if (!known.length || !this.#visible || !this.#changed) return;
     this.#changed = false;

@@ -140,6 +140,9 @@ function show(message, atMs) {
   for (const chart of charts) {
     chart.window(message.end - lengthMs, message.end);
     chart.draw(message.tiles[chart.key], message.slow.includes(chart.key));
+    const nothing = chart.optional && chart.blank;
+    chart.card.hidden = nothing;
+    page.querySelector(`[data-tile="${chart.key}"]`)?.toggleAttribute("hidden", nothing);
   }
 }
 

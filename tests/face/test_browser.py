@@ -15,6 +15,7 @@ from apps.monitoring.intake.commit import committer
 from apps.monitoring.store.rows import Batch, Kind, Metric, Resource, Sample, Series
 from tests.conftest import STAFF_PASSWORD
 from tests.face.conftest import keep
+from tests.monitoring.store.conftest import clear
 
 pytestmark = [pytest.mark.browser, pytest.mark.slow]
 
@@ -119,6 +120,8 @@ def test_the_theme_follows_the_system_and_the_charts_follow_the_theme(visit):
 
 
 def test_no_data_is_said_and_never_drawn_as_zero(visit):
+    clear()
+
     def look(page: Page) -> tuple[str, bool, str]:
         live(page)
         panel = page.locator("#panel-memory")
@@ -130,6 +133,21 @@ def test_no_data_is_said_and_never_drawn_as_zero(visit):
         )
 
     assert visit("/admin/", look) == ("no data", False, "make run")
+
+
+def test_figures_only_an_agent_knows_are_not_missed_in_a_foreign_service(visit):
+    resource = Resource({"service.name": "foreign"})
+    metric = Metric("http.server.active_requests", "1", Kind.GAUGE)
+    sample = Sample(Series(metric, resource, {}), time.time_ns(), 1.0)
+    committer().ingest(Batch(samples=[sample]))
+
+    def look(page: Page) -> None:
+        live(page)
+        expect(page.locator("#panel-requests [data-empty]")).to_be_visible()
+        expect(page.locator("#panel-memory")).to_be_hidden()
+        expect(page.locator("[data-tile=memory]")).to_be_hidden()
+
+    visit("/admin/?service=foreign", look)
 
 
 def test_every_chart_has_its_data_as_a_table(visit):

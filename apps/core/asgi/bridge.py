@@ -152,7 +152,7 @@ class _Exchange:
             self._push_head()
             self._push({"type": "http.response.body", "body": b""})
         except ClientGoneError:
-            logger.info("The client left during a streaming response")
+            logger.debug("The client left during a streaming response")
         finally:
             if self._watch is not None:
                 self._loop.call_soon_threadsafe(self._watch.cancel)

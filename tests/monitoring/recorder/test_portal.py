@@ -65,3 +65,18 @@ def test_a_scrape_of_the_portal_holds_its_requests(portal_server, store):
 
     assert b"pharos_intake_rows_total" in eventually(scraped)
     assert get(f"{portal_server.url}/metrics")[0] == 401
+
+
+def test_a_served_file_is_counted_but_makes_no_trace(portal_server, store, rows, attributes):
+    assert get(portal_server.url + "/static/css/pharos.css")[0] == 200
+    get(portal_server.url + "/static/traced.css")
+
+    def told():
+        found = [dict(a) for a in attributes("http.server.request.duration")]
+        static = {a["http.response.status_code"] for a in found if "static" in a["http.route"]}
+        return static == {200, 404}
+
+    assert eventually(told)
+    by_path = "SELECT 1 FROM tm_span WHERE attrs->>'url.path' = %s"
+    assert eventually(lambda: rows(by_path, "/static/traced.css"))
+    assert rows(by_path, "/static/css/pharos.css") == []
