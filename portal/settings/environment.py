@@ -56,7 +56,7 @@ try:
     env.seal()
 except EnvValidationError as error:
     wrong = error.error_messages
-    for name, messages in (wrong.items() if isinstance(wrong, Mapping) else ()):
+    for name, messages in wrong.items() if isinstance(wrong, Mapping) else ():
         sys.stderr.write(f"{name} is wrong: {' '.join(map(str, messages))}\n")
     sys.exit(78)  # EX_CONFIG of sysexits.h
 
