@@ -1,7 +1,7 @@
 """Many histogram rows merged at once, as columns.
 
-PostgreSQL hands over one row for each layout of buckets, its cells packed into arrays; numpy adds
-them up. A row of its own for each point costs twenty times as much, nearly all of it Python's.
+PostgreSQL hands over a single row, its cells packed into arrays; numpy adds them up. A row of its
+own for each point costs twenty times as much, nearly all of it Python's.
 """
 
 from collections.abc import Sequence
@@ -23,21 +23,26 @@ from apps.monitoring.store.histograms import Buckets, State
 COLUMNS: Final = (
     "series_id, {at} AS at, n, sum, min, max, scale, zero, pos_off, pos, neg_off, neg, bounds"
 )
+# No GROUP BY: PostgreSQL would sort all those wide rows, beyond work_mem on disk.
 _PACKED: Final = """
-SELECT scale, bounds, array_agg(series_id::int8), array_agg(at), array_agg(n), array_agg(zero),
+SELECT array_agg(coalesce(scale, -32768)::int8), array_agg(array_send(bounds)),
+    array_agg(series_id::int8), array_agg(at), array_agg(n), array_agg(zero),
     array_agg(coalesce(sum, 'NaN')), array_agg(coalesce(min, 'NaN')),
     array_agg(coalesce(max, 'NaN')),
     array_agg(pos_off::int8), array_agg(cardinality(pos)::int8),
     string_agg(array_send(pos), '') FILTER (WHERE pos <> '{{}}'),
     array_agg(neg_off::int8), array_agg(cardinality(neg)::int8),
     string_agg(array_send(neg), '') FILTER (WHERE neg <> '{{}}')
-FROM ({rows}) p GROUP BY scale, bounds"""
+FROM ({rows}) p"""
+_NO_SCALE: Final = -32768
 _INT8_ARRAY, _FLOAT8_ARRAY, _TIMESTAMPTZ_ARRAY = 1016, 1022, 1185
 _EPOCH: Final = datetime(2000, 1, 1, tzinfo=UTC)  # PostgreSQL's own
 _MICROSECOND: Final = timedelta(microseconds=1)
 _FLOAT: Final = np.dtype([("length", ">i4"), ("value", ">f8")])
 
 Array = np.ndarray[Any, np.dtype[Any]]
+# Scale or bounds: what two histograms must share before their buckets can be added up.
+Layout = tuple[int | None, tuple[float, ...] | None]
 
 
 class FloatsLoader(Loader):
@@ -80,19 +85,36 @@ def read(
     packed.adapters.register_loader(_FLOAT8_ARRAY, FloatsLoader)
     known = np.argsort(np.asarray(ids))
     sorted_ids, sorted_groups = np.asarray(ids)[known], np.asarray(groups)[known]
-    found: list[Merged] = []
     with packed:
         packed.execute(sql.SQL(_PACKED).format(rows=rows), {"ids": list(ids)})
-        for scale, bounds, series, at, *cells in packed:
-            steps = (at - (start - _EPOCH) // _MICROSECOND) // (step // _MICROSECOND)
-            of_series = sorted_groups[np.searchsorted(sorted_ids, series)]
-            layout = (scale, None if bounds is None else tuple(bounds.tolist()))
-            found += _merged(layout, of_series, steps, at, cells)
-    return found
+        (row,) = packed.fetchall()
+    if row[0] is None:
+        return []
+    scales, bounds, series, at, *cells = row
+    steps = (at - (start - _EPOCH) // _MICROSECOND) // (step // _MICROSECOND)
+    of_series = sorted_groups[np.searchsorted(sorted_ids, series)]
+    layouts, of_layout = _layouts(scales, bounds)
+    return _merged(layouts, of_layout, of_series, steps, at, cells)
+
+
+def _layouts(scales: Array, bounds: list[bytes | None]) -> tuple[list[Layout], Array]:
+    """Every layout of buckets among the rows, and which of them each row has."""
+    numbers: dict[tuple[int, bytes | None], int] = {}
+    pairs = zip(scales.tolist(), bounds, strict=True)
+    of_row = np.fromiter((numbers.setdefault(p, len(numbers)) for p in pairs), np.int64)
+    layouts = [
+        (
+            None if scale == _NO_SCALE else scale,
+            None if sent is None else tuple(FloatsLoader(_FLOAT8_ARRAY).load(sent).tolist()),
+        )
+        for scale, sent in numbers
+    ]
+    return layouts, of_row
 
 
 def _merged(
-    layout: tuple[int | None, tuple[float, ...] | None],
+    layouts: list[Layout],
+    of_layout: Array,
     groups: Array,
     steps: Array,
     at: Array,
@@ -100,7 +122,9 @@ def _merged(
 ) -> list[Merged]:
     n, zero, total, low, high, pos_off, pos_len, pos, neg_off, neg_len, neg = cells
     width = int(steps.max()) + 1
-    keys, places = np.unique(groups * width + steps, return_inverse=True)
+    across = int(groups.max()) + 1
+    codes = (of_layout * across + groups) * width + steps
+    keys, places = np.unique(codes, return_inverse=True)
     size = len(keys)
     counts, zeros, last = (np.zeros(size, np.int64) for _ in range(3))
     np.add.at(counts, places, n)
@@ -111,21 +135,18 @@ def _merged(
     highs = _folded(np.maximum, -np.inf, size, places, high)
     positive = _summed(size, places, pos_off, pos_len, pos)
     negative = _summed(size, places, neg_off, neg_len, neg)
-    scale, bounds = layout
-    if bounds is not None:
-        positive = [_all_buckets(buckets, len(bounds) + 1) for buckets in positive]
-    return [
-        Merged(
-            key // width,
-            key % width,
-            State(count, s, a, b, scale, z, plus, minus, bounds),
-            _EPOCH + timedelta(microseconds=moment),
-        )
-        for key, count, s, a, b, z, plus, minus, moment in zip(
-            keys.tolist(), counts.tolist(), sums, lows, highs, zeros.tolist(), positive, negative,
-            last.tolist(), strict=True,
-        )
-    ]  # fmt: skip
+    found = []
+    for key, count, total_sum, low_end, high_end, z, plus, minus, moment in zip(
+        keys.tolist(), counts.tolist(), sums, lows, highs, zeros.tolist(), positive, negative,
+        last.tolist(), strict=True,
+    ):  # fmt: skip
+        rest, step = divmod(key, width)
+        layout, group = divmod(rest, across)
+        scale, bounds = layouts[layout]
+        whole = plus if bounds is None else _all_buckets(plus, len(bounds) + 1)
+        state = State(count, total_sum, low_end, high_end, scale, z, whole, minus, bounds)
+        found.append(Merged(group, step, state, _EPOCH + timedelta(microseconds=moment)))
+    return found
 
 
 def _folded(
