@@ -6,6 +6,7 @@ Nothing is required. A wrong value stops the start with one sentence for each ba
 import sys
 from collections.abc import Mapping
 from typing import Any
+from urllib.parse import urlsplit
 
 from environs import Env, EnvValidationError
 from marshmallow.validate import OneOf, Range, Regexp
@@ -65,3 +66,8 @@ try:
 except HomeError as error:
     sys.stderr.write(f"{error}\n")
     sys.exit(78)
+
+# The public address is one we answer to and trust forms from, without being told twice.
+_parts = urlsplit(URL)
+URL_HOST: list[str] = [_parts.hostname] if _parts.hostname else []
+URL_ORIGIN: list[str] = [f"{_parts.scheme}://{_parts.netloc}"] if _parts.netloc else []

@@ -53,6 +53,8 @@ LOGGING: dict[str, Any] = {
         "celery.beat": {"level": "WARNING"},
         # A line for each request of a task or probe.
         "httpx": {"level": "WARNING"},
+        # Anyone can send a foreign Host header; it is answered 400 and counted.
+        "django.security.DisallowedHost": {"level": "CRITICAL"},
     },
 }
 

@@ -245,12 +245,13 @@ def test_channels_are_made_once_set_exactly_and_left_alone_when_not_named(operat
     assert not Rule.objects.get().channels.exists()
 
 
-def test_a_given_secret_signs_and_can_be_renewed(operator):
+def test_an_address_alone_does_not_change_how_its_messages_are_signed(operator):
     hook = {"kind": "webhook", "url": "https://hooks.example.com/", "secret": "first secret 1234"}
     operator({**BODY, "channels": [hook]})
+    operator({**BODY, "channels": [hook]})
+    answer = operator({**BODY, "channels": [{**hook, "secret": "second secret 1234"}]})
+    assert (answer.status_code, answer.json()["error"]) == (409, "conflict")
     assert Channel.objects.get().secret == "first secret 1234"
-    operator({**BODY, "channels": [{**hook, "secret": "second secret 1234"}]})
-    assert Channel.objects.get().secret == "second secret 1234"
 
 
 def test_a_target_is_nowhere_in_clear(operator, caplog):
@@ -333,3 +334,4 @@ def test_the_list_costs_one_query_however_long_it_is(client, bearer, django_asse
     client.get(ALERTS, headers=headers)
     with django_assert_num_queries(1):
         client.get(ALERTS, headers=headers)
+

@@ -1,6 +1,7 @@
 """Make channels, renew their secrets, send a test."""
 
 import hashlib
+import hmac
 import secrets
 import uuid
 from typing import Any
@@ -12,17 +13,21 @@ from apps.alerts import conf, vault
 from apps.alerts.delivery import notifier_for
 from apps.alerts.models import Channel, Notification, Purpose
 from apps.alerts.outbox import kick_on_commit
+from apps.core.errors import ConflictError
 
 
 def ensure(kind: str, target: str, *, name: str = "", secret: str = "") -> Channel:
-    """The channel for this target, made when there is none. Raises InvalidInputError."""
+    """The channel for this target, made when there is none.
+
+    A secret is taken for a new channel only: who merely knows an address must not change how its
+    messages are signed. Raises InvalidInputError, and ConflictError for another secret.
+    """
     target = notifier_for(kind).validate(target)
     digest = vault.fingerprint(target)
     found = Channel.objects.filter(kind=kind, target_hash=digest).first()
     if found is not None:
-        if secret:
-            set_secret(found, secret)
-            found.save(update_fields=["sealed_secret"])
+        if secret and not hmac.compare_digest(found.secret.encode(), secret.encode()):
+            raise ConflictError("This channel has another secret; change it on its admin page.")
         return found
     channel = Channel(kind=kind, name=name or vault.mask(kind, target)[:200])
     set_target(channel, target)
