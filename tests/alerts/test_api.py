@@ -334,4 +334,3 @@ def test_the_list_costs_one_query_however_long_it_is(client, bearer, django_asse
     client.get(ALERTS, headers=headers)
     with django_assert_num_queries(1):
         client.get(ALERTS, headers=headers)
-
