@@ -4,6 +4,7 @@ Autocommit, because inside a transaction the statistics views stand still.
 """
 
 import os
+from abc import abstractmethod
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final
@@ -123,9 +124,9 @@ class _Server(Collector):
             connection.close()
             raise
 
+    @abstractmethod
     def query(self, cursor: "psycopg.Cursor[Any]") -> Reading:
         """Read the figures."""
-        raise NotImplementedError
 
 
 @dataclass(frozen=True)

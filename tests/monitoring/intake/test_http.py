@@ -24,7 +24,7 @@ from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTrace
 from apps.core.services import apikeys
 from tests.monitoring.intake import messages as m
 from tests.monitoring.intake.conftest import LIMIT_BYTES, ORIGIN, Intake
-from tests.monitoring.intake.test_decode import as_otlp_json
+from tests.monitoring.intake.decoding import as_otlp_json
 
 PATHS = ["/v1/traces", "/v1/logs", "/v1/metrics"]
 PROTOBUF = "application/x-protobuf"
