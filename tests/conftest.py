@@ -30,6 +30,7 @@ from django.test import Client
 
 from apps.core.health import registry
 from apps.monitoring.intake.commit import committer
+from apps.monitoring.queries import series
 from apps.monitoring.recorder.buffer import recorder
 from tests.servers import die_with_parent
 
@@ -69,6 +70,12 @@ def nothing_left_open() -> Iterator[None]:
     yield
     committer().close()
     registry.stop(wait_s=10)
+
+
+@pytest.fixture(autouse=True)
+def nothing_remembered() -> None:
+    """Which series there are is remembered for seconds, and every test brings its own."""
+    series.forget()
 
 
 @pytest.fixture

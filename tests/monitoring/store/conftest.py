@@ -4,6 +4,7 @@ import pytest
 from django.db import connection
 
 from apps.monitoring.intake.commit import committer
+from apps.monitoring.queries import series
 
 # What points at others comes first. DELETE: TRUNCATE would make new files for every partition.
 TABLES = (
@@ -15,9 +16,11 @@ TABLES = (
 def clear():
     """Empty the store: Django's flush leaves unmanaged tables alone.
 
-    Writers, ours and those of other processes, lose their connection and the ids they remember.
+    Writers, ours and those of other processes, lose their connection and the ids they remember;
+    readers of this process forget which series there were.
     """
     committer().close()
+    series.forget()
     with connection.cursor() as cursor:
         cursor.execute(
             "SELECT pg_terminate_backend(pid, 5000) FROM pg_stat_activity"
