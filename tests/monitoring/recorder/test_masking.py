@@ -3,7 +3,7 @@
 import string
 
 import pytest
-from hypothesis import given
+from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from apps.monitoring.recorder.masking import MASK, is_secret, mask, mask_text
@@ -25,6 +25,8 @@ AROUND = st.text(alphabet=" ,.!가é\n", max_size=20)
     ],
 )  # fmt: skip
 def test_a_secret_in_a_text_is_masked(shape, before, secret, after):
+    # A "secret" that stands around itself anyway is none.
+    assume(secret not in f"{before}{shape.format(MASK)}{after}")
     masked = mask_text(f"{before}{shape.format(secret)}{after}")
     assert secret not in masked
     assert MASK in masked
@@ -33,6 +35,7 @@ def test_a_secret_in_a_text_is_masked(shape, before, secret, after):
 @given(SECRETS, st.integers(min_value=0, max_value=5))
 @pytest.mark.parametrize("key", ["password", "Authorization", "api-key", "access_token", "DSN"])
 def test_a_field_named_after_a_secret_is_masked_at_any_depth(key, secret, depth):
+    assume(secret not in f"inner list {key} {MASK}")
     value = {key: secret, "list": [f"{key}={secret}"]}
     for _ in range(depth):
         value = {"inner": value}
