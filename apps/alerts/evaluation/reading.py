@@ -24,14 +24,20 @@ class Source(Protocol):
 
 
 class StoreSource:
-    """The telemetry store."""
+    """The telemetry store, for one run: what a metric is is asked once."""
+
+    def __init__(self) -> None:
+        self._infos: dict[str, MetricInfo | None] = {}
 
     def latest(self, query: SeriesQuery, window_s: float) -> Sequence[Latest]:
         return latest(query, window_s)
 
     def info(self, metric: str) -> MetricInfo | None:
         """Unit and kind of a metric; None while the store has never seen it."""
-        return next((found for found in catalogue(metric, 100) if found.name == metric), None)
+        if metric not in self._infos:
+            named = (found for found in catalogue(metric, 100) if found.name == metric)
+            self._infos[metric] = next(named, None)
+        return self._infos[metric]
 
 
 class FailedSource:
