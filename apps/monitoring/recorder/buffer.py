@@ -13,6 +13,8 @@ from collections.abc import Callable
 from multiprocessing.util import Finalize
 from typing import Any, Final, Protocol
 
+from apps.monitoring.recorder.events import MOST_CHILDREN
+
 Event = tuple[Any, ...]
 LIMIT: Final = 32_768
 TICK_S: Final = 1.0
@@ -71,6 +73,16 @@ class Recorder:
     def add_loose(self, event: Event) -> None:
         """Keep what happened outside of any request, task or span."""
         if self.loose:
+            self.add(event)
+
+    def add_inside(self, span: Any, event: Event) -> None:
+        """Keep an event as a child of the span around it, or on its own where it has no place."""
+        if span is None:
+            self.add_loose(event)
+        elif len(span.children) < MOST_CHILDREN:
+            span.children.append(event)
+        else:
+            span.unlisted += 1
             self.add(event)
 
     def rest(self) -> None:

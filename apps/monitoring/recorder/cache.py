@@ -15,7 +15,7 @@ from django.core.cache.backends.base import BaseCache
 
 from apps.monitoring.recorder.buffer import recorder
 from apps.monitoring.recorder.context import SUPPRESSED, current
-from apps.monitoring.recorder.events import CACHE, MOST_CHILDREN
+from apps.monitoring.recorder.events import CACHE
 
 # Backends build public methods on one another: only the outermost call is the caller's.
 _inside: ContextVar[bool] = ContextVar("pharos_cache_inside", default=False)
@@ -58,14 +58,7 @@ def _note(
 ) -> None:
     hits, misses = counts or (None, None)
     event = (CACHE, began, perf_counter_ns(), alias, name, hits, misses, error)
-    span: Any = current.get()
-    if span is None:
-        recorder.add_loose(event)
-    elif len(span.children) < MOST_CHILDREN:
-        span.children.append(event)
-    else:
-        span.unlisted += 1
-        recorder.add(event)
+    recorder.add_inside(current.get(), event)
 
 
 def _arguments(name: str, args: tuple[Any, ...], kwargs: dict[str, Any]) -> tuple[Any, Any, Any]:

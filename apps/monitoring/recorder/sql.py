@@ -10,7 +10,7 @@ from django.db.backends.signals import connection_created
 
 from apps.monitoring.recorder.buffer import recorder
 from apps.monitoring.recorder.context import SUPPRESSED, current
-from apps.monitoring.recorder.events import MOST_CHILDREN, SQL
+from apps.monitoring.recorder.events import SQL
 
 
 def wrapper(
@@ -33,13 +33,7 @@ def wrapper(
         raise
     finally:
         event = (SQL, began, perf_counter_ns(), sql, context["connection"].vendor, error)
-        if span is None:
-            recorder.add_loose(event)
-        elif len(span.children) < MOST_CHILDREN:
-            span.children.append(event)
-        else:
-            span.unlisted += 1
-            recorder.add(event)
+        recorder.add_inside(span, event)
 
 
 def attach(connection: BaseDatabaseWrapper, **_: Any) -> None:
