@@ -19,6 +19,7 @@ import urllib.request
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 from urllib.parse import quote
 
 import hypothesis
@@ -148,12 +149,17 @@ def portal_process(
 @pytest.fixture(scope="module")
 def portal_server(portal_process) -> RunningServer:
     """The real web server, answering `/health` already; started on first use."""
+    return start_web(portal_process)
+
+
+def start_web(portal_process: Callable[..., Any], **environment: str) -> RunningServer:
+    """A real web server with these variables, answering `/health` already."""
     port = free_port()
     process, log = portal_process(
         "web", "granian", "--interface", "asgi", "--host", "127.0.0.1", "--port", str(port),
         "--workers", "1", "--loop", "uvloop", "--ws", "--log-level", "warning",
         "--backlog", "4096", "--backpressure", "4096", "--workers-kill-timeout", "5",
-        "portal.asgi:application", port=port,
+        "portal.asgi:application", port=port, **environment,
     )  # fmt: skip
     server = RunningServer(f"http://127.0.0.1:{port}", port, process, log)
 

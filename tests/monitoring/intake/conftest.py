@@ -1,7 +1,6 @@
 """The real web server with a small body limit, and a client that holds an ingest key."""
 
 import json
-import urllib.request
 from collections.abc import Iterator
 from dataclasses import dataclass
 
@@ -10,7 +9,7 @@ import pytest
 from django.db import connection
 
 from apps.core.services import apikeys
-from tests.conftest import RunningServer, free_port, wait_until
+from tests.conftest import RunningServer, start_web
 
 LIMIT_BYTES = 4 * 1024 * 1024
 ORIGIN = "https://shop.example"
@@ -37,22 +36,8 @@ class Intake:
 
 @pytest.fixture(scope="module")
 def small_server(portal_process) -> RunningServer:
-    port = free_port()
-    process, log = portal_process(
-        "web", "granian", "--interface", "asgi", "--host", "127.0.0.1", "--port", str(port),
-        "--workers", "1", "--loop", "uvloop", "--ws", "--log-level", "warning",
-        "--backlog", "4096", "--backpressure", "4096", "--workers-kill-timeout", "5",
-        "portal.asgi:application", port=port, PHAROS_INTAKE_BODY_BYTES=str(LIMIT_BYTES),
-        PHAROS_INTAKE_ORIGINS=ORIGIN,
-    )  # fmt: skip
-    server = RunningServer(f"http://127.0.0.1:{port}", port, process, log)
-
-    def healthy() -> bool:
-        with urllib.request.urlopen(f"{server.url}/health", timeout=5) as answer:
-            return answer.status == 200
-
-    wait_until(healthy, process, log)
-    return server
+    limits = {"PHAROS_INTAKE_BODY_BYTES": str(LIMIT_BYTES), "PHAROS_INTAKE_ORIGINS": ORIGIN}
+    return start_web(portal_process, **limits)
 
 
 @pytest.fixture
