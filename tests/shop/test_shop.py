@@ -209,20 +209,25 @@ def test_each_fault_shows_while_it_is_on_and_goes_when_it_is_off(demo: Demo):
     demo.fault("off", "small_pool")
     demo.fault("off", "slow_downstream")
 
-    report = "s.trace_id = '{}' AND s.attrs->>'db.query.text' LIKE '%GROUPING SETS%'"
+    report = "s.trace_id = '{0}' AND s.attrs->>'db.query.text' LIKE '%GROUPING SETS%'"
     computed = SPANS.format(what="count(*)", where=report)
+    finished = SPANS.format(what="count(*)", where="s.trace_id = '{0}' AND s.kind = 2")
     cache = redis.Redis.from_url(demo.environment["SHOP_REDIS_URL"])
+
+    def computations() -> int:
+        cache.delete("shop:1:demand")
+        trace_id = together(demo, "/analysis/demand", 6)
+        eventually(lambda: rows(finished.format(trace_id))[0][0] == 6, "six requests")
+        return rows(computed.format(trace_id))[0][0]
+
+    # The shop reads its switches twice a second, and the demo's own traffic may fill the cache
+    # between its emptying and the six requests: what counts is what it can be brought to do.
     demo.fault("on", "stampede")
-    cache.delete("shop:1:demand")
-    trace_id = together(demo, "/analysis/demand", 6)
-    eventually(lambda: rows(computed.format(trace_id))[0][0] >= 2, "several computations")
+    assert any(computations() >= 2 for _ in range(6))
     demo.fault("off", "stampede")
-    cache.delete("shop:1:demand")
-    trace_id = together(demo, "/analysis/demand", 6)
+    assert any(computations() <= 1 for _ in range(6))
+    assert computations() <= 1
     cache.close()
-    finished = SPANS.format(what="count(*)", where=f"s.trace_id = '{trace_id}' AND s.kind = 2")
-    eventually(lambda: rows(finished)[0][0] == 6, "the spans of six requests")
-    assert rows(computed.format(trace_id))[0][0] <= 1
 
     demo.fault("on", "error_burst")
     order = {"event_id": 150, "seats": 1, "customer": "c1"}
