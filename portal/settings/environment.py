@@ -36,6 +36,8 @@ LOG_LEVEL: str = env.str(
 )
 LOG_FORMAT: str = env.str("PHAROS_LOG_FORMAT", default="json", validate=OneOf(["json", "console"]))
 RECORDER: bool = env.bool("PHAROS_RECORDER", default=True)
+# False: this process applies no proposal, whatever the rows say.
+LOOP: bool = env.bool("PHAROS_LOOP", default=True)
 PROFILING: bool = env.bool("PHAROS_PROFILING", default=False)
 SENTRY_DSN: str = env.str("SENTRY_DSN", default="")
 EMAIL: dict[str, Any] = env.dj_email_url("EMAIL_URL", default="smtp://localhost:25")
