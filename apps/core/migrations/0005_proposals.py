@@ -10,7 +10,7 @@ from django.db import migrations, models
 
 class Migration(migrations.Migration):
     dependencies = [
-        ("core", "0001_api_keys"),
+        ("core", "0003_audit"),
         migrations.swappable_dependency(settings.AUTH_USER_MODEL),
     ]
 

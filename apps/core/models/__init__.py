@@ -1,6 +1,7 @@
 """The kernel's tables."""
 
-from apps.core.models.apikey import ApiKey, Scope
+from apps.core.models.apikey import ApiKey, Scope, Tier
+from apps.core.models.audit import AuditEntry
 from apps.core.proposals.models import (
     Approval,
     AutoApplyRule,
@@ -13,10 +14,12 @@ from apps.core.proposals.models import (
 __all__ = [
     "ApiKey",
     "Approval",
+    "AuditEntry",
     "AutoApplyRule",
     "LoopSwitch",
     "Proposal",
     "ProposalEvent",
     "ProposalStep",
     "Scope",
+    "Tier",
 ]

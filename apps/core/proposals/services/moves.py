@@ -11,6 +11,7 @@ from django.db.models.functions import Now
 from apps.core.masking import mask_text
 from apps.core.proposals.machine import BUSY, Move, State, advance
 from apps.core.proposals.models import Proposal, ProposalEvent
+from apps.core.services import audit
 
 CLOCK = "clock"
 EXECUTOR = "executor"
@@ -70,6 +71,11 @@ def write_down(
     data: Mapping[str, Any] | None = None,
 ) -> None:
     """Add the line of history and the audit entry, in the caller's transaction."""
+    was = {"state": str(before)} if before else None
+    told_why = {"reason": clean(reason)} if reason else {}
+    audit.record(
+        actor, f"proposal.{move}", f"proposal {pk}", was, {"state": str(after), **told_why}
+    )
     ProposalEvent.objects.create(
         proposal_id=pk, move=str(move), before=str(before), after=str(after), actor=actor[:160],
         reason=clean(reason), data=dict(data or {}),
