@@ -9,6 +9,7 @@ import hashlib
 import json
 import math
 from collections.abc import Mapping
+from decimal import Decimal
 from typing import Any
 
 from apps.core.errors import InvalidInputError
@@ -65,9 +66,12 @@ def _number(value: int | float) -> str:
         double = math.inf
     if not math.isfinite(double):
         raise InvalidInputError("JSON has no infinite number and no NaN.")
-    if isinstance(value, int) and int(double) != value:
-        raise InvalidInputError(f"{value} is too large to be exact; write it as text.")
-    return _ecmascript(double)
+    text = _ecmascript(double)
+    # PostgreSQL hands back a large double as its shortest digits: such a whole number is that
+    # double too, though not its exact value.
+    if isinstance(value, int) and value not in (int(double), Decimal(text)):
+        raise InvalidInputError("A whole number this large is not exact; write it as text.")
+    return text
 
 
 def _ecmascript(double: float) -> str:

@@ -101,10 +101,11 @@ def pass_time(seconds: float) -> None:
                "next_at", "lease_until")  # fmt: skip
     moved = ", ".join(f"{name} = {name} - %(gone)s" for name in columns)
     gone = {"gone": timedelta(seconds=seconds)}
+    # Past the triggers, which let nobody move an approval in time.
+    sql("SET session_replication_role = replica")
     sql(f"UPDATE core_proposal SET {moved}", gone)
-    sql("ALTER TABLE core_approval DISABLE TRIGGER core_approval_guard")
     sql("UPDATE core_approval SET at = at - %(gone)s", gone)
-    sql("ALTER TABLE core_approval ENABLE TRIGGER core_approval_guard")
+    sql("RESET session_replication_role")
 
 
 def work(rounds: int = 12) -> None:
