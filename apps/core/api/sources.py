@@ -19,8 +19,9 @@ M = TypeVar("M", bound=Model)
 class Source(Protocol[Row]):
     """Rows in an order in which every row has a key of its own."""
 
-    # How deep `page` may go, in rows.
-    deepest: int
+    @property
+    def deepest(self) -> int:
+        """How deep `page` may go, in rows."""
 
     def after(self, key: Key | None, limit: int) -> list[Row]:
         """Up to `limit` rows after the one with this key; from the first for None."""

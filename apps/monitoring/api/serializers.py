@@ -125,7 +125,6 @@ class MetricNamesFilterSerializer(serializers.Serializer[Any]):
     """Query parameters of the catalogue."""
 
     prefix = serializers.CharField(default="", allow_blank=True, max_length=255)
-    limit = serializers.IntegerField(default=100, min_value=1, max_value=1000)
 
 
 class MetricNameSerializer(serializers.Serializer[Any]):
@@ -135,12 +134,6 @@ class MetricNameSerializer(serializers.Serializer[Any]):
     unit = serializers.CharField()
     kind = serializers.CharField(help_text="gauge, sum or histogram.")
     series = serializers.IntegerField(help_text="How many series it has.")
-
-
-class MetricNamesSerializer(serializers.Serializer[Any]):
-    """The catalogue."""
-
-    items = MetricNameSerializer(many=True)
 
 
 class ComponentSerializer(serializers.Serializer[Any]):
@@ -154,9 +147,3 @@ class ComponentSerializer(serializers.Serializer[Any]):
     age_s = serializers.FloatField(allow_null=True, help_text="How old that knowledge is.")
     detail = serializers.CharField()
     error = serializers.CharField()
-
-
-class ComponentsSerializer(serializers.Serializer[Any]):
-    """All components."""
-
-    items = ComponentSerializer(many=True)
