@@ -16,6 +16,20 @@ from apps.core.errors import InvalidInputError
 from apps.core.proposals.conf import JSON_DEPTH
 
 
+class Decoder(json.JSONDecoder):
+    """Reads whole numbers beyond 18 digits as the doubles they are, which every encoder can write.
+
+    PostgreSQL hands 1e300 back as a 1 and 300 zeros.
+    """
+
+    def __init__(self, **options: Any) -> None:
+        super().__init__(**{**options, "parse_int": _whole})
+
+
+def _whole(digits: str) -> int | float:
+    return int(digits) if len(digits) <= 18 else float(digits)
+
+
 def canonical(value: Any) -> bytes:
     """`value` as canonical JSON in UTF-8. Raises InvalidInputError for what is not JSON."""
     try:

@@ -1,7 +1,6 @@
 """Proposals over HTTP: who may see and do what, and what nonsense is answered with."""
 
 import json
-import uuid
 
 import pytest
 from django.test import Client

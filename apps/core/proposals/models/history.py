@@ -5,6 +5,7 @@ from django.db import models
 from django.db.models.functions import Now
 from django.utils.translation import gettext_lazy as _
 
+from apps.core.proposals.canonical import Decoder
 from apps.core.proposals.models.proposal import Proposal
 
 
@@ -48,8 +49,8 @@ class ProposalStep(models.Model):
     proposal = models.ForeignKey(Proposal, on_delete=models.PROTECT, related_name="steps")
     number = models.PositiveIntegerField()
     name = models.CharField(_("step"), max_length=300)
-    do = models.JSONField()
-    undo = models.JSONField()
+    do = models.JSONField(decoder=Decoder)
+    undo = models.JSONField(decoder=Decoder)
     mark = models.CharField(
         _("state"), max_length=8, choices=StepMark.choices, default=StepMark.WAITING
     )

@@ -8,6 +8,7 @@ from django.db import models
 from django.db.models.functions import Now
 from django.utils.translation import gettext_lazy as _
 
+from apps.core.proposals.canonical import Decoder
 from apps.core.proposals.machine import BUSY, OPEN, WORKED
 from apps.core.proposals.models.words import OUTCOMES, RISKS, STATES
 
@@ -27,13 +28,13 @@ class Proposal(models.Model):
     kind = models.CharField(_("kind"), max_length=64)
     target = models.CharField(_("target"), max_length=300)
     title = models.CharField(_("title"), max_length=300)
-    evidence = models.JSONField(_("evidence"), default=list)
+    evidence = models.JSONField(_("evidence"), default=list, decoder=Decoder)
     evidence_at = models.DateTimeField(_("evidence seen"), db_default=Now())
-    predicted = models.JSONField(_("predicted gain"), null=True)
+    predicted = models.JSONField(_("predicted gain"), null=True, decoder=Decoder)
     risk = models.CharField(_("risk"), max_length=6, choices=RISKS)
-    plan = models.JSONField(_("plan"))
+    plan = models.JSONField(_("plan"), decoder=Decoder)
     plan_hash = models.CharField(_("plan hash"), max_length=64)
-    rollback_plan = models.JSONField(_("rollback plan"))
+    rollback_plan = models.JSONField(_("rollback plan"), decoder=Decoder)
     fingerprint = models.CharField(max_length=64)
     applied_fingerprint = models.CharField(max_length=64, blank=True)
     state = models.CharField(_("state"), max_length=12, choices=STATES, default="proposed")
@@ -52,9 +53,9 @@ class Proposal(models.Model):
     started_at = models.DateTimeField(_("started"), null=True)
     applied_at = models.DateTimeField(_("applied"), null=True)
     ended_at = models.DateTimeField(_("ended"), null=True)
-    before = models.JSONField(_("before"), null=True)
-    after = models.JSONField(_("after"), null=True)
-    gain = models.JSONField(_("measured gain"), null=True)
+    before = models.JSONField(_("before"), null=True, decoder=Decoder)
+    after = models.JSONField(_("after"), null=True, decoder=Decoder)
+    gain = models.JSONField(_("measured gain"), null=True, decoder=Decoder)
     outcome = models.CharField(_("outcome"), max_length=16, choices=OUTCOMES, blank=True)
     failure = models.TextField(_("failure"), blank=True)
     # For the worker: when to look again (None: not before someone says so), and who does.

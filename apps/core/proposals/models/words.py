@@ -4,7 +4,7 @@ from typing import Any, Final
 
 from django.utils.translation import gettext_lazy as _
 
-from apps.core.proposals.machine import Risk, State
+from apps.core.proposals.machine import Move, Risk, State
 from apps.core.proposals.verdict import Outcome
 
 STATES: Final[list[tuple[str, Any]]] = [
@@ -33,4 +33,22 @@ OUTCOMES: Final[list[tuple[str, Any]]] = [
     (Outcome.APPLY_FAILED.value, _("It could not be applied")),
     (Outcome.ASKED.value, _("A person asked for it")),
     (Outcome.STOPPED.value, _("Applying was switched off")),
+]
+MOVES: Final[list[tuple[str, Any]]] = [
+    ("propose", _("Proposed")),
+    ("sign", _("One approval given")),
+    ("ask", _("Asked to begin now")),
+    (Move.APPROVE.value, _("Approved")),
+    (Move.WITHDRAW.value, _("Approval no longer enough")),
+    (Move.REJECT.value, _("Rejected")),
+    (Move.EXPIRE.value, _("Expired")),
+    (Move.VOID.value, _("Void")),
+    (Move.START.value, _("Begun")),
+    (Move.APPLIED.value, _("Applied, now measuring")),
+    (Move.KEEP.value, _("Kept")),
+    (Move.ROLL_BACK.value, _("Turned round")),
+    (Move.UNDONE.value, _("Put back")),
+    (Move.GIVE_UP.value, _("Handed to a person")),
+    (Move.RESOLVE_KEPT.value, _("Settled by a person: in place")),
+    (Move.RESOLVE_UNDONE.value, _("Settled by a person: put back")),
 ]

@@ -2,6 +2,7 @@
 
 from apps.core.errors import PortalError, UnavailableError
 from apps.core.proposals import kinds
+from apps.core.proposals.canonical import digest
 from apps.core.proposals.errors import UnknownKindError
 from apps.core.proposals.kinds import Kind
 from apps.core.proposals.models import Proposal
@@ -45,6 +46,6 @@ def _asked(kind: Kind, proposal: Proposal) -> str:
         return "The reason for this change no longer holds."
     current = kind.current(proposal.target)
     way_back = dict(kind.rollback_plan(proposal.target, proposal.plan, current))
-    if way_back != proposal.rollback_plan:
+    if digest(way_back) != digest(proposal.rollback_plan):
         return "The way back is not the one that was shown."
     return why_unsound(kind, proposal)
