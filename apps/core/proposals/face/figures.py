@@ -46,7 +46,7 @@ def gain_figure(predicted: Mapping[str, Any] | None, gain: Mapping[str, Any] | N
     scale = _Scale([edge for row in rows for edge in (row[2], row[4])])
     bars = tuple(
         Bar(name, words, kind, 8 + 22 * place, scale.at(low),
-            max(2.0, round(scale.at(high) - scale.at(low), 1)), scale.at(mid))
+            max(4.0, round(scale.at(high) - scale.at(low), 1)), scale.at(mid))
         for place, (name, kind, low, mid, high, words) in enumerate(rows)
     )  # fmt: skip
     summary = "; ".join(f"{bar.name}: {bar.words}" for bar in bars)
@@ -65,12 +65,14 @@ def figure(value: float | str | None, unit: str = "", *, relative: bool = False)
     """One figure with its unit; text as it is; unknown for None."""
     if value is None:
         return _("unknown")
+    # UCUM writes what is counted in braces.
+    unit = "" if unit == "1" else unit.replace("{", "").replace("}", "")
     if isinstance(value, str):
         return f"{value} {unit}".strip()
     if relative:
         return f"{100 * value:.3g} %".replace("e+02", "00")
     shown = f"{value:,.4g}" if abs(value) < 1e15 else f"{value:.4g}"
-    return f"{_plain(shown, value)} {'' if unit == '1' else unit}".strip()
+    return f"{_plain(shown, value)} {unit}".strip()
 
 
 def _plain(shown: str, value: float) -> str:
