@@ -55,6 +55,8 @@ class SchemaView(SpectacularAPIView, Endpoint):
 class DocsView(SpectacularSwaggerView, Endpoint):
     """The OpenAPI document as a page that works without the internet."""
 
+    # The page asks itself for parts, by parameters of its own.
+    parameters = None
     permission_classes = [HasScope]
     required_scopes: ClassVar = {"GET": "read"}
     url_name = "api-schema"
