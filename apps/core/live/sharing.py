@@ -52,6 +52,7 @@ class Sharing:
         self._secret = blake2b(secret, person=b"pharos.live").digest()
         self._redis: Redis | None = None
         self._one_at_a_time = asyncio.Lock()
+        self._running: set[asyncio.Task[Any]] = set()
         self._probe: asyncio.Task[None] | None = None
         self._probed_at = 0.0
         # What the clock of Redis shows beyond the monotonic one; this machine's clock until asked.
@@ -106,6 +107,8 @@ class Sharing:
         """Drop the connection."""
         if self._probe is not None:
             self._probe.cancel()
+        if self._running:
+            await asyncio.wait(self._running)
         await self._disconnect()
 
     async def _disconnect(self) -> None:
@@ -133,16 +136,28 @@ class Sharing:
             return None
 
     async def _run(self, command: Callable[[Redis], Awaitable[Any]]) -> Any:
+        # In a task of its own: a topic that ends in the middle leaves no answer half read.
+        running = asyncio.get_running_loop().create_task(self._execute(command))
+        self._running.add(running)
+        running.add_done_callback(self._ran)
+        return await asyncio.shield(running)
+
+    async def _execute(self, command: Callable[[Redis], Awaitable[Any]]) -> Any:
         async with self._one_at_a_time:
             if self._redis is None:
                 self._redis = _connect(self._url)
             try:
                 async with asyncio.timeout(_COMMAND_S):
                     return await command(self._redis)
-            except BaseException:
-                # Also when a topic ends in the middle: an answer nobody read must not be the next.
+            except (RedisError, OSError, TimeoutError):
                 await self._disconnect()
                 raise
+
+    def _ran(self, running: "asyncio.Task[Any]") -> None:
+        self._running.discard(running)
+        if not running.cancelled():
+            # Read, in case nobody waits for it any more.
+            running.exception()
 
     def _look_again(self) -> None:
         # Beside the topics, so that no viewer waits for a Redis that does not answer.
