@@ -30,6 +30,7 @@ _LONGEST_MESSAGE: Final = 4096
 _MOST_MESSAGES: Final = 40
 _MESSAGES_WINDOW_S: Final = 10.0
 _SEND_TIMEOUT_S: Final = 15.0
+_LONGEST_ECHO: Final = 300
 
 
 class _Wish(msgspec.Struct, forbid_unknown_fields=True):
@@ -167,7 +168,7 @@ class LiveConsumer(AsyncWebsocketConsumer):  # type: ignore[misc]
             hub().leave(name, self._slots)
 
     def _tell_refused(self, name: str, code: str) -> None:
-        self._slots.offer(name[:200], messages.refused(name[:200], code))
+        self._slots.offer(name[:_LONGEST_ECHO], messages.refused(name[:_LONGEST_ECHO], code))
 
     def _too_many(self) -> bool:
         now = time.monotonic()
