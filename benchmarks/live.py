@@ -81,7 +81,9 @@ class Arm:
             sys.executable, "-m", "benchmarks.live_client", str(self.port), self.path,
             str(viewers), str(seconds), *self.more,
         ]  # fmt: skip
-        done = subprocess.run(argv, cwd=harness.PROJECT, capture_output=True, text=True, check=True)
+        done = subprocess.run(
+            argv, cwd=harness.PROJECT, stdout=subprocess.PIPE, text=True, check=True
+        )
         seen = json.loads(done.stdout)
         seen["cpu_ms"] = (harness.cpu_s(self.pid) - before) * 1000
         self.rss.append(_rss(self.pid))

@@ -38,11 +38,11 @@ class Viewer(asyncio.Protocol):
             if not blank:
                 return
             if b" 101 " not in head.split(b"\r\n")[0]:
-                self.crowd.refused += 1
+                self.crowd.answered(opened=False)
                 self.transport.close()
                 return
             self.open = True
-            self.crowd.opened()
+            self.crowd.answered(opened=True)
             self.buffer = bytearray(rest)
             if self.crowd.wish:
                 self.transport.write(frame(self.crowd.wish))
@@ -99,8 +99,9 @@ class Crowd:
         ]  # fmt: skip
         return "\r\n".join([*lines, "", ""]).encode()
 
-    def opened(self) -> None:
-        self.open += 1
+    def answered(self, *, opened: bool) -> None:
+        self.open += opened
+        self.refused += not opened
         if self.open + self.refused == self.viewers:
             self.all_open.set()
 
@@ -139,10 +140,7 @@ class Crowd:
         }
 
 
-async def _main(
-    port: int, path: str, viewers: int, seconds: float, cookie: str, topic: str
-) -> None:
-    crowd = Crowd(port, path, viewers, cookie, topic)
+async def _main(crowd: Crowd, seconds: float) -> None:
     loop = asyncio.get_running_loop()
     transports = []
     for first in range(0, crowd.viewers, 50):
