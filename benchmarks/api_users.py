@@ -75,14 +75,11 @@ def _points() -> Any:
     now_ns = time.time_ns()
     series = [
         Series(
-            Metric(name, "1", Kind.GAUGE, Temporality.NONE, monotonic),
+            Metric(name, "1", Kind.GAUGE, Temporality.NONE),
             Resource({"service.name": "pharos", "service.instance.id": f"web-{n}"}),
             {"host": f"h{n}"},
         )
-        for name, monotonic in (
-            ("system.cpu.utilization", False),
-            ("system.memory.utilization", False),
-        )
+        for name in ("system.cpu.utilization", "system.memory.utilization")
         for n in range(5)
     ]
     return Batch(
@@ -98,14 +95,14 @@ def _wanted(port: int, keys: list[str]) -> list[dict[str, Any]]:
     found = []
     for number, path in enumerate(_PATHS * 4):
         headers = {"Authorization": f"Bearer {keys[number % len(keys)]}"}
-        found.append({"path": path, "headers": headers, "status": 200})
+        found.append({"path": path, "headers": headers, "statuses": [200]})
         request = urllib.request.Request(f"http://127.0.0.1:{port}{path}", headers=headers)
         with urllib.request.urlopen(request, timeout=30) as answer:
             etag = answer.headers.get("ETag")
         if etag and number >= len(_PATHS):
-            found.append(
-                {"path": path, "headers": {**headers, "If-None-Match": etag}, "status": 304}
-            )
+            # Something may have changed meanwhile: then the whole answer is right.
+            again = {**headers, "If-None-Match": etag}
+            found.append({"path": path, "headers": again, "statuses": [200, 304]})
     return found
 
 
@@ -169,7 +166,7 @@ def _tell(found: dict[Any, list[dict[str, Any]]], wanted: list[Any]) -> None:
         "api_users",
         passed=medians[1000]["p95_ms"] <= _P95_MS and over <= _OVER and errors == 0,
         p95_ms=medians[1000]["p95_ms"], p95_limit_ms=_P95_MS, over=over, over_limit=_OVER,
-        errors=errors, not_modified=sum(one["status"] == 304 for one in wanted) / len(wanted),
+        errors=errors, conditional=sum(304 in one["statuses"] for one in wanted) / len(wanted),
     )  # fmt: skip
 
 

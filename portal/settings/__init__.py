@@ -9,6 +9,7 @@ from portal.settings.face import UNFOLD as UNFOLD
 from portal.settings.live import PHAROS_LIVE_REDIS_URL as PHAROS_LIVE_REDIS_URL
 from portal.settings.logs import LOGGING as LOGGING
 from portal.settings.logs import configure as _configure_logs
+from portal.settings.ratelimit import *  # noqa: F403
 from portal.settings.schedule import CELERY_BEAT_SCHEDULE as CELERY_BEAT_SCHEDULE
 
 BASE_DIR = Path(__file__).resolve().parents[2]
@@ -24,6 +25,7 @@ PHAROS_RETENTION_HOURS = _env.RETENTION_HOURS
 
 DEBUG = _env.DEBUG
 SECRET_KEY = _env.SECRET_KEY
+SECRET_KEY_FALLBACKS = _env.SECRET_KEY_FALLBACKS
 ALLOWED_HOSTS = [*_env.HOSTS, *_env.URL_HOST]
 CSRF_TRUSTED_ORIGINS = [*_env.ORIGINS, *_env.URL_ORIGIN]
 ROOT_URLCONF = "portal.urls"
@@ -61,6 +63,7 @@ MIDDLEWARE = [
     "django.middleware.common.CommonMiddleware",
     "django.middleware.csrf.CsrfViewMiddleware",
     "django.contrib.auth.middleware.AuthenticationMiddleware",
+    "apps.core.caller.CallerMiddleware",
     "django.contrib.messages.middleware.MessageMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
 ]
@@ -144,10 +147,10 @@ REST_FRAMEWORK = {
         "apps.core.api.authentication.StaffSessionAuthentication",
     ],
     "DEFAULT_PERMISSION_CLASSES": ["apps.core.api.permissions.HasScope"],
-    "DEFAULT_RENDERER_CLASSES": ["drf_orjson_renderer.renderers.ORJSONRenderer"],
+    "DEFAULT_RENDERER_CLASSES": ["apps.core.api.renderers.JSONRenderer"],
     # Python's own JSON parser answers deep nesting with a RecursionError.
     "DEFAULT_PARSER_CLASSES": ["drf_orjson_renderer.parsers.ORJSONParser"],
-    "DEFAULT_SCHEMA_CLASS": "drf_spectacular.openapi.AutoSchema",
+    "DEFAULT_SCHEMA_CLASS": "apps.core.api.openapi.EndpointSchema",
     "EXCEPTION_HANDLER": "apps.core.api.errors.handle",
 }
 SPECTACULAR_SETTINGS = {
