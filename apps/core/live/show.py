@@ -118,6 +118,9 @@ class Show:
             told = await self._sharing.publish(self.topic.name, self._token, stored, self._lease_s)
             if told:
                 self._show(stored)
+            elif told is None:
+                # What cannot be shared is computed by each: nobody may wait for this lease.
+                await self._sharing.release(self.topic.name, self._token)
         if told is False:
             # Stopped or late, and another leads by now: theirs is newer.
             self.role = "relay"
