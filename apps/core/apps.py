@@ -8,3 +8,7 @@ class CoreConfig(AppConfig):
     name = "apps.core"
     label = "core"
     verbose_name = _("Core")
+
+    def ready(self) -> None:
+        """Register checks."""
+        from apps.core import checks  # noqa: F401 (registers)

@@ -28,6 +28,17 @@ URL: str = env.str(
     default="",
     validate=Regexp(r"^(https?://[^/\s]+(/\S*)?)?$", error="Write it as https://host[:port]."),
 )
+# The header by which a proxy says that it was asked over TLS; believed only when named here.
+PROXY_HTTPS_HEADER: str = env.str(
+    "PHAROS_PROXY_HTTPS_HEADER",
+    default="",
+    validate=Regexp(r"^[A-Za-z0-9-]*$", error="Name a header, such as X-Forwarded-Proto."),
+)
+HTTPS_REDIRECT: bool = env.bool("PHAROS_HTTPS_REDIRECT", default=False)
+HSTS_S: int = env.int("PHAROS_HSTS_SECONDS", default=31_536_000, validate=Range(0, 63_072_000))
+TLS_CERT: str = env.str("PHAROS_TLS_CERT", default="")
+TLS_KEY: str = env.str("PHAROS_TLS_KEY", default="")
+COMPRESSION: bool = env.bool("PHAROS_COMPRESSION", default=True)
 PORT: int = env.int("PORT", default=8000, validate=Range(1, 65535))
 DATABASE: dict[str, Any] = env.dj_db_url("DATABASE_URL", default=home.database_url)
 REDIS_URL: str = env.str("REDIS_URL", default=home.redis_url)
