@@ -3,6 +3,7 @@
 Nothing is required. A wrong value stops the start with one sentence for each bad variable.
 """
 
+import os
 import sys
 from collections.abc import Mapping
 from typing import Any
@@ -79,6 +80,23 @@ try:
 except HomeError as error:
     sys.stderr.write(f"{error}\n")
     sys.exit(78)
+
+for _sentence in (
+    "PHAROS_TLS_CERT and PHAROS_TLS_KEY belong together: set both or none."
+    if bool(TLS_CERT) != bool(TLS_KEY)
+    else "",
+    *(
+        f"{_name} names {_file}, which cannot be read."
+        for _name, _file in (("PHAROS_TLS_CERT", TLS_CERT), ("PHAROS_TLS_KEY", TLS_KEY))
+        if _file and not os.access(_file, os.R_OK)
+    ),
+    "PHAROS_HTTPS_REDIRECT needs PHAROS_PROXY_HTTPS_HEADER, or it would redirect for ever."
+    if HTTPS_REDIRECT and not PROXY_HTTPS_HEADER
+    else "",
+):
+    if _sentence:
+        sys.stderr.write(f"{_sentence}\n")
+        sys.exit(78)
 
 # The public address is one we answer to and trust forms from, without being told twice.
 _parts = urlsplit(URL)
