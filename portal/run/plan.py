@@ -39,13 +39,14 @@ class Plan:
     def current(cls) -> "Plan":
         """Read the environment; a wrong variable ends the process with exit code 78."""
         from portal.settings import environment as env
+        from portal.settings import secrets
 
         return cls(
             home=env.home,
             host=env.HOST,
             port=env.PORT,
-            embeds_postgresql=not os.environ.get("DATABASE_URL"),
-            embeds_redis=not os.environ.get("REDIS_URL"),
+            embeds_postgresql=not secrets.given("DATABASE_URL"),
+            embeds_redis=not secrets.given("REDIS_URL"),
             tls_cert=env.TLS_CERT,
             tls_key=env.TLS_KEY,
         )
