@@ -10,5 +10,13 @@ class CoreConfig(AppConfig):
     verbose_name = _("Core")
 
     def ready(self) -> None:
-        """Register checks."""
-        from apps.core import checks  # noqa: F401 (registers)
+        """Register checks, and put the kernel's own tables and all sign-ins under audit."""
+        from apps.core import audited, checks, signins  # noqa: F401 (checks register)
+        from apps.core.models import ApiKey
+        from apps.core.services import apikeys
+
+        # The id of a key holds its hash.
+        audited.watch(
+            ApiKey, "apikey", secret=["hashed_key"], ignore=["id"], target=apikeys.describe
+        )
+        signins.install()

@@ -9,6 +9,7 @@ from portal.settings.delivery import *  # noqa: F403
 from portal.settings.face import UNFOLD as UNFOLD
 from portal.settings.logs import LOGGING as LOGGING
 from portal.settings.logs import configure as _configure_logs
+from portal.settings.ratelimit import *  # noqa: F403
 from portal.settings.schedule import CELERY_BEAT_SCHEDULE as CELERY_BEAT_SCHEDULE
 from portal.settings.security import *  # noqa: F403
 
@@ -68,6 +69,7 @@ MIDDLEWARE = [
     "django.middleware.common.CommonMiddleware",
     "django.middleware.csrf.CsrfViewMiddleware",
     "django.contrib.auth.middleware.AuthenticationMiddleware",
+    "apps.core.caller.CallerMiddleware",
     "django.contrib.messages.middleware.MessageMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
 ]
@@ -151,10 +153,10 @@ REST_FRAMEWORK = {
         "apps.core.api.authentication.StaffSessionAuthentication",
     ],
     "DEFAULT_PERMISSION_CLASSES": ["apps.core.api.permissions.HasScope"],
-    "DEFAULT_RENDERER_CLASSES": ["drf_orjson_renderer.renderers.ORJSONRenderer"],
+    "DEFAULT_RENDERER_CLASSES": ["apps.core.api.renderers.JSONRenderer"],
     # Python's own JSON parser answers deep nesting with a RecursionError.
     "DEFAULT_PARSER_CLASSES": ["drf_orjson_renderer.parsers.ORJSONParser"],
-    "DEFAULT_SCHEMA_CLASS": "drf_spectacular.openapi.AutoSchema",
+    "DEFAULT_SCHEMA_CLASS": "apps.core.api.openapi.EndpointSchema",
     "EXCEPTION_HANDLER": "apps.core.api.errors.handle",
 }
 SPECTACULAR_SETTINGS = {

@@ -1,8 +1,6 @@
 """What may be shown of an address that holds a secret. Anything that is odd is hidden whole."""
 
-from typing import Final
-
-MASK: Final = "***"
+from apps.core.masking.fields import MASK
 
 
 def dsn(address: str) -> str:
