@@ -1,7 +1,11 @@
 """Every answer of the running portal carries its policies, whoever gives it."""
 
 import asyncio
+import json
+import os
 import re
+import subprocess
+import sys
 
 import httpx
 import pytest
@@ -11,7 +15,7 @@ from django.test import Client
 from apps.core.asgi.replies import send_error
 from apps.core.errors import ERROR_STYLE_SOURCE, UnavailableError
 from apps.core.services import apikeys
-from tests.conftest import STAFF_PASSWORD
+from tests.conftest import PROJECT, STAFF_PASSWORD
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -145,3 +149,52 @@ def test_a_session_is_read_by_its_name_in_the_openapi_document(client, db):
     assert answer["Content-Security-Policy"]
     schemes = answer.json()["components"]["securitySchemes"]
     assert schemes["staffSession"]["name"] == settings.SESSION_COOKIE_NAME
+
+
+@pytest.mark.parametrize(
+    ("trusted", "forwarded", "status"),
+    [(True, "http", 301), (True, "https", 200), (True, None, 301), (False, "https", 301)],
+)
+def test_plain_http_is_sent_to_https_unless_a_trusted_proxy_says_it_was_tls(
+    settings, db, trusted, forwarded, status
+):
+    settings.SECURE_SSL_REDIRECT, settings.SECURE_HSTS_SECONDS = True, 31_536_000
+    settings.SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https") if trusted else None
+    sent = {"x-forwarded-proto": forwarded} if forwarded else {}
+    answer = Client().get("/admin/login/", headers=sent)
+    assert answer.status_code == status
+    if status == 301:
+        assert answer["Location"] == "https://testserver/admin/login/"
+        assert not answer.has_header("Strict-Transport-Security")
+    else:
+        assert answer["Strict-Transport-Security"] == "max-age=31536000"
+    assert answer["Content-Security-Policy"]
+
+
+@pytest.mark.parametrize(
+    ("environ", "wanted"),
+    [
+        ({}, ["sessionid", False, 0, None, False]),
+        (
+            {"PHAROS_URL": "https://a.example", "PHAROS_PROXY_HTTPS_HEADER": "X-Forwarded-Proto",
+             "PHAROS_HTTPS_REDIRECT": "true"},
+            ["__Host-sessionid", True, 31_536_000, ["HTTP_X_FORWARDED_PROTO", "https"], True],
+        ),
+        (
+            {"PHAROS_URL": "https://a.example", "PHAROS_HSTS_SECONDS": "0"},
+            ["__Host-sessionid", True, 0, None, False],
+        ),
+    ],
+)  # fmt: skip
+def test_the_public_address_decides_about_cookies_and_hsts(tmp_path, environ, wanted):
+    show = (
+        "import json; from portal import settings as s;"
+        "print(json.dumps([s.SESSION_COOKIE_NAME, s.CSRF_COOKIE_SECURE, s.SECURE_HSTS_SECONDS,"
+        " s.SECURE_PROXY_SSL_HEADER, s.SECURE_SSL_REDIRECT]))"
+    )
+    kept = {"PATH": os.environ["PATH"], "PHAROS_HOME": str(tmp_path / "home"), **environ}
+    done = subprocess.run(
+        [sys.executable, "-c", show], cwd=PROJECT, env=kept, text=True, capture_output=True,
+        check=False, timeout=60,
+    )  # fmt: skip
+    assert json.loads(done.stdout) == wanted, done.stderr
