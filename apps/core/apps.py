@@ -10,8 +10,8 @@ class CoreConfig(AppConfig):
     verbose_name = _("Core")
 
     def ready(self) -> None:
-        """Put the kernel's own tables and all sign-ins under audit."""
-        from apps.core import audited, signins
+        """Register checks, and put the kernel's own tables and all sign-ins under audit."""
+        from apps.core import audited, checks, signins  # noqa: F401 (checks register)
         from apps.core.models import ApiKey
         from apps.core.services import apikeys
 
