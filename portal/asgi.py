@@ -21,6 +21,7 @@ from apps.core.asgi import Bridge, Shell
 from apps.core.asgi.pool import Pool
 from apps.core.asgi.types import Receive, Scope, Send
 from apps.core.health.native import Health
+from apps.core.ratelimit import limiter
 from apps.monitoring import recorder
 from apps.monitoring.intake.http import application as intake
 from portal.routing import websocket_urlpatterns
@@ -52,6 +53,7 @@ async def _drain() -> None:
     await _pool.drain(_DRAIN_S)
 
 
+health.describe("rate_limit", limiter.state)
 health.describe("web", lambda: {"threads": _pool.threads, "pending": _pool.pending})
 
 application = Shell(

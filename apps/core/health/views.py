@@ -44,6 +44,8 @@ class DetailedSerializer(DependenciesSerializer):
 class _HealthView(APIView):
     permission_classes = [AllowAny]
     required_scopes: ClassVar = {"GET": "read"}
+    # Whoever watches the portal must not lose sight of it.
+    rate_limited = False
 
     def _may_see(self, request: Request) -> bool:
         return HasScope().has_permission(request, self)
