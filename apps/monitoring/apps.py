@@ -15,6 +15,7 @@ class MonitoringConfig(AppConfig):
         from django.db.models.signals import post_migrate
 
         from apps.core import audited
+        from apps.core.batch import inner
         from apps.core.ratelimit import limiter
         from apps.monitoring import checks, health, recorder
         from apps.monitoring.models import Probe
@@ -23,6 +24,7 @@ class MonitoringConfig(AppConfig):
         audited.watch(Probe, "probe")
         recorder.install()
         limiter.listen(_count_limit)
+        inner.prepare_headers(recorder.inject)
         health.install()
 
 

@@ -18,6 +18,7 @@ from apps.core.ratelimit.callers import identify
 from apps.core.ratelimit.limiter import OnLoss, limiter
 from apps.core.ratelimit.verdict import ThrottledError, mark
 
+Cost = int | Mapping[str, int] | Callable[[HttpRequest], int]
 _DECIDED: Final = "_pharos_rate"
 
 
@@ -52,16 +53,18 @@ class RateLimitMiddleware:
         key, policy = identify(request)
         on_loss: OnLoss = getattr(view, "on_limiter_loss", "local")
         try:
-            verdict = limiter.take(key, policy, _cost(view, request.method or ""), on_loss)
+            verdict = limiter.take(key, policy, _cost(view, request), on_loss)
         except UnavailableError as error:
             return refuse(request, error)
         setattr(request, _DECIDED, (policy, verdict))
         return None if verdict.allowed else refuse(request, ThrottledError(policy, verdict))
 
 
-def _cost(view: type[APIView], method: str) -> int:
-    cost: int | Mapping[str, int] = getattr(view, "rate_cost", 1)
-    return cost if isinstance(cost, int) else cost.get(method, 1)
+def _cost(view: type[APIView], request: HttpRequest) -> int:
+    cost: Cost = getattr(view, "rate_cost", 1)
+    if isinstance(cost, int):
+        return cost
+    return cost(request) if callable(cost) else cost.get(request.method or "", 1)
 
 
 def _marked(request: HttpRequest, response: HttpResponseBase) -> HttpResponseBase:
