@@ -12,6 +12,7 @@ from apps.core.batch import inner
 from apps.core.models import ApiKey
 from portal.urls import *  # noqa: F403
 from portal.urls import handler400, handler403, handler404, handler500, urlpatterns  # noqa: F401
+from tests.core.api.urls import Versioned
 
 _lock = threading.Lock()
 seen: list[str] = []
@@ -121,6 +122,7 @@ urlpatterns = [
     path("stream", Stream.as_view()),
     path("empty", Empty.as_view()),
     path("needy", Needy.as_view()),
+    path("versioned", Versioned.as_view()),
     path("page", lambda request: HttpResponse("a page")),
     *urlpatterns,
 ]
