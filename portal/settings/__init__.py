@@ -148,8 +148,8 @@ REST_FRAMEWORK = {
     ],
     "DEFAULT_PERMISSION_CLASSES": ["apps.core.api.permissions.HasScope"],
     "DEFAULT_RENDERER_CLASSES": ["apps.core.api.renderers.JSONRenderer"],
-    # Python's own JSON parser answers deep nesting with a RecursionError.
-    "DEFAULT_PARSER_CLASSES": ["drf_orjson_renderer.parsers.ORJSONParser"],
+    # DRF's own answers deep nesting with a RecursionError.
+    "DEFAULT_PARSER_CLASSES": ["apps.core.api.parsers.JSONParser"],
     "DEFAULT_SCHEMA_CLASS": "apps.core.api.openapi.EndpointSchema",
     "EXCEPTION_HANDLER": "apps.core.api.errors.handle",
 }
@@ -161,6 +161,7 @@ SPECTACULAR_SETTINGS = {
     "SWAGGER_UI_FAVICON_HREF": "SIDECAR",
     "REDOC_DIST": "SIDECAR",
     "SCHEMA_PATH_PREFIX": "",
+    "ENUM_GENERATE_CHOICE_DESCRIPTION": False,
 }
 
 STATIC_URL = "/static/"

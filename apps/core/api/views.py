@@ -12,6 +12,7 @@ from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse, StreamingHttpResponse
 from django.http.response import HttpResponseBase
 from django.utils.functional import cached_property
+from rest_framework.negotiation import BaseContentNegotiation
 from rest_framework.request import Request
 from rest_framework.views import APIView
 
@@ -25,6 +26,7 @@ from apps.core.api.sources import Rows, Source
 from apps.core.ratelimit import costs
 
 _READS: Final = ("GET", "HEAD")
+_PLAIN: Final = JSONRenderer()
 
 
 class Endpoint(APIView):
@@ -40,7 +42,7 @@ class Endpoint(APIView):
 
     parameters: ClassVar[Parameters | None] = NoParameters
     renderer_classes: Any = [JSONRenderer]
-    content_negotiation_class = Negotiation
+    content_negotiation_class: type[BaseContentNegotiation] = Negotiation
     cache_control: ClassVar[str] = "private, max-age=0, must-revalidate"
     answer_cache_s: ClassVar[int] = 0
     personal: ClassVar[bool] = True
@@ -77,6 +79,18 @@ class Endpoint(APIView):
             response = self.handle_exception(exc)
         self.response = self.finalize_response(asking, response, *args, **kwargs)  # type: ignore[arg-type]
         return self.response
+
+    def initial(self, request: Request, *_args: Any, **kwargs: Any) -> None:
+        """DRF's checks, but who may not ask learns nothing else, not even a wrong Accept."""
+        request.accepted_renderer = _PLAIN
+        request.accepted_media_type = _PLAIN.media_type
+        request.version = request.versioning_scheme = None
+        self.format_kwarg = self.get_format_suffix(**kwargs)
+        self.perform_authentication(request)
+        self.check_permissions(request)
+        self.check_throttles(request)
+        negotiated = self.perform_content_negotiation(request)
+        request.accepted_renderer, request.accepted_media_type = negotiated
 
     def _read(self, request: Request, handle: Callable[[], HttpResponseBase]) -> HttpResponseBase:
         if self.parameters is not None:
