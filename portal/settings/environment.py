@@ -82,6 +82,8 @@ RATE_STANDARD: int = env.int("PHAROS_RATE_STANDARD", default=100, validate=Range
 RATE_PREMIUM: int = env.int("PHAROS_RATE_PREMIUM", default=1000, validate=Range(min=1))
 RATE_SESSION: int = env.int("PHAROS_RATE_SESSION", default=600, validate=Range(min=1))
 TRUSTED_PROXIES: list[str] = env.list("PHAROS_TRUSTED_PROXIES", default=[], validate=_networks)
+# Threads that run the parts of batches, beside those that answer requests.
+BATCH_THREADS: int = env.int("PHAROS_BATCH_THREADS", default=4, validate=Range(1, 64))
 AUDIT_DAYS: int = env.int("PHAROS_AUDIT_DAYS", default=365, validate=Range(min=1))
 
 
