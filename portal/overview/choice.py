@@ -1,20 +1,24 @@
 """Which service and range a request of the Overview means."""
 
-from collections.abc import Mapping
+from django.http import QueryDict
 
-from apps.core.errors import InvalidInputError, NotFoundError
+from apps.core.charts.window import Window, width_of
+from apps.core.errors import NotFoundError
+from apps.core.rangepicker import Choice
 from apps.monitoring.queries.services import is_known
-from portal.overview.ranges import DEFAULT, SPANS, Span
 
 OWN = "pharos"
 
 
-def choose(query: Mapping[str, str]) -> tuple[str, Span]:
-    """The service and range of `?service=…&range=…`. Raises InvalidInputError, NotFoundError."""
+def service_of(query: QueryDict) -> str:
+    """The service of `?service=…`. Raises NotFoundError."""
     service = query.get("service", OWN)
-    span = SPANS.get(query.get("range", DEFAULT))
-    if span is None:
-        raise InvalidInputError(f"`range` is one of {', '.join(SPANS)}.", {"parameter": "range"})
     if service != OWN and not is_known(service):
         raise NotFoundError(f"No service called {service[:100]!r} has sent anything yet.")
-    return service, span
+    return service
+
+
+def choose(query: QueryDict) -> tuple[str, Choice, Window]:
+    """Service, range and window of an address. Raises InvalidInputError, NotFoundError."""
+    choice = Choice.strict(query)
+    return service_of(query), choice, Window.of(choice, width_of(query.get("width")))

@@ -1,7 +1,6 @@
 """The Overview page and the JSON it loads first."""
 
 from typing import Any
-from urllib.parse import urlencode
 
 import orjson
 from django.http import HttpRequest, HttpResponse
@@ -10,13 +9,14 @@ from django.utils.translation import gettext as _
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_GET
 
-from apps.core.errors import InvalidInputError, NotFoundError, PortalError
+from apps.core.charts import Window, figure
+from apps.core.charts.window import width_of
+from apps.core.errors import NotFoundError, PortalError
+from apps.core.rangepicker import REFRESH, Choice
 from apps.monitoring.queries.services import services
 from portal.overview import payload, topic
-from portal.overview.choice import OWN, choose
-from portal.overview.figures import figure
+from portal.overview.choice import OWN, choose, service_of
 from portal.overview.panels import PANELS, Panel
-from portal.overview.ranges import DEFAULT, SPANS
 from portal.pages import json_error, staff_json
 
 
@@ -25,18 +25,19 @@ def dashboard(request: HttpRequest, context: dict[str, Any]) -> dict[str, Any]:
     known = [service.name for service in services()]
     mistake = ""
     try:
-        service, span = choose(request.GET.dict())
-    except (InvalidInputError, NotFoundError) as error:
-        service, span, mistake = OWN, SPANS[DEFAULT], error.message
-    query = "?" + urlencode({"service": service, "range": span.key})
+        service = service_of(request.GET)
+    except NotFoundError as error:
+        service, mistake = OWN, error.message
+    choice = Choice.read(request.GET)
     return {
         **context,
         "title": _("Overview"),
         "services": known if OWN in known else [OWN, *known],
         "service": service,
-        "spans": SPANS.values(),
-        "span": span,
+        "choice": choice,
+        "refresh_choices": REFRESH,
         "mistake": mistake,
+        "mistakes": choice.mistakes,
         "panels": [
             # What only an agent on the machine tells is shown of others when there is something.
             {
@@ -46,8 +47,7 @@ def dashboard(request: HttpRequest, context: dict[str, Any]) -> dict[str, Any]:
             }
             for panel in PANELS
         ],
-        "data_url": reverse("overview-data") + query,
-        "topic": topic.name(service, span.key),
+        "data_url": reverse("overview-data"),
         "episodes_url": _episodes_url(),
     }
 
@@ -56,15 +56,27 @@ def dashboard(request: HttpRequest, context: dict[str, Any]) -> dict[str, Any]:
 @never_cache
 @staff_json
 def data(request: HttpRequest) -> HttpResponse:
-    """The whole range of one service: `payload.whole` and a figure for each panel."""
+    """The whole range of one service: `payload.whole`, a figure for each panel, the range told."""
     try:
-        service, span = choose(request.GET.dict())
-        message = payload.whole(service, span)
+        service, choice, window = choose(request.GET)
+        width = width_of(request.GET.get("width"))
+        message = payload.whole(service, window)
     except PortalError as error:
         return json_error(request, error)
-    figures = {panel.key: figure(panel, message["panels"][panel.key]) for panel in PANELS}
-    body = orjson.dumps({"data": message, "figures": figures}, option=orjson.OPT_SERIALIZE_NUMPY)
-    return HttpResponse(body, content_type="application/json")
+    answer = {
+        "data": {key: value for key, value in message.items() if key != "panels"},
+        "figures": {
+            panel.key: figure(payload.drawn(message, panel.key), panel.unit, width)
+            for panel in PANELS
+        },
+        "range": choice.told(),
+        "topic": _topic(service, window),
+    }
+    return HttpResponse(orjson.dumps(answer), content_type="application/json")
+
+
+def _topic(service: str, window: Window) -> str:
+    return topic.name(service, window.step_s) if window.live else ""
 
 
 def _remedy(panel: Panel, service: str, request: HttpRequest) -> dict[str, str]:

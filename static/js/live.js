@@ -8,6 +8,7 @@ export class Live {
   #socket = null;
   #wait = FIRST_WAIT_MS;
   #timer = null;
+  #closed = false;
   #decoder = new TextDecoder();
 
   // `on` has message(object), state("connecting"|"open"|"waiting"|"paused"|"signed-out", waitMs).
@@ -24,7 +25,14 @@ export class Live {
     else this.on.state("paused", 0);
   }
 
+  // For good: the page watches something else now.
+  close() {
+    this.#closed = true;
+    this.#stop("paused");
+  }
+
   #connect() {
+    if (this.#closed) return;
     clearTimeout(this.#timer);
     if (this.#socket) return;
     this.on.state("connecting", 0);
