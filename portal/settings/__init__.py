@@ -8,6 +8,7 @@ from portal.settings import environment as _env
 from portal.settings.face import UNFOLD as UNFOLD
 from portal.settings.logs import LOGGING as LOGGING
 from portal.settings.logs import configure as _configure_logs
+from portal.settings.ratelimit import *  # noqa: F403
 from portal.settings.schedule import CELERY_BEAT_SCHEDULE as CELERY_BEAT_SCHEDULE
 
 BASE_DIR = Path(__file__).resolve().parents[2]
@@ -60,6 +61,7 @@ MIDDLEWARE = [
     "django.middleware.common.CommonMiddleware",
     "django.middleware.csrf.CsrfViewMiddleware",
     "django.contrib.auth.middleware.AuthenticationMiddleware",
+    "apps.core.caller.CallerMiddleware",
     "django.contrib.messages.middleware.MessageMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
 ]

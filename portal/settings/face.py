@@ -119,6 +119,12 @@ UNFOLD: dict[str, Any] = {
                         "admin:django_celery_beat_periodictask_changelist",
                         "django_celery_beat.view_periodictask",
                     ),
+                    _link(
+                        _("Audit log"),
+                        "history",
+                        "admin:core_auditentry_changelist",
+                        "core.view_auditentry",
+                    ),
                     _link(_("API"), "api", "api-docs"),
                     _link(_("About this portal"), "info", "about"),
                 ],
