@@ -2,7 +2,8 @@
 
 from django.http import QueryDict
 
-from apps.core.charts.window import Window, width_of
+from apps.core.charts import Window
+from apps.core.charts.board import chosen
 from apps.core.errors import NotFoundError
 from apps.core.rangepicker import Choice
 from apps.monitoring.queries.services import is_known
@@ -18,7 +19,9 @@ def service_of(query: QueryDict) -> str:
     return service
 
 
-def choose(query: QueryDict) -> tuple[str, Choice, Window]:
-    """Service, range and window of an address. Raises InvalidInputError, NotFoundError."""
-    choice = Choice.strict(query)
-    return service_of(query), choice, Window.of(choice, width_of(query.get("width")))
+def choose(query: QueryDict) -> tuple[str, Choice, Window, int]:
+    """Service, range, window and plot width of an address.
+
+    Raises InvalidInputError, NotFoundError.
+    """
+    return service_of(query), *chosen(query, "now-15m")

@@ -2,22 +2,24 @@
 
 from typing import Any
 
-import orjson
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpRequest
+from django.http.response import HttpResponseBase
 from django.urls import reverse
 from django.utils.translation import gettext as _
-from django.views.decorators.cache import never_cache
-from django.views.decorators.http import require_GET
+from drf_spectacular.utils import extend_schema
+from rest_framework import serializers
+from rest_framework.request import Request
 
+from apps.core.api.renderers import CSVRenderer, JSONRenderer
+from apps.core.api.views import Endpoint
 from apps.core.charts import Window, figure
-from apps.core.charts.window import width_of
-from apps.core.errors import NotFoundError, PortalError
+from apps.core.charts.board import BoardParameters, csv_of, pick
+from apps.core.errors import NotFoundError
 from apps.core.rangepicker import REFRESH, Choice
 from apps.monitoring.queries.services import services
 from portal.overview import payload, topic
 from portal.overview.choice import OWN, choose, service_of
 from portal.overview.panels import PANELS, Panel
-from portal.pages import json_error, staff_json
 
 
 def dashboard(request: HttpRequest, context: dict[str, Any]) -> dict[str, Any]:
@@ -52,27 +54,44 @@ def dashboard(request: HttpRequest, context: dict[str, Any]) -> dict[str, Any]:
     }
 
 
-@require_GET
-@never_cache
-@staff_json
-def data(request: HttpRequest) -> HttpResponse:
-    """The whole range of one service: `payload.whole`, a figure for each panel, the range told."""
-    try:
-        service, choice, window = choose(request.GET)
-        width = width_of(request.GET.get("width"))
+class OverviewParameters(BoardParameters):
+    """The range and the service."""
+
+    service = serializers.CharField(required=False, help_text="What sent the telemetry.")
+
+
+class OverviewAnswerSerializer(serializers.Serializer[Any]):
+    """Figures of the whole range and the state of everything now."""
+
+    state = serializers.DictField(help_text="Tiles, components, alerts; `before`: a range earlier.")
+    figures = serializers.DictField(help_text="Plotly figures by panel.")
+    range = serializers.DictField(help_text="The range as the picker shows it.")
+    topic = serializers.CharField(help_text="The live topic to follow; empty for a past range.")
+
+
+class OverviewData(Endpoint):
+    """The Overview of one service."""
+
+    parameters = OverviewParameters
+    renderer_classes: Any = [JSONRenderer, CSVRenderer]
+
+    @extend_schema(responses=OverviewAnswerSerializer)
+    def get(self, request: Request) -> HttpResponseBase:
+        """`payload.whole` and a figure for each panel, or one panel's points as CSV."""
+        service, choice, window, width_px = choose(request.query_params)
         message = payload.whole(service, window)
-    except PortalError as error:
-        return json_error(request, error)
-    answer = {
-        "data": {key: value for key, value in message.items() if key != "panels"},
-        "figures": {
-            panel.key: figure(payload.drawn(message, panel.key), panel.unit, width)
-            for panel in PANELS
-        },
-        "range": choice.told(),
-        "topic": _topic(service, window),
-    }
-    return HttpResponse(orjson.dumps(answer), content_type="application/json")
+        if request.accepted_renderer.format == "csv":
+            panel = pick(PANELS, self.asked(request).get("panel"))
+            return csv_of(request, panel.key, payload.drawn(message, panel.key), panel.unit)
+        return self.reply({
+            "state": {key: value for key, value in message.items() if key != "panels"},
+            "figures": {
+                panel.key: figure(payload.drawn(message, panel.key), panel.unit, width_px)
+                for panel in PANELS
+            },
+            "range": choice.told(),
+            "topic": _topic(service, window),
+        })  # fmt: skip
 
 
 def _topic(service: str, window: Window) -> str:

@@ -64,6 +64,7 @@ MIDDLEWARE = [
     "apps.core.caller.CallerMiddleware",
     "django.contrib.messages.middleware.MessageMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
+    "portal.kit.default_view.DefaultViewMiddleware",
 ]
 
 if _env.PROFILING:

@@ -123,7 +123,7 @@ function banners() {
   put(page.querySelector("[data-banners]"), found);
 }
 
-function state() {
+function freshness() {
   const quiet = seen.at === null ? 0 : (Date.now() - seen.at) / 1000;
   if (seen.range?.live === false) return { name: seen.error ? "stale" : "static", quiet };
   const stale = seen.at !== null && (seen.error || quiet > 3 * seen.intervalS);
@@ -132,7 +132,7 @@ function state() {
 }
 
 function showState() {
-  const { name, quiet } = state();
+  const { name, quiet } = freshness();
   const place = page.querySelector("[data-live]");
   place.dataset.state = name;
   const text = name === "stale" ? fill(texts.stale, { age: age(quiet) }) : texts[name];
@@ -161,7 +161,7 @@ function show(message, atMs) {
 
 async function load() {
   const answer = await getJson(dataAddress(page.dataset.url, page), { slot: "overview", freshMs: 0 });
-  const { data, figures } = answer;
+  const { state: data, figures } = answer;
   Object.assign(seen, { error: null, loaded: true, range: answer.range, before: data.before ?? {}, start: data.start, lengthMs: data.end - data.start, newest: null });
   range.adopt(answer.range);
   for (const chart of charts) chart.load(figures[chart.key]);

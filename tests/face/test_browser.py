@@ -236,7 +236,7 @@ def test_trouble_is_told_in_plain_sight_and_the_last_values_stay(visit, portal_s
              "value": 0.97, "threshold": 0.9, "direction": "above", "since": data["end"],
              "stale_since": None},
         ]  # fmt: skip
-        common = {"topic": "overview:15m:pharos", "at": datetime.now(UTC).isoformat(),
+        common = {"topic": "overview:10:pharos", "at": datetime.now(UTC).isoformat(),
                   "interval_s": 2}  # fmt: skip
 
         def serve(socket: WebSocketRoute) -> None:

@@ -13,10 +13,11 @@ export function plotWidth(root) {
   return Math.max(100, Math.round(plot?.parentElement.clientWidth ?? 600));
 }
 
-// The address of the figures for the range and the filters the page's own address names.
+// The address of the figures: the range, and those parameters of the page that `data-filters` names.
 export function dataAddress(base, root, more = {}) {
-  const query = new URLSearchParams(location.search);
-  for (const name of ["range", "refresh", "kiosk"]) query.delete(name);
+  const here = new URLSearchParams(location.search);
+  const query = new URLSearchParams();
+  for (const name of (root.dataset.filters ?? "").split(" ")) if (name && here.get(name)) query.set(name, here.get(name));
   for (const [name, value] of range.query()) query.set(name, value);
   query.set("width", plotWidth(root));
   for (const [name, value] of Object.entries(more)) query.set(name, value);

@@ -47,6 +47,24 @@ export async function getJson(url, { slot = "", freshMs = FRESH_MS } = {}) {
   return flight.done;
 }
 
+// Sends a change, once: whether a lost one took effect is for a person to see. `token`: Django's.
+// Answers the body, null for none; throws ApiError.
+export async function sendJson(method, url, body, token) {
+  let response;
+  try {
+    response = await fetch(url, {
+      method,
+      headers: { Accept: "application/json", "Content-Type": "application/json", "X-CSRFToken": token },
+      body: body === null ? undefined : JSON.stringify(body),
+    });
+  } catch {
+    throw new ApiError(0, null);
+  }
+  const told = await response.json().catch(() => null);
+  if (!response.ok) throw new ApiError(response.status, told);
+  return told;
+}
+
 // The last answer, if it is not older than ten minutes: shown while a newer one is on its way.
 export function lastAnswer(url) {
   const found = kept.get(url);

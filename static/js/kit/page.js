@@ -5,6 +5,7 @@ import { localise } from "./format.js";
 import "./keyboard.js";
 import "./kiosk.js";
 import "./range.js";
+import "./views.js";
 
 localise();
 
