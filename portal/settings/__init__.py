@@ -6,6 +6,7 @@ from django.utils.translation import gettext_lazy as _
 
 from portal.settings import environment as _env
 from portal.settings.face import UNFOLD as UNFOLD
+from portal.settings.live import PHAROS_LIVE_REDIS_URL as PHAROS_LIVE_REDIS_URL
 from portal.settings.logs import LOGGING as LOGGING
 from portal.settings.logs import configure as _configure_logs
 from portal.settings.ratelimit import *  # noqa: F403

@@ -4,11 +4,11 @@ import { csvLinks, dataAddress } from "./kit/board.js";
 import { Chart } from "./kit/chart.js";
 import { getJson } from "./kit/client.js";
 import { age, fill, moment, number, time } from "./kit/format.js";
+import { Live } from "./kit/live.js";
 import { range } from "./kit/range.js";
 import { announce } from "./kit/say.js";
 import { texts as kitTexts, textsOf } from "./kit/texts.js";
 import { showTile } from "./kit/tile.js";
-import { Live } from "./live.js";
 
 const page = document.getElementById("overview");
 const texts = { ...kitTexts, ...textsOf(page) };
