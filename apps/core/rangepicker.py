@@ -120,6 +120,12 @@ class Choice:
         ]
 
     @property
+    def refreshes(self) -> list[dict[str, Any]]:
+        """How often a page may load again by itself."""
+        return [{"key": key, "label": words, "current": key == self.refresh}
+                for key, words in REFRESH]  # fmt: skip
+
+    @property
     def href(self) -> dict[str, str]:
         """The addresses of the buttons; "" for one that leads nowhere."""
         return {

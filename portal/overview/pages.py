@@ -15,7 +15,7 @@ from apps.core.api.views import Endpoint
 from apps.core.charts import Window, figure
 from apps.core.charts.board import BoardParameters, csv_of, pick
 from apps.core.errors import NotFoundError
-from apps.core.rangepicker import REFRESH, Choice
+from apps.core.rangepicker import Choice
 from apps.monitoring.queries.services import services
 from portal.overview import payload, topic
 from portal.overview.choice import OWN, choose, service_of
@@ -37,7 +37,6 @@ def dashboard(request: HttpRequest, context: dict[str, Any]) -> dict[str, Any]:
         "services": known if OWN in known else [OWN, *known],
         "service": service,
         "choice": choice,
-        "refresh_choices": REFRESH,
         "mistake": mistake,
         "mistakes": choice.mistakes,
         "panels": [
