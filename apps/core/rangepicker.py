@@ -46,6 +46,7 @@ class Choice:
     refresh: str = "off"
     others: tuple[tuple[str, str], ...] = ()
     mistakes: dict[str, str] = field(default_factory=dict)
+    default: str = "now-15m"
 
     @classmethod
     def read(cls, query: QueryDict, default: str = "now-15m") -> "Choice":
@@ -61,7 +62,7 @@ class Choice:
         except InvalidInputError as error:
             mistakes[str(error.details.get("parameter", "from"))] = error.message
             from_, to, chosen = default, "now", TimeRange.parse(default, "now", now)
-        return cls(from_, to, chosen, refresh, others, mistakes)
+        return cls(from_, to, chosen, refresh, others, mistakes, default)
 
     @classmethod
     def strict(cls, query: QueryDict, default: str = "now-15m") -> "Choice":

@@ -216,15 +216,15 @@ function follow(name) {
   if (name === topic) return;
   live?.close();
   topic = name;
-  live = name && new Live([name], {
-    message: take,
-    state: (link, waitMs) => {
-      if (name !== topic) return;
-      seen.link = link;
-      seen.retryAt = waitMs ? Date.now() + waitMs : 0;
-      showState();
-    },
-  });
+  live = null;
+  if (!name) return;
+  const state = (link, waitMs) => {
+    if (name !== topic) return;
+    seen.link = link;
+    seen.retryAt = waitMs ? Date.now() + waitMs : 0;
+    showState();
+  };
+  live = new Live([name], { message: take, state });
 }
 
 new MutationObserver(() => charts.forEach((chart) => chart.restyle())).observe(document.documentElement, { attributeFilter: ["class"] });

@@ -128,7 +128,7 @@ def test_no_data_is_said_and_never_drawn_as_zero(visit):
     def look(page: Page) -> tuple[str, bool, str]:
         live(page)
         panel = page.locator("#panel-memory")
-        expect(panel.locator("[data-empty]")).to_be_visible()
+        expect(panel.locator(".ph-when-empty")).to_be_visible()
         return (
             page.locator("[data-tile=memory] [data-value]").inner_text(),
             panel.locator("[data-plot]").is_visible(),
@@ -146,7 +146,7 @@ def test_figures_only_an_agent_knows_are_not_missed_in_a_foreign_service(visit):
 
     def look(page: Page) -> None:
         live(page)
-        expect(page.locator("#panel-requests [data-empty]")).to_be_visible()
+        expect(page.locator("#panel-requests .ph-when-empty")).to_be_visible()
         expect(page.locator("#panel-memory")).to_be_hidden()
         expect(page.locator("[data-tile=memory]")).to_be_hidden()
 
@@ -168,12 +168,13 @@ def test_every_chart_has_its_data_as_a_table(visit):
 
 def test_range_and_service_live_in_the_address(visit):
     def look(page: Page) -> str:
-        page.locator("input[name=range][value='1h']").check(force=True)
-        page.wait_for_url("**range=1h**")
+        page.locator("[data-range] summary").click()
+        page.get_by_role("link", name="Last hour").click()
+        page.wait_for_url("**from=now-1h&to=now")
         live(page)
         return page.url
 
-    assert "service=pharos" in visit("/admin/", look)
+    assert "service=pharos" in visit("/admin/?service=pharos&range=6h", look)
 
 
 def test_a_silent_server_is_called_stale_and_the_figures_stay(visit, portal_server):
@@ -226,8 +227,9 @@ def test_signing_out_elsewhere_is_told_with_the_way_back(visit, session):
 def test_trouble_is_told_in_plain_sight_and_the_last_values_stay(visit, portal_server):
     def look(page: Page) -> tuple[list[str], str, list[str]]:
         data = page.context.request.get(
-            portal_server.url + "/admin/overview/data?service=pharos&range=15m"
-        ).json()["data"]
+            portal_server.url + "/admin/overview/data?service=pharos&from=now-15m"
+        ).json()["state"]
+        data["panels"] = {}
         data["tiles"]["memory"] = 42
         data["components"] = [
             {"key": "redis", "name": "Redis", "status": "down", "since": None, "age_s": 3,
@@ -279,10 +281,13 @@ def test_names_from_outside_are_text_in_the_charts_too(visit):
     assert committer().ingest(Batch(samples=rows)).accepted == len(rows)
 
     def look(page: Page) -> tuple[list[str], int]:
-        plot = page.locator("[data-panel=queue_age] [data-plot]")
-        plot.scroll_into_view_if_needed()
-        expect(plot.locator(".legendtext").first).to_be_visible()
-        return plot.locator(".legendtext").all_text_contents(), plot.locator("a").count()
+        panel = page.locator("[data-panel=queue_age]")
+        panel.scroll_into_view_if_needed()
+        names = panel.locator("[data-legend] button")
+        expect(names.first).to_be_visible(timeout=30_000)
+        panel.locator(".nsewdrag").first.hover()
+        expect(panel.locator(".hoverlayer .legendtext").first).to_be_attached()
+        return names.all_text_contents(), panel.locator("[data-plot] a").count()
 
     assert visit("/admin/?service=odd-shop", look) == (sorted(names), 0)
 

@@ -15,8 +15,7 @@ import { texts } from "./texts.js";
 const plain = (text) => text.replaceAll("&", "&amp;").replaceAll("<", "&lt;");
 // On a touch screen a drag is a scroll.
 const dragmode = matchMedia("(pointer: coarse)").matches || !range.soft ? false : "zoom";
-// Plotly wants a unit it can write behind a tick; long ones stand in the title already.
-const CONFIG = { displayModeBar: false, responsive: true, doubleClick: false, showAxisDragHandles: false };
+const CONFIG = { displayModeBar: false, responsive: true, doubleClick: false, showAxisDragHandles: false, showTips: false };
 
 export class Chart {
   #lines = new Map();
@@ -123,7 +122,7 @@ export class Chart {
       range.zoom(fromLocal(start), fromLocal(end));
     });
     this.plot.on("plotly_doubleclick", () => range.out());
-    this.plot.on("plotly_hover", (event) => point(fromLocal(event.points[0].x)));
+    this.plot.on("plotly_hover", (event) => point(fromLocal(event.points[0].x), this));
     this.plot.on("plotly_unhover", () => point(null));
   }
 

@@ -5,11 +5,11 @@ let frame = 0;
 
 export const watch = (chart) => charts.add(chart);
 
-// `at` in milliseconds since 1970; null takes the lines away.
-export function point(at) {
+// `at` in milliseconds since 1970; null takes the lines away. The chart under the cursor has its own.
+export function point(at, own = null) {
   cancelAnimationFrame(frame);
   frame = requestAnimationFrame(() => {
-    for (const chart of charts) place(chart, at);
+    for (const chart of charts) place(chart, chart === own ? null : at);
   });
 }
 

@@ -21,7 +21,9 @@ function go(from, to) {
     location.assign(address(from, to));
     return;
   }
-  history.pushState(null, "", address(from, to));
+  const target = address(from, to);
+  if (target === location.pathname + location.search) return;
+  history.pushState(null, "", target);
   known = { ...known, from: String(from), to: String(to) };
   dispatchEvent(new CustomEvent("ph:range"));
 }
@@ -43,8 +45,9 @@ export const range = {
   // The range as the server wants to hear it.
   query() {
     const here = new URLSearchParams(location.search);
-    const from = here.get("from") ?? (here.has("range") ? `now-${here.get("range")}` : known?.from);
-    return new URLSearchParams({ from: from ?? "now-15m", to: here.get("to") ?? (here.has("from") || here.has("range") ? "now" : known?.to ?? "now") });
+    const old = here.get("range");
+    const from = here.get("from") ?? (old ? `now-${old}` : form?.dataset.default ?? "now-15m");
+    return new URLSearchParams({ from, to: here.get("to") ?? "now" });
   },
   zoom(startMs, endMs) {
     // A click that trembled is no wish to zoom.
