@@ -10,6 +10,7 @@ from drf_spectacular.utils import extend_schema
 from rest_framework import serializers
 from rest_framework.request import Request
 
+from apps.alerts.queries import open_episodes
 from apps.core.api.renderers import CSVRenderer, JSONRenderer
 from apps.core.api.views import Endpoint
 from apps.core.charts import Window, figure
@@ -20,6 +21,7 @@ from apps.monitoring.queries.services import services
 from portal.overview import payload, topic
 from portal.overview.choice import OWN, choose, service_of
 from portal.overview.panels import PANELS, Panel
+from portal.overview.strip import components
 
 
 def dashboard(request: HttpRequest, context: dict[str, Any]) -> dict[str, Any]:
@@ -38,6 +40,9 @@ def dashboard(request: HttpRequest, context: dict[str, Any]) -> dict[str, Any]:
         "service": service,
         "choice": choice,
         "mistake": mistake,
+        # What stands above the charts is there at once: nothing moves when figures arrive.
+        "components": components(),
+        "alerts": range(len(open_episodes(payload.MOST_ALERTS))),
         "mistakes": choice.mistakes,
         "panels": [
             # What only an agent on the machine tells is shown of others when there is something.

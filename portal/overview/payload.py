@@ -27,7 +27,7 @@ from portal.overview.reading import NOW_WINDOW_S, Line, Reader
 from portal.overview.strip import components
 
 T = TypeVar("T")
-_MOST_ALERTS: Final = 10
+MOST_ALERTS: Final = 10
 _MOST_LINES: Final = 8
 _KEPT_S: Final = 2.0
 _MOST_KEPT: Final = 32
@@ -91,9 +91,9 @@ def _message(reader: Reader) -> dict[str, Any]:
         "panels": panels,
         "slow": sorted(set(slow)),
         "components": components(),
-        "alerts": [_alert(episode) for episode in open_episodes(_MOST_ALERTS)],
+        "alerts": [_alert(episode) for episode in open_episodes(MOST_ALERTS)],
         "trouble": [{"rule": rule.name, "since": _ms(rule.since), "error": rule.error}
-                    for rule in unhealthy_rules(_MOST_ALERTS)],
+                    for rule in unhealthy_rules(MOST_ALERTS)],
     }  # fmt: skip
 
 

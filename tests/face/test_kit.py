@@ -323,7 +323,7 @@ def test_preferences_stay_in_the_browser_and_hold_no_secret(on_shop, cookie):
     assert "token" not in kept.lower()
 
 
-def test_nothing_moves_when_the_figures_arrive(on_shop):
+def test_nothing_moves_when_the_figures_arrive(shop, visit):
     shifts = """() => new Promise((resolve) => {
         let sum = 0;
         const add = (entry) => { if (!entry.hadRecentInput) sum += entry.value; };
@@ -331,4 +331,11 @@ def test_nothing_moves_when_the_figures_arrive(on_shop):
             .observe({type: 'layout-shift', buffered: true});
         setTimeout(() => resolve(sum), 300);
     })"""
-    assert on_shop(lambda page: page.evaluate(shifts)) < 0.1
+
+    def look(page: Page) -> float:
+        expect(page.locator("[data-live]")).to_have_attribute("data-state", "live", timeout=SLOW_MS)
+        expect(page.locator("[data-tile=memory] [data-value]")).not_to_have_text("…")
+        return page.evaluate(shifts)
+
+    # The bound under which web vitals call a page good.
+    assert visit(SHOP, look) < 0.1

@@ -59,8 +59,8 @@ export const range = {
   adopt(told) {
     known = told;
     if (!form) return;
-    form.elements.from.value = told.from;
-    form.elements.to.value = told.to;
+    form.elements.from.value = zoned(told.from);
+    form.elements.to.value = zoned(told.to);
     label(told);
     for (const name of ["earlier", "later", "wider"]) {
       const link = form.querySelector(`[data-range-step="${name}"]`);
