@@ -7,7 +7,7 @@ from portal.evidence import pages as evidence
 from portal.overview import pages as overview
 
 urlpatterns: list[URLPattern] = [
-    path("admin/overview/data", overview.data, name="overview-data"),
+    path("admin/overview/data", overview.OverviewData.as_view(), name="overview-data"),
     path("admin/traces/", evidence.trace_list, name="traces"),
     path("admin/traces/<str:trace_id>/", evidence.trace, name="trace"),
     path("admin/logs/", evidence.log_list, name="logs"),

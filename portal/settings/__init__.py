@@ -74,6 +74,7 @@ MIDDLEWARE = [
     "apps.core.ratelimit.middleware.RateLimitMiddleware",
     "django.contrib.messages.middleware.MessageMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
+    "portal.kit.default_view.DefaultViewMiddleware",
 ]
 
 if _env.PROFILING:
