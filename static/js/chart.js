@@ -1,6 +1,6 @@
 // One chart: keeps its lines, takes in newer points, draws only when something changed.
 
-import { fill, local, moment, number } from "./format.js";
+import { fill, local, moment, number } from "./kit/format.js";
 
 // A gap shorter than this is the sender's interval, not an outage: the line goes on.
 const BRIDGE_MS = 75_000;

@@ -1,7 +1,7 @@
 // The Overview: loads the whole range once, then takes the live topic's newest end.
 
 import { Chart } from "./chart.js";
-import { age, fill, moment, number, time } from "./format.js";
+import { age, fill, moment, number, time } from "./kit/format.js";
 import { Live } from "./live.js";
 
 const page = document.getElementById("overview");
