@@ -9,7 +9,7 @@ from django.db.backends.utils import CursorWrapper
 
 from apps.core.timerange import TimeRange
 from apps.monitoring.queries import walk
-from apps.monitoring.queries.position import Cursor, Place
+from apps.monitoring.queries.position import TICK, Place
 
 
 class Placed(Protocol):
@@ -26,32 +26,35 @@ Row = TypeVar("Row", bound=Placed)
 
 @dataclass(frozen=True, slots=True)
 class Found(Generic[Row]):
-    """Rows, newest first. `next` is None at the end of the range.
+    """Rows, newest first. `next` is None at the end of the range, else where to go on.
 
-    `partial` when time ran out: everything younger than `reached` is in, and `next` goes on there.
+    `partial` when time ran out: everything younger than `reached` is in.
     """
 
     rows: list[Row]
-    next: Cursor | None
+    next: Place | None
     partial: bool
     reached: datetime
 
 
 def page(
     time_range: TimeRange,
-    after: Cursor | None,
+    after: Place | None,
     limit: int,
     read: Callable[[CursorWrapper, TimeRange, int], list[Row]],
 ) -> Found[Row]:
-    """The first `limit` rows of the range, or those after a cursor. Raises UnavailableError.
+    """The first `limit` rows of the range, or those that lie before `after`.
 
-    `read(cursor, window, n)` must leave out rows that do not lie before `after.place`.
+    `read(cursor, window, n)` must itself leave out rows that do not lie before it. Raises
+    UnavailableError when the search takes too long to find anything.
     """
-    wanted = time_range if after is None else after.time_range
-    walked = walk.newest(wanted, limit + 1, read)
+    end = time_range.end if after is None else min(time_range.end, after.ts + TICK)
+    if end <= time_range.start:
+        return Found([], None, partial=False, reached=time_range.start)
+    walked = walk.newest(TimeRange(time_range.start, end), limit + 1, read)
     rows = walked.rows[:limit]
     if len(walked.rows) > limit:
         last = rows[-1].place
-        return Found(rows, Cursor(last, wanted.start), partial=False, reached=last.ts)
-    onward = Cursor(Place(walked.reached), wanted.start) if walked.partial else None
+        return Found(rows, last, partial=False, reached=last.ts)
+    onward = Place(walked.reached) if walked.partial else None
     return Found(rows, onward, walked.partial, walked.reached)

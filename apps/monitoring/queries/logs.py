@@ -11,7 +11,7 @@ from django.db.backends.utils import CursorWrapper
 from apps.core.timerange import TimeRange
 from apps.monitoring.queries import found
 from apps.monitoring.queries.found import Found
-from apps.monitoring.queries.position import Cursor, Place
+from apps.monitoring.queries.position import Place
 from apps.monitoring.queries.walk import bounded_cursor, containing
 
 # The lowest number of each of OTLP's severity ranges.
@@ -58,41 +58,36 @@ class LogFilter:
     attrs: tuple[tuple[str, str], ...] = ()
 
 
-_COLUMNS = """
-SELECT l.ts, l.ctid::text, r.service, l.severity, {body}, length(l.body), l.trace_id, l.span_id,
-       {attrs}
+_LINES = """
+SELECT l.ts, l.ctid::text, r.service, l.severity, left(l.body, 4000), length(l.body), l.trace_id,
+       l.span_id, CASE WHEN octet_length(l.attrs::text) <= 8000 THEN l.attrs::text END
 FROM tm_log l
 JOIN tm_resource r ON r.id = l.resource_id
-"""
-_LINES = (
-    _COLUMNS.format(
-        body="left(l.body, 4000)",
-        attrs="CASE WHEN octet_length(l.attrs::text) <= 8000 THEN l.attrs::text END",
-    )
-    + """
 WHERE l.ts >= %(start)s AND l.ts < %(end)s
   AND (%(service)s::text IS NULL OR l.resource_id = ANY (
         ARRAY(SELECT id FROM tm_resource WHERE service = %(service)s)))
   AND l.severity >= %(least)s
   AND (%(pattern)s::text IS NULL OR l.body ILIKE %(pattern)s)
   AND (%(trace)s::uuid IS NULL OR l.trace_id = %(trace)s)
-  AND NOT EXISTS (
+  AND (cardinality(%(keys)s::text[]) = 0 OR NOT EXISTS (
         SELECT FROM unnest(%(keys)s::text[], %(values)s::text[]) AS wanted (key, value)
-        WHERE l.attrs ->> wanted.key IS DISTINCT FROM wanted.value)
+        WHERE l.attrs ->> wanted.key IS DISTINCT FROM wanted.value))
   AND (%(after_ts)s::timestamptz IS NULL
         OR (l.ts, l.ctid) < (%(after_ts)s::timestamptz, %(after_ctid)s::tid))
 ORDER BY l.ts DESC, l.ctid DESC
 LIMIT %(limit)s
 """
-)
-_LINE = (
-    _COLUMNS.format(body="l.body", attrs="l.attrs::text")
-    + "WHERE l.ts = %(ts)s AND l.ctid = %(ctid)s::tid"
-)
+_LINE = """
+SELECT l.ts, l.ctid::text, r.service, l.severity, l.body, length(l.body), l.trace_id, l.span_id,
+       l.attrs::text
+FROM tm_log l
+JOIN tm_resource r ON r.id = l.resource_id
+WHERE l.ts = %(ts)s AND l.ctid = %(ctid)s::tid
+"""
 
 
 def search(
-    time_range: TimeRange, wanted: LogFilter, *, after: Cursor | None = None, limit: int = 100
+    time_range: TimeRange, wanted: LogFilter, *, after: Place | None = None, limit: int = 100
 ) -> Found[LogLine]:
     """The newest lines at or above a level that hold a text (any case), newest first.
 
@@ -105,8 +100,8 @@ def search(
         "trace": wanted.trace_id,
         "keys": [key for key, _ in wanted.attrs],
         "values": [value for _, value in wanted.attrs],
-        "after_ts": after.place.ts if after else None,
-        "after_ctid": after.place.ctid if after else None,
+        "after_ts": after.ts if after else None,
+        "after_ctid": after.ctid if after else None,
     }
 
     def read(cursor: CursorWrapper, window: TimeRange, limit: int) -> list[LogLine]:

@@ -11,7 +11,7 @@ from django.db.backends.utils import CursorWrapper
 from apps.core.timerange import TimeRange
 from apps.monitoring.queries import found
 from apps.monitoring.queries.found import Found
-from apps.monitoring.queries.position import Cursor, Place
+from apps.monitoring.queries.position import Place
 from apps.monitoring.queries.selftime import self_times
 from apps.monitoring.queries.walk import bounded_cursor, containing
 
@@ -76,6 +76,16 @@ class TraceSpan:
         return self.depth == 0 and self.parent_id is not None
 
 
+@dataclass(slots=True)
+class ServicePart:
+    """What one service did in a trace."""
+
+    name: str
+    spans: int = 0
+    failed: int = 0
+    self_us: int = 0
+
+
 @dataclass(frozen=True, slots=True)
 class TraceTree:
     """All spans of a trace, depth first; `truncated` when there are more than are shown."""
@@ -84,6 +94,17 @@ class TraceTree:
     start: datetime
     duration_us: int
     truncated: bool
+
+    @property
+    def services(self) -> list[ServicePart]:
+        """Every service, in the order in which they come up."""
+        parts: dict[str, ServicePart] = {}
+        for span in self.spans:
+            part = parts.setdefault(span.service, ServicePart(span.service))
+            part.spans += 1
+            part.failed += span.failed
+            part.self_us += span.self_us
+        return list(parts.values())
 
 
 _ROOTS = """
@@ -115,7 +136,7 @@ LIMIT %(limit)s
 
 
 def search(
-    time_range: TimeRange, wanted: TraceFilter, *, after: Cursor | None = None, limit: int = 50
+    time_range: TimeRange, wanted: TraceFilter, *, after: Place | None = None, limit: int = 50
 ) -> Found[RootSpan]:
     """The newest root spans whose name holds a text (any case), newest first.
 
@@ -127,8 +148,8 @@ def search(
         "least_us": wanted.least_us,
         "pattern": containing(wanted.text),
         "trace": wanted.trace_id,
-        "after_ts": after.place.ts if after else None,
-        "after_ctid": after.place.ctid if after else None,
+        "after_ts": after.ts if after else None,
+        "after_ctid": after.ctid if after else None,
     }
 
     def read(cursor: CursorWrapper, window: TimeRange, limit: int) -> list[RootSpan]:
