@@ -7,20 +7,30 @@ from http import HTTPStatus
 from typing import Any, Final
 
 from django.core.exceptions import PermissionDenied
-from django.db import InterfaceError, OperationalError
+from django.db import DataError, InterfaceError, OperationalError
 from django.http import Http404, HttpRequest, HttpResponse, JsonResponse
 from django.http.response import HttpResponseBase
 from django.views import defaults
-from drf_orjson_renderer.renderers import ORJSONRenderer
 from rest_framework import exceptions
 from rest_framework.request import Request
 from rest_framework.response import Response
+from rest_framework.settings import api_settings
 from rest_framework.views import APIView, set_rollback
 
 from apps.core import request_id
-from apps.core.errors import PortalError, UnavailableError, code_for, error_body, error_page
+from apps.core.api.renderers import JSONRenderer
+from apps.core.errors import (
+    InvalidInputError,
+    PortalError,
+    UnavailableError,
+    code_for,
+    error_body,
+    error_page,
+)
 
 logger = logging.getLogger(__name__)
+# PostgreSQL's words for a value that does not fit: out of range, not a time, not text.
+_UNFIT: Final = {"22003", "22007", "22008", "22021", "22P02", "22P05"}
 _API_PREFIXES: Final = ("/api/", "/v1/", "/health", "/metrics")
 
 
@@ -35,8 +45,8 @@ def handle(exc: Exception, context: Mapping[str, Any]) -> Response | None:
     path = request.path if request is not None else ""
     if isinstance(request, Request):
         # The error is JSON even where the view renders something else or nothing was acceptable.
-        request.accepted_renderer = ORJSONRenderer()
-        request.accepted_media_type = ORJSONRenderer.media_type
+        request.accepted_renderer = JSONRenderer()
+        request.accepted_media_type = JSONRenderer.media_type
     body = error_body(code, message, path=path, details=details)
     return Response(body, status=status, headers=headers)
 
@@ -48,6 +58,8 @@ def _known(exc: BaseException | None) -> _Known | None:
     if isinstance(exc, OperationalError | InterfaceError):
         logger.warning("The database did not answer", exc_info=exc)
         exc = UnavailableError("The database cannot be asked right now.")
+    if isinstance(exc, DataError) and _is_of_the_caller(exc):
+        exc = InvalidInputError("A value is outside of what can be stored: too large or not text.")
     if isinstance(exc, PortalError):
         return exc.status, exc.code, exc.message, exc.details, exc.headers
     if isinstance(exc, Http404):
@@ -59,6 +71,13 @@ def _known(exc: BaseException | None) -> _Known | None:
     return None
 
 
+def _is_of_the_caller(exc: DataError) -> bool:
+    """Whether a value was wrong. A division by zero is also a DataError, and a fault of ours."""
+    state = getattr(exc.__cause__, "sqlstate", None)
+    # Without a state the driver refused it before the server saw it: NUL in a text.
+    return state is None or state in _UNFIT
+
+
 def _from_rest_framework(exc: exceptions.APIException) -> _Known:
     headers = {}
     if getattr(exc, "auth_header", None):
@@ -68,8 +87,8 @@ def _from_rest_framework(exc: exceptions.APIException) -> _Known:
     details: dict[str, Any] = {}
     message = str(exc.detail) if isinstance(exc.detail, str) else ""
     if isinstance(exc, exceptions.ValidationError):
-        message = str(exceptions.ValidationError.default_detail)
         fields = _text_keys(exc.detail)
+        message = _first_problem(fields) or str(exceptions.ValidationError.default_detail)
         details = {"fields": fields} if isinstance(fields, dict) else {"problems": fields}
     code = code_for(exc.status_code)
     return exc.status_code, code, message or _phrase(exc.status_code), details, headers
@@ -80,6 +99,19 @@ def _text_keys(value: Any) -> Any:
     if isinstance(value, dict):
         return {str(key): _text_keys(item) for key, item in value.items()}
     return [_text_keys(item) for item in value] if isinstance(value, list) else value
+
+
+def _first_problem(problems: Any, name: str = "") -> str:
+    """The first of them as a sentence that begins with where it is: `page_size: …`."""
+    if isinstance(problems, dict):
+        own = api_settings.NON_FIELD_ERRORS_KEY
+        for key, inner in problems.items():
+            where = name if key == own else f"{name}.{key}" if name else key
+            if found := _first_problem(inner, where):
+                return found
+    if isinstance(problems, list):
+        return next((found for inner in problems if (found := _first_problem(inner, name))), "")
+    return (f"{name}: {problems}" if name else str(problems)) if isinstance(problems, str) else ""
 
 
 def _phrase(status: int) -> str:
