@@ -58,6 +58,19 @@ def address(query: QueryDict, **changes: str) -> str:
     return "?" + urlencode(kept + [(name, text) for name, text in changes.items() if text])
 
 
+def chosen(query: QueryDict) -> list[tuple[str, str, str]]:
+    """Name, value, and the address without it, of each filter that no form field shows."""
+    found = []
+    for name in ("trace", "attr"):
+        values = filled(query).getlist(name)
+        for value in values:
+            left = query.copy()
+            left.setlist(name, [other for other in values if other != value])
+            shown = value.partition(":") if name == "attr" else (name, "", value)
+            found.append((shown[0], shown[2], address(left)))
+    return found
+
+
 def trace_id(text: str) -> Any:
     """A trace id of 32 hexadecimal digits, as a UUID. Raises InvalidInputError."""
     try:

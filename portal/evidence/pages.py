@@ -29,6 +29,7 @@ def _common(request: HttpRequest, title: str, values: dict[str, Any]) -> dict[st
         "services": [service.name for service in services()],
         "ranges": RANGES,
         "plain": _plain(request),
+        "chosen": filters.chosen(request.GET),
     }
 
 

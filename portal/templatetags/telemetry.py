@@ -1,6 +1,7 @@
 """How figures and texts from outside are written."""
 
 import re
+from datetime import datetime, timedelta
 from typing import Final
 
 from django import template
@@ -23,6 +24,13 @@ def duration(microseconds: int) -> str:
         (microseconds / 1e3, "ms") if microseconds < 999_500 else (microseconds / 1e6, "s")
     )
     return f"{value:.0f} {unit}" if value >= 100 else f"{value:.3g} {unit}"
+
+
+@register.filter
+def after(moment: datetime, start: datetime) -> str:
+    """How long after a start, as a duration."""
+    us = (moment - start) // timedelta(microseconds=1)
+    return f"−{duration(-us)}" if us < 0 else duration(us)
 
 
 @register.filter

@@ -2,17 +2,17 @@
 
 from typing import Any, ClassVar
 
+from django.http import HttpResponse
 from drf_spectacular.utils import extend_schema
 from rest_framework import serializers
 from rest_framework.request import Request
-from rest_framework.response import Response
 
 from apps.core.api.schema import ErrorSerializer
 from apps.core.api.views import Endpoint
 from apps.core.errors import NotFoundError
 from apps.monitoring.api import rows
-from apps.monitoring.api.searching import Searched, SearchEndpoint
 from apps.monitoring.api.searches import LogParameters, log_filter
+from apps.monitoring.api.searching import Searched, SearchEndpoint
 from apps.monitoring.queries import logs
 from apps.monitoring.queries.position import Place
 
@@ -59,7 +59,7 @@ class LogLineView(Endpoint):
     @extend_schema(
         responses={200: LogLineSerializer, 400: ErrorSerializer, 404: ErrorSerializer},
     )
-    def get(self, request: Request, line_id: str) -> Response:  # noqa: ARG002 (DRF's signature)
+    def get(self, request: Request, line_id: str) -> HttpResponse:  # noqa: ARG002 (DRF's signature)
         """The whole body and all attributes."""
         line = logs.line(Place.parse(line_id))
         if line is None:

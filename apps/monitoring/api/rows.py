@@ -1,9 +1,9 @@
 """Log lines, root spans and whole traces as programs get them, and the pages' scripts too."""
 
-from datetime import UTC, datetime
 from typing import Any, TypedDict
 from uuid import UUID
 
+from apps.core.api.renderers import utc_text
 from apps.monitoring.queries.logs import LogLine
 from apps.monitoring.queries.traces import RootSpan, TraceSpan, TraceTree
 
@@ -100,11 +100,6 @@ def _span(span: TraceSpan) -> dict[str, Any]:
         "self_us": span.self_us,
         "attrs": span.attrs,
     }
-
-
-def utc_text(moment: datetime) -> str:
-    """ISO 8601 with microseconds and Z."""
-    return moment.astimezone(UTC).isoformat(timespec="microseconds").replace("+00:00", "Z")
 
 
 def span_hex(number: int) -> str:

@@ -28,9 +28,6 @@ class TraceIdField(serializers.CharField):
             self.fail("invalid")
         return UUID(hex=text)
 
-    def to_representation(self, value: UUID) -> str:
-        return value.hex
-
 
 class _Search(RangeParameters):
     service = serializers.CharField(

@@ -62,7 +62,7 @@ class SearchEndpoint(ListEndpoint):
             }
         )
 
-    def rows(self, request: Request, asked: dict[str, Any]) -> Reader[Any]:  # noqa: ARG002
+    def rows(self, request: Request, asked: dict[str, Any]) -> Any:  # noqa: ARG002
         """For exports and for pages by number; those raise UnavailableError where time runs out.
 
         A part of a search would look like the whole of it there.

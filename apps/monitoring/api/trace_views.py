@@ -2,10 +2,10 @@
 
 from typing import Any, ClassVar
 
+from django.http import HttpResponse
 from drf_spectacular.utils import extend_schema
 from rest_framework import serializers
 from rest_framework.request import Request
-from rest_framework.response import Response
 
 from apps.core.api.schema import ErrorSerializer
 from apps.core.api.views import Endpoint
@@ -104,7 +104,7 @@ class TraceView(Endpoint):
     @extend_schema(
         responses={200: TraceSerializer, 400: ErrorSerializer, 404: ErrorSerializer},
     )
-    def get(self, request: Request, trace_id: str) -> Response:
+    def get(self, request: Request, trace_id: str) -> HttpResponse:
         """Its services, and its spans depth first."""
         key = TraceIdField().run_validation(trace_id[:64])
         found = traces.tree(key, self.asked(request)["most"])

@@ -11,7 +11,7 @@ from django.db.backends.utils import CursorWrapper
 from apps.core.timerange import TimeRange
 from apps.monitoring.queries import found
 from apps.monitoring.queries.found import Found
-from apps.monitoring.queries.position import Place
+from apps.monitoring.queries.position import TICK, Place
 from apps.monitoring.queries.selftime import self_times
 from apps.monitoring.queries.walk import bounded_cursor, containing
 
@@ -205,7 +205,7 @@ def _depth_first(rows: list[tuple[Any, ...]]) -> list[tuple[tuple[Any, ...], int
 
 
 def _offset_us(row: tuple[Any, ...], start: datetime) -> int:
-    return round((row[0] - start).total_seconds() * 1e6)
+    return int((row[0] - start) // TICK)
 
 
 def _span(row: tuple[Any, ...], depth: int, start: datetime, self_us: int) -> TraceSpan:

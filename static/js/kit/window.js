@@ -54,6 +54,7 @@ export class RowWindow {
     for (const index of [...this.#drawn.keys()]) this.#drop(index);
     this.heights.resize(0);
     this.heights.resize(count);
+    this.#place();
     this.render();
   }
 
@@ -63,6 +64,8 @@ export class RowWindow {
     this.heights.resize(rows.length);
     heights.forEach((height, index) => this.heights.set(index, height));
     rows.forEach((row, index) => this.#keep(index, row));
+    // Without its height the list would look short while it is asked how much of it one sees.
+    this.#place();
     this.render();
   }
 
@@ -82,6 +85,7 @@ export class RowWindow {
     old.replaceWith(row);
     this.#keep(index, row);
     this.#measure([[index, row]]);
+    this.later();
   }
 
   row(index) {
@@ -173,7 +177,7 @@ export class RowWindow {
       return;
     }
     this.#width = width;
-    if (!rows.length) return this.later();
+    if (rows.length < entries.length) this.later();
     const anchor = this.#anchor();
     let news = false;
     for (const entry of rows) {
