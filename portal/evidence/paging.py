@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
+from typing import Any, Final
 from urllib.parse import urlencode
 
 from django.http import HttpRequest, QueryDict
@@ -11,6 +11,9 @@ from apps.core.timerange import TimeRange
 from apps.monitoring.queries.found import Found
 from apps.monitoring.queries.position import Place
 from portal.evidence import filters
+
+# As many as the API gives at a time.
+_PAGE_SIZE: Final = 100
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,7 +48,7 @@ def listed(query: QueryDict, found: Found[Any], time_range: TimeRange, api: str)
     plain = "" if query.get("plain") == "1" else "1"
     return Listed(
         older=filters.address(query, **fixed, after=found.next.id) if found.next else "",
-        source=f"{export}&after={found.next.id}" if found.next else "",
+        source=f"{export}&page_size={_PAGE_SIZE}&after={found.next.id}" if found.next else "",
         export=export,
         plain=filters.address(query, plain=plain),
         searched_to=found.reached if found.partial else None,

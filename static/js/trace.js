@@ -63,10 +63,11 @@ function ruler(place, texts) {
   const whole = Math.max(trace.duration_us, 1);
   const marks = [0, 0.25, 0.5, 0.75, 1].map((part, i) =>
     svg("text", { x: `${part * 100}%`, y: 11, "text-anchor": ["start", "middle", "middle", "middle", "end"][i] }, duration(part * whole)));
-  const lines = (trace.lines ?? []).map((line) => {
+  const lines = (trace.lines ?? []).flatMap((line) => {
     const x = (100 * (Date.parse(line.ts) - Date.parse(trace.start)) * 1000) / whole;
+    if (x < 0 || x > 100) return [];
     const bad = ["error", "fatal"].includes(line.level);
-    return svg("svg", { x: `${Math.min(Math.max(x, 0), 100)}%`, y: 14, overflow: "visible" },
+    return svg("svg", { x: `${x}%`, y: 14, overflow: "visible" },
       svg("path", { d: bad ? "M-4 8L0 0L4 8Z" : "M-1 0H1V8H-1Z", class: bad ? "ph-mark-bad" : "ph-mark" }, svg("title", {}, fill(texts.logLine, { text: visible(line.body).slice(0, 200) }))));
   });
   place.replaceChildren(svg("svg", { class: "ph-ruler", "aria-hidden": "true" }, ...marks, ...lines));

@@ -57,13 +57,13 @@ def store(*rows) -> None:
 def checkout(trace: UUID) -> list[Span]:
     """One order: twenty spans of two services, some of them at once, two failed."""
     spans = [span("POST /checkout", 0, 240, trace=trace, id=1, attrs={"http.route": "/checkout"})]
-    for n in range(8):
-        spans.append(
-            span(
-                "SELECT basket", 5 + n * 8, 6, trace=trace, id=10 + n, parent_id=1, kind=3,
-                attrs={"db.query.text": f"SELECT * FROM basket WHERE id = {n}"},
-            )
-        )  # fmt: skip
+    spans += [
+        span(
+            "SELECT basket", 5 + n * 8, 6, trace=trace, id=10 + n, parent_id=1, kind=3,
+            attrs={"db.query.text": f"SELECT * FROM basket WHERE id = {n}"},
+        )
+        for n in range(8)
+    ]  # fmt: skip
     spans += [
         span("charge", 80, 120, trace=trace, id=30, parent_id=1, kind=3, status=2),
         span("POST /charges", 90, 100, trace=trace, id=31, parent_id=30, resource=BANK, status=2),
