@@ -11,6 +11,7 @@ export class RowWindow {
   #observer;
   #width = 0;
   #pending = 0;
+  #seen = [0, 0];
 
   // `scroller` scrolls, `body` holds the rows, `draw(index)` makes one, `kept()` names rows that stay
   // drawn wherever one scrolls (the one with the focus).
@@ -63,6 +64,7 @@ export class RowWindow {
     const heights = rows.map((row) => row.getBoundingClientRect().height);
     this.heights.resize(rows.length);
     heights.forEach((height, index) => this.heights.set(index, height));
+    this.#learn(heights);
     rows.forEach((row, index) => this.#keep(index, row));
     // Without its height the list would look short while it is asked how much of it one sees.
     this.#place();
@@ -161,7 +163,15 @@ export class RowWindow {
     const anchor = this.#anchor();
     const heights = rows.map(([, row]) => row.getBoundingClientRect().height);
     rows.forEach(([index], i) => this.heights.set(index, heights[i]));
+    this.#learn(heights);
     this.#settle(anchor);
+  }
+
+  // Rows not seen yet are thought to be like those that were: the scroll bar then tells the truth.
+  #learn(heights) {
+    this.#seen[0] += heights.length;
+    for (const height of heights) this.#seen[1] += height;
+    if (this.#seen[1]) this.heights.estimate = this.#seen[1] / this.#seen[0];
   }
 
   #measured(entries) {
