@@ -8,7 +8,7 @@ from portal.evidence import trace_page
 from portal.overview import pages as overview
 
 urlpatterns: list[URLPattern] = [
-    path("admin/overview/data", overview.data, name="overview-data"),
+    path("admin/overview/data", overview.OverviewData.as_view(), name="overview-data"),
     path("admin/traces/", evidence.trace_list, name="traces"),
     path("admin/traces/<str:trace_id>/", trace_page.trace, name="trace"),
     path("admin/logs/", evidence.log_list, name="logs"),

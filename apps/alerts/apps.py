@@ -13,9 +13,13 @@ class AlertsConfig(AppConfig):
     verbose_name = _("Alerts")
 
     def ready(self) -> None:
-        """Register checks, and end what a rule has open before it is deleted by any path."""
+        """Register checks, audit channels (rules audit themselves, by version), and end what a
+        rule has open before it is deleted by any path."""
         from apps.alerts import checks  # noqa: F401 (registers)
-        from apps.alerts.models import Rule
+        from apps.alerts.models import Channel, Rule
+        from apps.core import audited
+
+        audited.watch(Channel, "channel", secret=["sealed_target", "sealed_secret", "target_hash"])
 
         pre_delete.connect(_end_episodes, sender=Rule, dispatch_uid="alerts.end_episodes")
 

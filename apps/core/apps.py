@@ -8,3 +8,15 @@ class CoreConfig(AppConfig):
     name = "apps.core"
     label = "core"
     verbose_name = _("Core")
+
+    def ready(self) -> None:
+        """Put the kernel's own tables and all sign-ins under audit."""
+        from apps.core import audited, signins
+        from apps.core.models import ApiKey
+        from apps.core.services import apikeys
+
+        # The id of a key holds its hash.
+        audited.watch(
+            ApiKey, "apikey", secret=["hashed_key"], ignore=["id"], target=apikeys.describe
+        )
+        signins.install()

@@ -12,8 +12,11 @@ class MonitoringConfig(AppConfig):
     def ready(self) -> None:
         from django.db.models.signals import post_migrate
 
+        from apps.core import audited
         from apps.monitoring import checks, health, recorder
+        from apps.monitoring.models import Probe
 
         post_migrate.connect(checks.make_partitions, sender=self)
+        audited.watch(Probe, "probe")
         recorder.install()
         health.install()

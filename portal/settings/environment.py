@@ -5,13 +5,24 @@ Nothing is required. A wrong value stops the start with one sentence for each ba
 
 import sys
 from collections.abc import Mapping
+from ipaddress import ip_network
 from typing import Any
 from urllib.parse import urlsplit
 
 from environs import Env, EnvValidationError
+from marshmallow import ValidationError
 from marshmallow.validate import OneOf, Range, Regexp
 
 from apps.core.embedded.home import Home, HomeError
+
+
+def _networks(values: list[str]) -> None:
+    for value in values:
+        try:
+            ip_network(value)
+        except ValueError as error:
+            raise ValidationError(f"{error}. Write it as 10.0.0.0/8, several by commas.") from None
+
 
 env = Env(eager=False)
 home = Home.current()
@@ -52,6 +63,13 @@ RETENTION_HOURS: dict[str, int] = {
     "minutes": env.int("PHAROS_RETENTION_MINUTES_HOURS", default=720, validate=Range(min=24)),
     "hours": env.int("PHAROS_RETENTION_HOURS_HOURS", default=9600, validate=Range(min=24)),
 }
+# Requests in 60 s, by whom: nobody known, a key by its tier, a person (whose pages poll).
+RATE_ANONYMOUS: int = env.int("PHAROS_RATE_ANONYMOUS", default=100, validate=Range(min=1))
+RATE_STANDARD: int = env.int("PHAROS_RATE_STANDARD", default=100, validate=Range(min=1))
+RATE_PREMIUM: int = env.int("PHAROS_RATE_PREMIUM", default=1000, validate=Range(min=1))
+RATE_SESSION: int = env.int("PHAROS_RATE_SESSION", default=600, validate=Range(min=1))
+TRUSTED_PROXIES: list[str] = env.list("PHAROS_TRUSTED_PROXIES", default=[], validate=_networks)
+AUDIT_DAYS: int = env.int("PHAROS_AUDIT_DAYS", default=365, validate=Range(min=1))
 
 try:
     env.seal()

@@ -51,7 +51,11 @@ UNFOLD: dict[str, Any] = {
     "ENVIRONMENT": "portal.environment.badge",
     "DASHBOARD_CALLBACK": "portal.overview.pages.dashboard",
     "COLORS": {"primary": _PRIMARY},
-    "STYLES": [lambda _request: static("css/pharos.css")],
+    "STYLES": [
+        lambda _request: static("css/pharos.css"),
+        lambda _request: static("css/kit/controls.css"),
+        lambda _request: static("css/kit/panels.css"),
+    ],
     "COMMAND": {"search_models": False, "show_history": False},
     "SIDEBAR": {
         "show_search": True,
@@ -114,6 +118,12 @@ UNFOLD: dict[str, Any] = {
                         "schedule",
                         "admin:django_celery_beat_periodictask_changelist",
                         "django_celery_beat.view_periodictask",
+                    ),
+                    _link(
+                        _("Audit log"),
+                        "history",
+                        "admin:core_auditentry_changelist",
+                        "core.view_auditentry",
                     ),
                     _link(_("API"), "api", "api-docs"),
                     _link(_("About this portal"), "info", "about"),

@@ -21,4 +21,5 @@ CELERY_BEAT_SCHEDULE: dict[str, dict[str, Any]] = {
     "dispatch-notifications": every(5, "apps.alerts.tasks.dispatch_notifications", "high"),
     "roll-up": every(15, "apps.monitoring.tasks.roll_up"),
     "maintain-partitions": every(600, "apps.monitoring.tasks.maintain_partitions", "low"),
+    "prune-audit": every(86_400, "apps.core.tasks.prune_audit", "low"),
 }

@@ -4,6 +4,7 @@ from typing import TYPE_CHECKING, Any
 
 from django import forms
 from django.contrib import admin, messages
+from django.db import transaction
 from django.db.models import QuerySet
 from django.http import HttpRequest
 from django.utils.translation import gettext_lazy as _
@@ -105,7 +106,8 @@ class ChannelAdmin(ModelAdmin):  # type: ignore[misc]
         """Replace the secret; shown this once."""
         for channel in queryset.filter(kind="webhook"):
             secret = channels.set_secret(channel)
-            channel.save(update_fields=["sealed_secret"])
+            with transaction.atomic():
+                channel.save(update_fields=["sealed_secret"])
             self._show(request, channel, secret)
 
     def _show(self, request: HttpRequest, channel: Channel, secret: str) -> None:

@@ -13,6 +13,7 @@ from apps.alerts.evaluation.ledger import Ledger
 from apps.alerts.machine import ACTIVE, Reason, stop
 from apps.alerts.models import Channel, Instance, Rule, RuleVersion
 from apps.core.errors import InvalidInputError
+from apps.core.services import audit as trail
 
 _AUDITED = (
     "name", "summary", "metric", "aggregation", "scope", "by", "numerator_scope",
@@ -84,6 +85,10 @@ def audit(rule: Rule, actor: str, before: Mapping[str, Any] | None) -> RuleVersi
     rule.refresh_from_db(fields=["version", "updated_at", "next_eval_at"])
     if not rule.enabled:
         end_active(rule, Reason.PAUSED)
+    old = {k: v for k, v in before.items() if v != after.get(k)} if before is not None else None
+    new = after if before is None else {k: after[k] for k in old or ()}
+    verb = "create" if before is None else "update"
+    trail.record(actor, f"rule.{verb}", rule.name, old, new)
     return RuleVersion.objects.create(
         rule=rule,
         rule_name=rule.name,
@@ -97,13 +102,15 @@ def audit(rule: Rule, actor: str, before: Mapping[str, Any] | None) -> RuleVersi
 def delete(rule: Rule, actor: str) -> None:
     """Delete a rule; its episodes and its history stay, and whoever was paged is told."""
     with transaction.atomic():
+        before = snapshot(rule)
         RuleVersion.objects.create(
             rule_name=rule.name,
             version=rule.version + 1,
             actor=actor,
-            before=snapshot(rule),
+            before=before,
             after=None,
         )
+        trail.record(actor, "rule.delete", rule.name, before, None)
         rule.delete()
 
 

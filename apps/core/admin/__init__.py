@@ -1,5 +1,5 @@
 """The kernel in the admin; importing a module registers it."""
 
-from apps.core.admin import apikeys
+from apps.core.admin import apikeys, audit
 
-__all__ = ["apikeys"]
+__all__ = ["apikeys", "audit"]

@@ -14,6 +14,8 @@ from unfold.widgets import UnfoldAdminCheckboxSelectMultipleWidget
 from apps.core.models import ApiKey, Scope
 from apps.core.services import apikeys
 
+_SHOWN = ("name", "prefix", "scope_list", "tier", "expiry_date", "revoked")
+
 if TYPE_CHECKING:
     _KeyForm = forms.ModelForm[ApiKey]
 else:
@@ -29,7 +31,7 @@ class ApiKeyForm(_KeyForm):
 
     class Meta:
         model = ApiKey
-        fields = ("name", "scopes", "expiry_date")
+        fields = ("name", "scopes", "tier", "expiry_date")
 
 
 @admin.register(ApiKey)
@@ -37,8 +39,8 @@ class ApiKeyAdmin(ModelAdmin):  # type: ignore[misc]
     """Keys are made and revoked, never edited: what a program was given must stay what it is."""
 
     form = ApiKeyForm
-    list_display = ("name", "prefix", "scope_list", "created", "expiry_date", "revoked")
-    list_filter = ("revoked",)
+    list_display = ("name", "prefix", "scope_list", "tier", "created", "expiry_date", "revoked")
+    list_filter = ("revoked", "tier")
     search_fields = ("name", "prefix")
     ordering = ("-created",)
     actions = ("revoke",)
@@ -63,7 +65,7 @@ class ApiKeyAdmin(ModelAdmin):  # type: ignore[misc]
         return found
 
     def save_model(self, request: HttpRequest, obj: ApiKey, form: Any, change: bool) -> None:  # noqa: ARG002, FBT001
-        made, secret = apikeys.create(obj.name, obj.scopes, obj.expiry_date)
+        made, secret = apikeys.create(obj.name, obj.scopes, obj.expiry_date, obj.tier)
         obj.pk, obj.prefix = made.pk, made.prefix
         self.message_user(
             request,
@@ -72,12 +74,12 @@ class ApiKeyAdmin(ModelAdmin):  # type: ignore[misc]
         )
 
     def get_readonly_fields(self, request: HttpRequest, obj: ApiKey | None = None) -> Sequence[str]:  # noqa: ARG002
-        return () if obj is None else ("name", "prefix", "scope_list", "expiry_date", "revoked")
+        return () if obj is None else _SHOWN
 
     def get_fields(self, request: HttpRequest, obj: ApiKey | None = None) -> Sequence[str]:  # noqa: ARG002
         if obj is None:
-            return ("name", "scopes", "expiry_date")
-        return ("name", "prefix", "scope_list", "expiry_date", "revoked")
+            return ("name", "scopes", "tier", "expiry_date")
+        return _SHOWN
 
     def has_change_permission(self, request: HttpRequest, obj: ApiKey | None = None) -> bool:
         # The list needs it for the action; a single key is only looked at.

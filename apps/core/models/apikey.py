@@ -14,6 +14,13 @@ class Scope(models.TextChoices):
     INGEST = "ingest", _("Send telemetry")
 
 
+class Tier(models.TextChoices):
+    """How much a key may ask; the figures are settings."""
+
+    STANDARD = "standard", _("Standard")
+    PREMIUM = "premium", _("Premium")
+
+
 class ApiKey(AbstractAPIKey):
     """A key for programs. Only a SHA-512 hash is stored; the key itself is shown once."""
 
@@ -22,6 +29,14 @@ class ApiKey(AbstractAPIKey):
         verbose_name=_("scopes"),
         default=list,
         help_text=_("What the key may do: read, operate, ingest."),
+    )
+    tier = models.CharField(
+        _("tier"),
+        max_length=16,
+        choices=Tier.choices,
+        default=Tier.STANDARD,
+        db_default=Tier.STANDARD,
+        help_text=_("How many requests a minute the key may make."),
     )
 
     class Meta(AbstractAPIKey.Meta):

@@ -9,12 +9,14 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final
 
-from django.db import InterfaceError, OperationalError, connection
+from django.db import InterfaceError, OperationalError, connection, transaction
 from django.db.models.signals import post_delete, post_save
 from django.utils import timezone
 
+from apps.core import caller
 from apps.core.errors import InvalidInputError, UnavailableError
-from apps.core.models import ApiKey, Scope
+from apps.core.models import ApiKey, Scope, Tier
+from apps.core.services import audit
 
 # Also how long a revoked key may live on in the other processes.
 _TTL_S: Final = 5.0
@@ -31,6 +33,7 @@ class KeyVerdict:
     name: str
     scopes: frozenset[str]
     expires_at: datetime | None
+    tier: str = Tier.STANDARD
 
 
 _cache: dict[bytes, tuple[float, KeyVerdict | None]] = {}
@@ -38,7 +41,10 @@ _lock = threading.Lock()
 
 
 def create(
-    name: str, scopes: Collection[str], expires_at: datetime | None = None
+    name: str,
+    scopes: Collection[str],
+    expires_at: datetime | None = None,
+    tier: str = Tier.STANDARD,
 ) -> tuple[ApiKey, str]:
     """A new key and its secret text, which is never to be had again. Raises InvalidInputError."""
     name = name.strip()
@@ -52,17 +58,32 @@ def create(
         )
     if expires_at is not None and expires_at <= timezone.now():
         raise InvalidInputError("The expiry of a key lies in the future.")
-    key = ApiKey(name=name, scopes=sorted(set(scopes)), expiry_date=expires_at)
+    if tier not in Tier.values:
+        raise InvalidInputError(f"The tier of a key is one of {', '.join(Tier.values)}.")
+    key = ApiKey(name=name, scopes=sorted(set(scopes)), expiry_date=expires_at, tier=tier)
     secret = str(ApiKey.objects.assign_key(key))
-    key.save()
+    with transaction.atomic():
+        key.save()
     return key, secret
 
 
 def revoke(prefix: str) -> bool:
     """Revoke the key with this prefix; False when another call did so first or it is unknown."""
-    done = ApiKey.objects.filter(prefix=prefix, revoked=False).update(revoked=True) == 1
+    with transaction.atomic():
+        done = ApiKey.objects.filter(prefix=prefix, revoked=False).update(revoked=True) == 1
+        if done:
+            key = ApiKey.objects.get(prefix=prefix)
+            audit.record(
+                caller.actor(), "apikey.revoke", describe(key),
+                {"revoked": False}, {"revoked": True},
+            )  # fmt: skip
     forget()
     return done
+
+
+def describe(key: ApiKey) -> str:
+    """How audit trails name a key: never by its id, which holds the hash."""
+    return f"{key.name} ({key.prefix})"
 
 
 def verify(raw_key: str) -> KeyVerdict | None:
@@ -116,7 +137,7 @@ def _query(raw_key: str) -> KeyVerdict | None:
     key = ApiKey.objects.filter(prefix=raw_key[:8], revoked=False).first()
     if key is None or not key.is_valid(raw_key):
         return None
-    return KeyVerdict(key.prefix, key.name, frozenset(key.scopes), key.expiry_date)
+    return KeyVerdict(key.prefix, key.name, frozenset(key.scopes), key.expiry_date, key.tier)
 
 
 post_save.connect(forget, sender=ApiKey, dispatch_uid="apikeys.forget")

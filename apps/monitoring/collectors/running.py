@@ -8,11 +8,11 @@ from concurrent.futures import ALL_COMPLETED, FIRST_COMPLETED, Future, wait
 from dataclasses import dataclass, field
 from typing import Final
 
+from apps.core.masking import mask_text
 from apps.monitoring.collectors import claims
 from apps.monitoring.collectors.base import CollectError, Collector, Reading, delta, gauge, samples
 from apps.monitoring.collectors.claims import Result
 from apps.monitoring.intake.commit import committer
-from apps.monitoring.recorder.masking import mask_text
 from apps.monitoring.store.errors import StoreBusyError, StoreUnavailableError
 from apps.monitoring.store.rows import Batch, Sample
 

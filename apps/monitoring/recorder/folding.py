@@ -5,11 +5,11 @@ from collections.abc import Callable
 from random import getrandbits
 from typing import Any, Final
 
+from apps.core.masking import mask, mask_text
 from apps.monitoring.recorder import events, exposition, routes
 from apps.monitoring.recorder.context import ActiveSpan
 from apps.monitoring.recorder.fingerprint import statement
 from apps.monitoring.recorder.logs import severity
-from apps.monitoring.recorder.masking import mask, mask_text
 from apps.monitoring.recorder.points import Points
 from apps.monitoring.store.rows import Batch, Kind, LogRecord, Resource, Span
 

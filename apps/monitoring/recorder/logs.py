@@ -5,10 +5,10 @@ import traceback
 from typing import Any, Final
 
 from apps.core import request_id
+from apps.core.masking import mask, mask_text
 from apps.monitoring.recorder.buffer import recorder
 from apps.monitoring.recorder.context import SUPPRESSED, ActiveSpan, current, traceparent
 from apps.monitoring.recorder.events import LOG
-from apps.monitoring.recorder.masking import mask, mask_text
 
 # Lines about the way to the store, stored, would feed on themselves. They stay on the console.
 _OWN: Final = ("apps.monitoring.recorder", "apps.monitoring.intake", "apps.monitoring.store")

@@ -9,7 +9,7 @@ from django.db import DatabaseError
 from django.utils import timezone
 
 from apps.core.errors import PortalError
-from apps.core.models import Scope
+from apps.core.models import Scope, Tier
 from apps.core.services import apikeys
 
 
@@ -24,13 +24,19 @@ class Command(BaseCommand):
             "--scope", action="append", required=True, choices=Scope.values, dest="scopes",
             help="What the key may do; may be given several times.",
         )  # fmt: skip
+        parser.add_argument(
+            "--tier", choices=Tier.values, default=Tier.STANDARD.value,
+            help="How many requests a minute the key may make.",
+        )  # fmt: skip
         parser.add_argument("--days", type=int, help="How many days the key lives.")
 
     def handle(self, *args: Any, **options: Any) -> None:
         days = options["days"]
         try:
             expires_at = None if days is None else timezone.now() + timedelta(days=days)
-            _, secret = apikeys.create(options["name"], options["scopes"], expires_at)
+            _, secret = apikeys.create(
+                options["name"], options["scopes"], expires_at, options["tier"]
+            )
         except PortalError as error:
             raise CommandError(error.message) from error
         except OverflowError as error:

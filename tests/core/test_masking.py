@@ -6,7 +6,7 @@ import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
-from apps.monitoring.recorder.masking import MASK, is_secret, mask, mask_text
+from apps.core.masking import MASK, is_secret, mask, mask_text
 
 SECRETS = st.text(alphabet=string.ascii_letters + string.digits + "-_", min_size=12, max_size=40)
 # Words that no secret of letters and digits can be part of.
