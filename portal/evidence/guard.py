@@ -4,14 +4,12 @@ from collections.abc import Callable
 from functools import wraps
 from typing import Any
 
-from django.contrib import admin
 from django.core.exceptions import PermissionDenied
 from django.http import HttpRequest, HttpResponse
 from django.utils.translation import gettext as _
-from django.views.decorators.http import require_GET
 
 from apps.core.errors import InvalidInputError, UnavailableError
-from portal.pages import render
+from portal.pages import render, staff_page
 
 View = Callable[..., HttpResponse]
 
@@ -23,8 +21,7 @@ def in_shell(permission: str) -> Callable[[View], View]:
     """
 
     def decorate(view: View) -> View:
-        @require_GET
-        @admin.site.admin_view
+        @staff_page
         @wraps(view)
         def guarded(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
             if not request.user.has_perm(permission):

@@ -2,10 +2,11 @@
 
 from typing import Any
 
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpRequest, HttpResponse, QueryDict
 from django.urls import reverse
 from django.utils.translation import gettext as _
 
+from apps.core.rangepicker import Choice
 from apps.core.timerange import TimeRange
 from apps.monitoring.api import ranges, rows, searches
 from apps.monitoring.queries import logs, traces
@@ -19,18 +20,25 @@ from portal.pages import render
 PAGE = 50
 # What the plain table holds, for find-in-page and for copying.
 PLAIN = 1000
-RANGES = ("now-15m", "now-1h", "now-6h", "now-24h")
+_DEFAULT = "now-1h"
 
 
 def _common(request: HttpRequest, title: str, values: dict[str, Any]) -> dict[str, Any]:
     return {
         "title": title,
-        "filters": values | {"from_": values["from"]},
+        "filters": values,
+        "choice": Choice.read(_without_place(request.GET), _DEFAULT),
         "services": [service.name for service in services()],
-        "ranges": RANGES,
         "plain": _plain(request),
         "chosen": filters.chosen(request.GET),
     }
+
+
+def _without_place(query: QueryDict) -> QueryDict:
+    # Another range begins at its own end, not where this page of the old one did.
+    kept = query.copy()
+    kept.pop("after", None)
+    return kept
 
 
 def _plain(request: HttpRequest) -> bool:
