@@ -69,8 +69,8 @@ UNFOLD: dict[str, Any] = {
                 "title": _("Monitoring"),
                 "separator": True,
                 "items": [
-                    _link(_("Traces"), "account_tree", "traces"),
-                    _link(_("Logs"), "notes", "logs"),
+                    _link(_("Traces"), "account_tree", "traces", "monitoring.view_span"),
+                    _link(_("Logs"), "notes", "logs", "monitoring.view_logrecord"),
                     _link(
                         _("Probes"),
                         "network_ping",
