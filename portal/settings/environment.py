@@ -62,6 +62,8 @@ LOG_LEVEL: str = env.str(
 )
 LOG_FORMAT: str = env.str("PHAROS_LOG_FORMAT", default="json", validate=OneOf(["json", "console"]))
 RECORDER: bool = env.bool("PHAROS_RECORDER", default=True)
+# False: this process applies no proposal, whatever the rows say.
+LOOP: bool = env.bool("PHAROS_LOOP", default=True)
 PROFILING: bool = env.bool("PHAROS_PROFILING", default=False)
 EMAIL_FROM: str = env.str("PHAROS_EMAIL_FROM", default="pharos@localhost")
 INTAKE_BODY_BYTES: int = env.int(

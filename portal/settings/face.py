@@ -107,6 +107,24 @@ UNFOLD: dict[str, Any] = {
                 ],
             },
             {
+                "title": _("Closed loop"),
+                "separator": True,
+                "items": [
+                    _link(
+                        _("Proposals"),
+                        "published_with_changes",
+                        "admin:core_proposal_changelist",
+                        "core.view_proposal",
+                    ),
+                    _link(
+                        _("Automatic changes"),
+                        "autoplay",
+                        "admin:core_autoapplyrule_changelist",
+                        "core.view_autoapplyrule",
+                    ),
+                ],
+            },
+            {
                 "title": _("System"),
                 "separator": True,
                 "items": [

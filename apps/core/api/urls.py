@@ -1,6 +1,6 @@
 """The kernel's part of the API."""
 
-from django.urls import path
+from django.urls import include, path
 
 from apps.core.api.audit import AuditView
 from apps.core.api.savedviews import ViewsView, ViewView
@@ -17,4 +17,5 @@ urlpatterns = [
     path("api/docs", DocsView.as_view(), name="api-docs"),
     path("health/detailed", DetailedView.as_view(), name="health-detailed"),
     path("health/dependencies", DependenciesView.as_view(), name="health-dependencies"),
+    path("", include("apps.core.proposals.api.urls")),
 ]
