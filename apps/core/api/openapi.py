@@ -43,6 +43,15 @@ class EndpointSchema(AutoSchema):
             return []
         return [view.parameters] if view.parameters().fields else []
 
+    def _get_parameters(self) -> Any:
+        """An empty value is the same as none, as forms send it; a cursor is never empty."""
+        found: list[dict[str, Any]] = super()._get_parameters()
+        for parameter in found:
+            if parameter["in"] == "query" and parameter["name"] != "cursor":
+                parameter["allowEmptyValue"] = True
+                parameter["schema"].pop("minLength", None)
+        return found
+
     def get_response_serializers(self) -> Any:
         """The page of a list."""
         view: Any = self.view

@@ -23,6 +23,7 @@ from apps.core.api.pagination import Page, Wish, page_of
 from apps.core.api.parameters import PAGING, NoParameters, Parameters, combined, read
 from apps.core.api.renderers import CSVRenderer, JSONRenderer, NDJSONRenderer, dumps
 from apps.core.api.sources import Rows, Source
+from apps.core.ratelimit import costs
 
 _READS: Final = ("GET", "HEAD")
 _PLAIN: Final = JSONRenderer()
@@ -73,6 +74,8 @@ class Endpoint(APIView):
             if asking.method in _READS:
                 response = self._read(asking, lambda: handler(asking, *args, **kwargs))
             else:
+                # Only a list that is read has other forms than JSON.
+                asking.accepted_renderer = _PLAIN
                 response = handler(asking, *args, **kwargs)
         except Exception as exc:  # noqa: BLE001 (DRF raises again what it does not know)
             response = self.handle_exception(exc)
@@ -127,6 +130,7 @@ class ListEndpoint(Endpoint):
     renderer_classes: Any = [JSONRenderer, CSVRenderer, NDJSONRenderer]
     export_rows: ClassVar[int] = 100_000
     count_rows: ClassVar[int] = 10_000
+    rate_cost: Any = staticmethod(costs.of_list)
 
     def __init_subclass__(cls, **kwargs: Any) -> None:
         super().__init_subclass__(**kwargs)

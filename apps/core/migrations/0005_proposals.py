@@ -12,7 +12,7 @@ import apps.core.proposals.canonical
 
 class Migration(migrations.Migration):
     dependencies = [
-        ("core", "0003_audit"),
+        ("core", "0004_savedview"),
         migrations.swappable_dependency(settings.AUTH_USER_MODEL),
     ]
 

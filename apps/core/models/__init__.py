@@ -2,6 +2,7 @@
 
 from apps.core.models.apikey import ApiKey, Scope, Tier
 from apps.core.models.audit import AuditEntry
+from apps.core.models.savedview import SavedView
 from apps.core.proposals.models import (
     Approval,
     AutoApplyRule,
@@ -20,6 +21,7 @@ __all__ = [
     "Proposal",
     "ProposalEvent",
     "ProposalStep",
+    "SavedView",
     "Scope",
     "Tier",
 ]
