@@ -160,7 +160,7 @@ def test_many_batches_at_once_neither_deadlock_nor_pile_up(secret, batch, settin
 
 
 def test_batches_describe_themselves(staff_client):
-    schema = json.loads(staff_client.get("/api/schema?format=json").content)
+    schema = json.loads(staff_client.get("/api/schema?format=openapi-json").content)
     post = schema["paths"]["/batch"]["post"]
     assert {"200", "400", "401", "413", "429"} <= post["responses"].keys()
 
