@@ -86,7 +86,7 @@ class BatchSerializer(serializers.Serializer[Any]):
     """Up to 20 calls."""
 
     requests = serializers.ListField(
-        child=ItemSerializer(), allow_empty=False, max_length=MOST_ITEMS
+        child=ItemSerializer(), min_length=1, max_length=MOST_ITEMS
     )
 
 
