@@ -346,3 +346,15 @@ class TestWhoMayReadAlerts(PermissionMatrix):
 class TestWhoMaySetThresholds(PermissionMatrix):
     path, method, body, scope = THRESHOLD, "POST", BODY, "operate"
     permissions = ["alerts.add_rule", "alerts.change_rule", "alerts.add_channel"]
+
+
+def test_alerts_that_began_at_one_moment_are_walked_by_cursor_without_loss(client, bearer):
+    for number in range(25):
+        make_episode(number, started_at=T0.replace(minute=number // 10))
+    headers, seen, cursor = bearer("read"), [], ""
+    while cursor is not None:
+        more = f"&cursor={cursor}" if cursor else ""
+        page = client.get(f"{ALERTS}?page_size=4{more}", headers=headers).json()
+        seen += [item["id"] for item in page["items"]]
+        cursor = page["next_cursor"]
+    assert seen == [str(row.pk) for row in Episode.objects.order_by("-started_at", "-pk")]

@@ -74,6 +74,8 @@ class Endpoint(APIView):
             if asking.method in _READS:
                 response = self._read(asking, lambda: handler(asking, *args, **kwargs))
             else:
+                # Only a list that is read has other forms than JSON.
+                asking.accepted_renderer = _PLAIN
                 response = handler(asking, *args, **kwargs)
         except Exception as exc:  # noqa: BLE001 (DRF raises again what it does not know)
             response = self.handle_exception(exc)

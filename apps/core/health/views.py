@@ -42,7 +42,9 @@ class DetailedSerializer(DependenciesSerializer):
 
 
 class _HealthView(Endpoint):
-    # Probes carry no key; what the unknown may not see is left out of the answer.
+    # Probes send what they like, such as a number against caches.
+    parameters = None
+    # They carry no key; what the unknown may not see is left out of the answer.
     permission_classes = [AllowAny]
     required_scopes: ClassVar = {"GET": "read"}
     # Whoever watches the portal must not lose sight of it.
