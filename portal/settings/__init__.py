@@ -7,6 +7,7 @@ from django.utils.translation import gettext_lazy as _
 from portal.settings import environment as _env
 from portal.settings.delivery import *  # noqa: F403
 from portal.settings.face import UNFOLD as UNFOLD
+from portal.settings.live import PHAROS_LIVE_REDIS_URL as PHAROS_LIVE_REDIS_URL
 from portal.settings.logs import LOGGING as LOGGING
 from portal.settings.logs import configure as _configure_logs
 from portal.settings.ratelimit import *  # noqa: F403
@@ -155,8 +156,8 @@ REST_FRAMEWORK = {
     ],
     "DEFAULT_PERMISSION_CLASSES": ["apps.core.api.permissions.HasScope"],
     "DEFAULT_RENDERER_CLASSES": ["apps.core.api.renderers.JSONRenderer"],
-    # Python's own JSON parser answers deep nesting with a RecursionError.
-    "DEFAULT_PARSER_CLASSES": ["drf_orjson_renderer.parsers.ORJSONParser"],
+    # DRF's own answers deep nesting with a RecursionError.
+    "DEFAULT_PARSER_CLASSES": ["apps.core.api.parsers.JSONParser"],
     "DEFAULT_SCHEMA_CLASS": "apps.core.api.openapi.EndpointSchema",
     "EXCEPTION_HANDLER": "apps.core.api.errors.handle",
 }
@@ -168,6 +169,7 @@ SPECTACULAR_SETTINGS = {
     "SWAGGER_UI_FAVICON_HREF": "SIDECAR",
     "REDOC_DIST": "SIDECAR",
     "SCHEMA_PATH_PREFIX": "",
+    "ENUM_GENERATE_CHOICE_DESCRIPTION": False,
 }
 
 STATIC_URL = "/static/"

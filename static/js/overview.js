@@ -2,7 +2,7 @@
 
 import { Chart } from "./chart.js";
 import { age, fill, moment, number, time } from "./kit/format.js";
-import { Live } from "./live.js";
+import { Live } from "./kit/live.js";
 
 const page = document.getElementById("overview");
 // data-t-no-data becomes texts.noData.

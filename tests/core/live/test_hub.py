@@ -1,8 +1,7 @@
 """The live hub: one computation a tick for all, the newest state for each, no harm from any."""
 
-import asyncio
 import threading
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator
 from typing import Any
 
 import orjson
@@ -12,43 +11,17 @@ from django.db import OperationalError
 
 from apps.core.errors import UnavailableError
 from apps.core.live.hub import Hub, HubFullError
+from apps.core.live.messages import Message
 from apps.core.live.slots import Slots
-from apps.core.live.topics import Topic, find, register, register_family
+from apps.core.live.topics import Topic
+from tests.core.live.viewers import Counting, message, take, topic, until
 
 
 @pytest_asyncio.fixture
 async def hub() -> AsyncIterator[Hub]:
     made = Hub(most_topics=3)
     yield made
-    made.close()
-    await asyncio.sleep(0)
-
-
-class Counting:
-    """A producer that counts its runs and gives the count."""
-
-    def __init__(self) -> None:
-        self.runs = 0
-
-    def __call__(self) -> dict[str, Any]:
-        self.runs += 1
-        return {"run": self.runs}
-
-
-def topic(produce: Callable[[], dict[str, Any]], interval_s: float = 0.01, **more: Any) -> Topic:
-    return Topic("t", interval_s, produce, **more)
-
-
-async def message(slots: Slots) -> dict[str, Any]:
-    async with asyncio.timeout(10):
-        return orjson.loads((await slots.take())[-1])
-
-
-async def until(slots: Slots, wanted: Callable[[dict[str, Any]], bool]) -> dict[str, Any]:
-    async with asyncio.timeout(10):
-        while not wanted(found := orjson.loads((await slots.take())[-1])):
-            pass
-        return found
+    await made.close()
 
 
 @pytest.mark.asyncio
@@ -57,11 +30,12 @@ async def test_fifty_viewers_share_one_computation_and_the_same_bytes(hub):
     viewers = [Slots() for _ in range(50)]
     for viewer in viewers:
         hub.join(topic(produce, interval_s=60), viewer)
-    taken = [await viewer.take() for viewer in viewers]
+    taken = [await take(viewer) for viewer in viewers]
     assert produce.runs == 1
     assert len({id(messages[0]) for messages in taken}) == 1
     assert orjson.loads(taken[0][0]) | {"at": ""} == {
-        "topic": "t", "state": "ok", "at": "", "interval_s": 60, "data": {"run": 1},
+        "topic": "t", "state": "ok", "at": "", "interval_s": 60, "shared": False,
+        "data": {"run": 1},
     }  # fmt: skip
 
 
@@ -69,22 +43,60 @@ async def test_fifty_viewers_share_one_computation_and_the_same_bytes(hub):
 async def test_a_viewer_who_comes_later_gets_the_last_state_at_once(hub):
     first, second = Slots(), Slots()
     hub.join(topic(Counting(), interval_s=60), first)
-    early = await first.take()
+    early = await take(first)
     hub.join(topic(Counting(), interval_s=60), second)
-    assert await second.take() == early
+    assert await take(second) == early
 
 
 @pytest.mark.asyncio
 async def test_a_slow_viewer_skips_to_the_newest_state():
     slots = Slots()
-    slots.offer("a", b"1")
-    slots.offer("a", b"2")
-    slots.offer("b", b"3")
-    assert await slots.take() == [b"2", b"3"]
+    slots.offer("a", Message(b"1"))
+    slots.offer("a", Message(b"2"))
+    slots.offer("b", Message(b"3"))
+    assert await take(slots) == [b"2", b"3"]
     assert slots.skipped == 1
-    slots.offer("a", b"4")
+    slots.offer("a", Message(b"4"))
     slots.forget("a")
-    assert await slots.take() == []
+    assert slots.pop() is None
+
+
+@pytest.mark.asyncio
+async def test_unchanged_data_is_told_in_short_and_changed_data_whole(hub):
+    figures = {"cpu": 7}
+    viewer = Slots()
+    hub.join(topic(lambda: dict(figures)), viewer)
+    first = await message(viewer)
+    same = await message(viewer)
+    assert (first["state"], first["data"]) == ("ok", {"cpu": 7})
+    assert set(same) == {"topic", "state", "at"}
+    assert (same["topic"], same["state"]) == ("t", "same")
+    assert same["at"] > first["at"]
+    figures["cpu"] = 8
+    assert (await until(viewer, lambda m: m["state"] == "ok"))["data"] == {"cpu": 8}
+    late = Slots()
+    hub.join(topic(dict), late)
+    # Who comes now was never sent the data, whatever the others are told.
+    assert (await message(late))["data"] == {"cpu": 8}
+
+
+def test_a_viewer_who_missed_a_change_is_never_told_that_nothing_changed():
+    one, two = (Message(b"full" + d, b"brief" + d, d) for d in (b"1", b"2"))
+    slots = Slots()
+    slots.offer("a", one)
+    assert slots.pop() == b"full1"
+    slots.offer("a", one)
+    assert slots.pop() == b"brief1"
+    slots.offer("a", two)
+    slots.offer("a", two)
+    assert slots.pop() == b"full2"
+    slots.offer("a", Message(b"error"))
+    assert slots.pop() == b"error"
+    slots.offer("a", two)
+    assert slots.pop() == b"full2"
+    slots.forget("a")
+    slots.offer("a", two)
+    assert slots.pop() == b"full2"
 
 
 @pytest.mark.asyncio
@@ -95,7 +107,7 @@ async def test_the_producer_rests_once_nobody_looks(hub):
     hub.leave("t", viewer)
     hub.leave("t", viewer)
     # Stopped means: whoever comes next starts a new producer, and the old one runs no more.
-    assert hub.facts() == {"topics": 0, "viewers": 0}
+    assert (hub.facts()["topics"], hub.facts()["viewers"]) == (0, 0)
     runs = produce.runs
     fresh = Counting()
     other = Slots()
@@ -115,7 +127,7 @@ async def test_two_hundred_viewers_leave_at_once_while_messages_flow(hub):
         hub.leave("t", viewer)
     after = await message(viewers[-1])
     assert after["state"] == "ok"
-    assert hub.facts() == {"topics": 1, "viewers": 1}
+    assert (hub.facts()["topics"], hub.facts()["viewers"]) == (1, 1)
 
 
 @pytest.mark.asyncio
@@ -138,7 +150,7 @@ async def test_a_failing_producer_is_told_with_the_last_values_and_their_age(hub
 
     viewer = Slots()
     hub.join(topic(produce), viewer)
-    assert (await until(viewer, lambda m: True))["state"] == "ok"
+    assert (await until(viewer))["state"] == "ok"
     good.clear()
     told = await until(viewer, lambda m: m["state"] == "error")
     assert told["code"] == code
@@ -189,16 +201,4 @@ async def test_the_number_of_topics_is_bounded(hub):
     with pytest.raises(HubFullError):
         hub.join(Topic("one too many", 60, dict), Slots())
     hub.join(Topic("t0", 60, dict), Slots())
-    assert hub.facts() == {"topics": 3, "viewers": 4}
-
-
-def test_topics_are_found_by_name_or_family():
-    fixed = Topic("fixed-test-topic", 1, dict)
-    register(fixed)
-    register_family("family-test", lambda rest: Topic(rest, 1, dict) if rest == "known" else None)
-    assert find("fixed-test-topic") is fixed
-    found = find("family-test:known")
-    assert found is not None
-    assert found.name == "known"
-    for unknown in ("", "family-test", "family-test:", "family-test:x", "no:known", "x" * 300):
-        assert find(unknown) is None
+    assert (hub.facts()["topics"], hub.facts()["viewers"]) == (3, 4)
