@@ -69,8 +69,8 @@ UNFOLD: dict[str, Any] = {
                 "title": _("Monitoring"),
                 "separator": True,
                 "items": [
-                    _link(_("Traces"), "account_tree", "traces"),
-                    _link(_("Logs"), "notes", "logs"),
+                    _link(_("Traces"), "account_tree", "traces", "monitoring.view_span"),
+                    _link(_("Logs"), "notes", "logs", "monitoring.view_logrecord"),
                     _link(
                         _("Probes"),
                         "network_ping",
@@ -103,6 +103,24 @@ UNFOLD: dict[str, Any] = {
                         "outgoing_mail",
                         "admin:alerts_notification_changelist",
                         "alerts.view_notification",
+                    ),
+                ],
+            },
+            {
+                "title": _("Closed loop"),
+                "separator": True,
+                "items": [
+                    _link(
+                        _("Proposals"),
+                        "published_with_changes",
+                        "admin:core_proposal_changelist",
+                        "core.view_proposal",
+                    ),
+                    _link(
+                        _("Automatic changes"),
+                        "autoplay",
+                        "admin:core_autoapplyrule_changelist",
+                        "core.view_autoapplyrule",
                     ),
                 ],
             },

@@ -1,13 +1,20 @@
 """How the API describes itself: OpenAPI by drf-spectacular."""
 
-from typing import Any
+from typing import Any, ClassVar, cast
 
+from django.conf import settings
 from drf_spectacular.extensions import OpenApiAuthenticationExtension
 from drf_spectacular.plumbing import build_bearer_security_scheme_object
-from drf_spectacular.views import SpectacularAPIView, SpectacularSwaggerView
+from drf_spectacular.views import SpectacularAPIView, SpectacularSwaggerSplitView
 from rest_framework import serializers
+from rest_framework.request import Request
+from rest_framework.response import Response
 
+from apps.core.api.openapi import ErrorSerializer
 from apps.core.api.permissions import HasScope
+from apps.core.api.views import Endpoint
+
+__all__ = ["BearerKeyScheme", "DocsView", "ErrorSerializer", "SchemaView", "StaffSessionScheme"]
 
 
 class BearerKeyScheme(OpenApiAuthenticationExtension):  # type: ignore[no-untyped-call]
@@ -29,26 +36,37 @@ class StaffSessionScheme(OpenApiAuthenticationExtension):  # type: ignore[no-unt
 
     def get_security_definition(self, auto_schema: Any) -> dict[str, str]:  # noqa: ARG002
         """The scheme as OpenAPI writes it."""
-        return {"type": "apiKey", "in": "cookie", "name": "sessionid"}
+        return {"type": "apiKey", "in": "cookie", "name": settings.SESSION_COOKIE_NAME}
 
 
-class ErrorSerializer(serializers.Serializer[Any]):
-    """The shape of every failure, for `@extend_schema(responses={404: ErrorSerializer})`."""
+class SchemaParameters(serializers.Serializer[Any]):
+    """Query parameters of the document."""
 
-    error = serializers.CharField(help_text="A word for programs, such as invalid_input.")
-    message = serializers.CharField(help_text="A sentence for people.")
-    details = serializers.DictField(help_text="More data; always holds the path.")
-    request_id = serializers.CharField(allow_null=True)
+    lang = serializers.ChoiceField(settings.LANGUAGES, required=False)
+    format = serializers.ChoiceField(["openapi", "openapi-json"], required=False)
 
 
-class SchemaView(SpectacularAPIView):
+class SchemaView(SpectacularAPIView, Endpoint):
     """The OpenAPI document."""
 
+    parameters = SchemaParameters
     permission_classes = [HasScope]
+    required_scopes: ClassVar = {"GET": "read"}
 
 
-class DocsView(SpectacularSwaggerView):
-    """The OpenAPI document as a page that works without the internet."""
+class DocsView(SpectacularSwaggerSplitView, Endpoint):
+    """The OpenAPI document as a page that works without the internet and without inline script."""
 
+    # The page asks itself for parts, by parameters of its own.
+    parameters = None
     permission_classes = [HasScope]
+    required_scopes: ClassVar = {"GET": "read"}
     url_name = "api-schema"
+
+    def finalize_response(
+        self, request: Request, response: Response, *args: Any, **kwargs: Any
+    ) -> Response:
+        """Swagger UI draws its arrows and locks as `data:` images."""
+        answer: Any = super().finalize_response(request, response, *args, **kwargs)
+        answer._csp_update = {"img-src": ["'self'", "data:"]}
+        return cast(Response, answer)

@@ -3,7 +3,7 @@
 In: `{"action": "subscribe" | "unsubscribe", "topics": [name, …]}`, as text; a name may carry a
 filter, `logs?level=error`. Out: `messages`, as binary frames, under the canonical name. Close
 codes: 4400 bad message, 4401 not signed in, 4403 not (or no longer) allowed, 4408 the viewer takes
-nothing, 4429 too many messages, 1012 the server restarts.
+nothing, 4429 too many messages.
 """
 
 import asyncio

@@ -51,13 +51,21 @@ class Show:
         try:
             while True:
                 began = loop.time()
-                due = began + await self._tick()
+                due = began + await self._tick_or_rest()
                 # A tick that took longer than its interval is followed by a rest, not by a rush.
                 least_s = min(due - began, self.topic.interval_s / 4)
                 await asyncio.sleep(max(due - loop.time(), least_s))
         finally:
             if self._sharing is not None:
                 await self._sharing.release(self.topic.name, self._token)
+
+    async def _tick_or_rest(self) -> float:
+        try:
+            return await self._tick()
+        except Exception:
+            # Whatever it was, those who watch must not be left with an old picture for good.
+            logger.exception("A live topic stumbled", extra={"topic": self.topic.name})
+            return self.topic.interval_s
 
     async def _tick(self) -> float:
         """Do what is to be done now; seconds from its beginning to the next tick."""
@@ -110,6 +118,9 @@ class Show:
             told = await self._sharing.publish(self.topic.name, self._token, stored, self._lease_s)
             if told:
                 self._show(stored)
+            elif told is None:
+                # What cannot be shared is computed by each: nobody may wait for this lease.
+                await self._sharing.release(self.topic.name, self._token)
         if told is False:
             # Stopped or late, and another leads by now: theirs is newer.
             self.role = "relay"

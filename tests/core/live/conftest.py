@@ -1,11 +1,13 @@
 """Signed-in viewers, and servers of their own for tests that break them."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 
 import pytest
 import pytest_asyncio
+from asgiref.sync import sync_to_async
 from django.contrib.auth.models import User
 from django.contrib.sessions.models import Session
+from django.db import connections
 from django.test import Client
 
 from tests.conftest import STAFF_PASSWORD
@@ -53,4 +55,8 @@ async def portals(own_redis):
         await portal.hub.close()
 
 
-Portals = Callable[..., Portal]
+@pytest_asyncio.fixture
+async def thread_closed():
+    """Closes the connection of the thread in which asynchronous code asks the database."""
+    yield
+    await sync_to_async(connections.close_all)()

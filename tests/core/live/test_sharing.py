@@ -231,9 +231,10 @@ async def test_what_is_too_big_to_share_is_shown_all_the_same(portals):
     first, second = portals(), portals()
     huge = "x" * envelope.MOST_BYTES
     for portal in (first, second):
-        portal.hub.join(topic(lambda: {"huge": huge}, 0.2, timeout_s=0.2), portal.viewer)
+        portal.hub.join(topic(lambda: {"huge": huge}, 0.2), portal.viewer)
     for portal in (first, second):
         assert (await until(portal.viewer))["shared"] is False
+        await message(portal.viewer)
 
 
 async def test_many_leave_and_come_and_no_connection_is_left(portals, own_redis):
