@@ -160,7 +160,7 @@ def test_rows_of_any_height_neither_overlap_nor_leave_gaps_nor_jump(visit):
 def test_the_keyboard_alone_reaches_everything(visit):
     def look(page: Page) -> None:
         opened(page, Endless(300))
-        grid = page.get_by_role("grid")
+        grid = page.get_by_role("treegrid")
         grid.focus()
         active = page.locator(".ph-active")
         expect(active).to_contain_text("first 000")
@@ -251,7 +251,7 @@ def test_hostile_lines_are_inert_when_listed_opened_and_filtered_by(visit, schem
     store(*[line(text, evil=text, **{text: "name"}) for text in HOSTILE])
 
     def look(page: Page) -> tuple[str, str, list[str]]:
-        page.get_by_role("grid").focus()
+        page.get_by_role("treegrid").focus()
         for _ in HOSTILE:
             page.keyboard.press("Enter")
             page.keyboard.press("ArrowDown")
@@ -276,7 +276,7 @@ def test_a_line_of_a_megabyte_is_cut_and_shown_whole_on_demand(visit):
     store(line("x" * 1_000_000, small="yes"))
 
     def look(page: Page) -> list[int]:
-        page.get_by_role("grid").focus()
+        page.get_by_role("treegrid").focus()
         page.keyboard.press("Enter")
         button = page.get_by_role("button", name=re.compile("Show all 1.000.000"))
         expect(button).to_be_visible()
@@ -338,7 +338,7 @@ def test_the_script_takes_over_without_a_jump(visit):
 
 def test_a_row_is_copied_as_cells_and_marked_text_as_it_is(visit):
     def look(page: Page) -> list[str]:
-        page.get_by_role("grid").focus()
+        page.get_by_role("treegrid").focus()
         copied = """() => { const all = new DataTransfer();
           document.activeElement.dispatchEvent(new ClipboardEvent("copy", { clipboardData: all, bubbles: true, cancelable: true }));
           return all.getData("text/plain"); }"""  # noqa: E501

@@ -14,11 +14,12 @@ export class Grid {
   #id = `grid-${++grids}`;
 
   // The subclass gives `cells(index)`, `key(index)`, `detail(index)` and `copy(index)`.
-  constructor(scroller, { estimate = 40, role = "grid" } = {}) {
+  constructor(scroller, { estimate = 40 } = {}) {
     this.scroller = scroller;
     this.table = scroller.querySelector("table");
     this.body = this.table.tBodies[0] ?? this.table.createTBody();
-    this.table.setAttribute("role", role);
+    // A plain grid has no rows that open.
+    this.table.setAttribute("role", "treegrid");
     this.table.tabIndex = 0;
     scroller.removeAttribute("tabindex");
     for (const part of [this.table.tHead, this.body]) part?.setAttribute("role", "rowgroup");
