@@ -90,7 +90,7 @@ def test_the_waterfall_is_a_tree_for_the_keyboard(visit, trace):
         active = page.locator("[data-panel=waterfall] .ph-active")
         expect(active).to_contain_text("POST /checkout")
         expect(active).to_have_attribute("aria-level", "1")
-        rows = page.locator("[data-panel=waterfall] .ph-row")
+        rows = page.locator("[data-panel=waterfall] .ph-line")
         before = rows.count()
         page.keyboard.press("ArrowLeft")
         expect(active).to_have_attribute("aria-expanded", "false")
@@ -115,7 +115,7 @@ def test_the_waterfall_is_a_tree_for_the_keyboard(visit, trace):
 
 def test_failure_is_told_in_words_and_log_lines_stand_in_time(visit, trace):
     def look(page: Page) -> tuple[str, int, str]:
-        row = page.locator("[data-panel=waterfall] .ph-row", has_text="charge").first
+        row = page.locator("[data-panel=waterfall] .ph-line", has_text="charge").first
         marks = page.locator("[data-ruler] path")
         lines = page.locator("tr", has_text="charge refused").last.inner_text()
         return row.inner_text(), marks.count(), lines
@@ -178,7 +178,7 @@ def test_the_view_lives_in_the_address_and_the_way_back_works(visit, trace):
     def look(page: Page) -> str:
         page.get_by_role("link", name="Flame graph").click()
         page.wait_for_url("**view=flame")
-        page.locator(".ph-views").get_by_role("link", name="Tree").click()
+        page.locator(".ph-tabs").get_by_role("link", name="Tree").click()
         expect(page.locator("[data-panel=tree]")).to_be_visible()
         page.go_back()
         expect(page.locator("[data-panel=flame]")).to_be_visible()
@@ -193,7 +193,7 @@ def test_names_and_attributes_from_outside_are_text_in_every_view(visit, trace):
         page.get_by_role("treegrid").focus()
         page.get_by_role("button", name="Close all").wait_for()
         for view in ("Flame graph", "Tree"):
-            page.locator(".ph-views").get_by_role("link", name=view).click()
+            page.locator(".ph-tabs").get_by_role("link", name=view).click()
         text = page.locator("[data-panel=tree]").inner_text()
         assert "<script>" in text
         assert not set(text) & set("\u202e\u2066\x07\x1b")
@@ -236,10 +236,10 @@ def test_forty_thousand_spans_stay_fluid(visit, trace):
             grid.scroller.scrollTop = (grid.scroller.scrollHeight * i) / 20;
             await new Promise(requestAnimationFrame);
             await new Promise(requestAnimationFrame);
-            most = Math.max(most, panel.querySelectorAll(".ph-row").length);
+            most = Math.max(most, panel.querySelectorAll(".ph-line").length);
           }
           grid.fold(0, true);
-          return { most, rows: grid.count, last: panel.querySelectorAll(".ph-row").length };
+          return { most, rows: grid.count, last: panel.querySelectorAll(".ph-line").length };
         }""")  # noqa: E501
 
     seen = visit(f"/admin/traces/{trace.hex}/", look)

@@ -102,7 +102,7 @@ export class Grid {
   }
 
   #focused() {
-    const row = document.activeElement?.closest?.(".ph-row");
+    const row = document.activeElement?.closest?.(".ph-line");
     return row && this.body.contains(row) ? Number(row.dataset.index) : -1;
   }
 
@@ -146,7 +146,7 @@ export class Grid {
   }
 
   #click(event) {
-    const row = event.target.closest(".ph-row");
+    const row = event.target.closest(".ph-line");
     if (!row || event.target.closest("a, button, input, summary, .ph-detail")) return;
     // Who marks text to copy it does not want the row to open.
     if (!document.getSelection().isCollapsed) return;

@@ -25,7 +25,7 @@ export class Waterfall extends Grid {
     root.classList.add("ph-taken");
     this.body.replaceChildren();
     this.body.addEventListener("pointerover", (event) => {
-      const row = event.target.closest(".ph-row");
+      const row = event.target.closest(".ph-line");
       if (row) this.#say(Number(row.dataset.index));
     });
     this.#refresh(true);
