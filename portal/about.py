@@ -3,7 +3,6 @@
 import platform
 from dataclasses import dataclass, field
 from typing import Any, Final
-from urllib.parse import urlsplit, urlunsplit
 
 import channels
 import django
@@ -17,6 +16,7 @@ from django.utils.translation import gettext_lazy
 from django_redis import get_redis_connection
 from redis.exceptions import RedisError
 
+from apps.core import masking
 from apps.core.embedded import postgresql, redis
 from apps.core.embedded.description import Description
 from apps.core.embedded.home import Home
@@ -65,19 +65,6 @@ def about(request: HttpRequest) -> HttpResponse:
     return render(request, "pages/about.html", context)
 
 
-def masked(address: str) -> str:
-    """A server's address without its password and options, which may hold secrets too."""
-    parts = urlsplit(address)
-    host = parts.hostname or ""
-    if ":" in host:
-        host = f"[{host}]"
-    port = f":{parts.port}" if parts.port else ""
-    who = ""
-    if parts.username or parts.password:
-        who = f"{parts.username or ''}{':•••' if parts.password else ''}@"
-    return urlunsplit((parts.scheme, who + host + port, parts.path, "", ""))
-
-
 def _versions() -> list[tuple[str, str]]:
     return [
         ("Pharos", settings.SPECTACULAR_SETTINGS["VERSION"]),
@@ -110,7 +97,7 @@ def _postgresql() -> Server:
 
 def _redis() -> Server:
     server = _server(redis.describe, "Redis")
-    server.address = masked(str(settings.CACHES["default"]["LOCATION"]))
+    server.address = masking.dsn(str(settings.CACHES["default"]["LOCATION"]))
     try:
         server.version = get_redis_connection().info("server")["redis_version"]
     except RedisError:

@@ -6,15 +6,15 @@ Prometheus sends a key of scope `read`:
       credentials: <key>
 """
 
-from typing import Any
+from typing import Any, ClassVar
 
 from django.http import HttpResponse
 from drf_spectacular.utils import extend_schema
 from prometheus_client.exposition import choose_encoder
 from rest_framework.negotiation import BaseContentNegotiation
 from rest_framework.request import Request
-from rest_framework.views import APIView
 
+from apps.core.api.views import Endpoint
 from apps.monitoring.recorder import exposition
 
 
@@ -29,11 +29,13 @@ class _Whatever(BaseContentNegotiation):
 
 
 @extend_schema(exclude=True)
-class MetricsView(APIView):
+class MetricsView(Endpoint):
     """Figures in Prometheus' text format, or OpenMetrics when asked for."""
 
+    # Scrapers add parameters of their own.
+    parameters = None
     content_negotiation_class = _Whatever
-    required_scopes = {"GET": "read"}
+    required_scopes: ClassVar = {"GET": "read"}
 
     def get(self, request: Request) -> HttpResponse:
         """All processes added up. Reads files only: it works while PostgreSQL is away."""

@@ -25,6 +25,7 @@ PHAROS_RETENTION_HOURS = _env.RETENTION_HOURS
 
 DEBUG = _env.DEBUG
 SECRET_KEY = _env.SECRET_KEY
+SECRET_KEY_FALLBACKS = _env.SECRET_KEY_FALLBACKS
 ALLOWED_HOSTS = [*_env.HOSTS, *_env.URL_HOST]
 CSRF_TRUSTED_ORIGINS = [*_env.ORIGINS, *_env.URL_ORIGIN]
 ROOT_URLCONF = "portal.urls"
@@ -148,8 +149,8 @@ REST_FRAMEWORK = {
     ],
     "DEFAULT_PERMISSION_CLASSES": ["apps.core.api.permissions.HasScope"],
     "DEFAULT_RENDERER_CLASSES": ["apps.core.api.renderers.JSONRenderer"],
-    # Python's own JSON parser answers deep nesting with a RecursionError.
-    "DEFAULT_PARSER_CLASSES": ["drf_orjson_renderer.parsers.ORJSONParser"],
+    # DRF's own answers deep nesting with a RecursionError.
+    "DEFAULT_PARSER_CLASSES": ["apps.core.api.parsers.JSONParser"],
     "DEFAULT_SCHEMA_CLASS": "apps.core.api.openapi.EndpointSchema",
     "EXCEPTION_HANDLER": "apps.core.api.errors.handle",
 }
@@ -161,6 +162,7 @@ SPECTACULAR_SETTINGS = {
     "SWAGGER_UI_FAVICON_HREF": "SIDECAR",
     "REDOC_DIST": "SIDECAR",
     "SCHEMA_PATH_PREFIX": "",
+    "ENUM_GENERATE_CHOICE_DESCRIPTION": False,
 }
 
 STATIC_URL = "/static/"

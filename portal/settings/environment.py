@@ -29,6 +29,8 @@ home = Home.current()
 
 DEBUG: bool = env.bool("PHAROS_DEBUG", default=False)
 SECRET_KEY: str = env.str("PHAROS_SECRET_KEY", default="")
+# Former keys: they open old seals and sessions until `rotate_secrets` has run.
+SECRET_KEY_FALLBACKS: list[str] = env.list("PHAROS_SECRET_KEY_FALLBACKS", default=[])
 HOSTS: list[str] = env.list("PHAROS_HOSTS", default=["localhost", "127.0.0.1", "[::1]"])
 ORIGINS: list[str] = env.list("PHAROS_ORIGINS", default=[])
 HOST: str = env.str("PHAROS_HOST", default="127.0.0.1")

@@ -2,6 +2,7 @@
 
 import json
 from concurrent.futures import ThreadPoolExecutor
+from datetime import datetime
 
 import pytest
 from django.contrib.auth.models import Permission, User
@@ -12,6 +13,7 @@ from apps.alerts.models import Channel, Episode, Rule, RuleVersion
 from apps.core.services import apikeys
 from apps.monitoring.queries.series import MetricInfo
 from tests.alerts.conftest import T0
+from tests.rights import PermissionMatrix
 
 ALERTS, THRESHOLD = "/admin/monitoring/alerts", "/admin/monitoring/threshold"
 KNOWN = [
@@ -293,7 +295,7 @@ def test_the_list_shows_what_fires_now_newest_first(client, bearer):
     answer = client.get(ALERTS, headers=bearer("read")).json()
     assert [item["type"] for item in answer["items"]] == ["rule 3", "rule 4"]
     item = answer["items"][0]
-    assert item["since"] == fired.isoformat()
+    assert datetime.fromisoformat(item["since"]) == fired
     assert (item["value"], item["threshold"], item["scope"]) == (1.5, 1.0, {"host": "a"})
     assert {"id", "severity", "state"} <= set(item)
     assert answer["has_more"] is False
@@ -334,3 +336,25 @@ def test_the_list_costs_one_query_however_long_it_is(client, bearer, django_asse
     client.get(ALERTS, headers=headers)
     with django_assert_num_queries(1):
         client.get(ALERTS, headers=headers)
+
+
+class TestWhoMayReadAlerts(PermissionMatrix):
+    path, permissions = ALERTS, ["alerts.view_episode"]
+
+
+@pytest.mark.usefixtures("no_rules")
+class TestWhoMaySetThresholds(PermissionMatrix):
+    path, method, body, scope = THRESHOLD, "POST", BODY, "operate"
+    permissions = ["alerts.add_rule", "alerts.change_rule", "alerts.add_channel"]
+
+
+def test_alerts_that_began_at_one_moment_are_walked_by_cursor_without_loss(client, bearer):
+    for number in range(25):
+        make_episode(number, started_at=T0.replace(minute=number // 10))
+    headers, seen, cursor = bearer("read"), [], ""
+    while cursor is not None:
+        more = f"&cursor={cursor}" if cursor else ""
+        page = client.get(f"{ALERTS}?page_size=4{more}", headers=headers).json()
+        seen += [item["id"] for item in page["items"]]
+        cursor = page["next_cursor"]
+    assert seen == [str(row.pk) for row in Episode.objects.order_by("-started_at", "-pk")]

@@ -1,6 +1,7 @@
 """The shapes the alert API takes and gives."""
 
 import math
+from datetime import datetime
 from typing import Any
 
 from rest_framework import serializers
@@ -119,8 +120,6 @@ class AlertFilterSerializer(serializers.Serializer[Any]):
     severity = serializers.CharField(
         default="", allow_blank=True, max_length=100, help_text="warning, critical, or both."
     )
-    page = serializers.IntegerField(min_value=1, max_value=10_000, default=1)
-    page_size = serializers.IntegerField(min_value=1, max_value=100, default=20)
 
     def validate_state(self, value: str) -> list[str]:
         """A list; empty means every state."""
@@ -146,18 +145,9 @@ class AlertSerializer(serializers.Serializer[Any]):
     since = serializers.SerializerMethodField()
     ended_at = serializers.DateTimeField(allow_null=True)
 
-    def get_since(self, row: Episode) -> str:
+    def get_since(self, row: Episode) -> datetime:
         """When it began to fire; while pending, when the breach began."""
-        return (row.fired_at or row.started_at).isoformat()
-
-
-class AlertPageSerializer(serializers.Serializer[Any]):
-    """One page of alerts, newest first."""
-
-    items = AlertSerializer(many=True)
-    page = serializers.IntegerField()
-    page_size = serializers.IntegerField()
-    has_more = serializers.BooleanField()
+        return row.fired_at or row.started_at
 
 
 def _words(value: str, known: list[str]) -> list[str]:

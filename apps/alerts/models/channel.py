@@ -1,10 +1,15 @@
 """Where messages go. Targets are encrypted at rest and never shown whole."""
 
+from typing import Final
+
 from django.db import models
 from django.db.models.functions import Now
 from django.utils.translation import gettext_lazy as _
 
-from apps.alerts import vault
+from apps.core.sealed import SealedTextField
+
+# Whose keys of the vault channels are sealed with.
+PURPOSE: Final = "alerts"
 
 
 class ChannelKind(models.TextChoices):
@@ -19,11 +24,11 @@ class Channel(models.Model):
 
     name = models.CharField(_("name"), max_length=200)
     kind = models.CharField(_("kind"), max_length=16, choices=ChannelKind.choices)
-    sealed_target = models.TextField(editable=False)
+    sealed_target = SealedTextField(purpose=PURPOSE, fingerprint="target_hash")
     # Keyed hash: the same target is one channel, and equality can be asked without decrypting.
     target_hash = models.CharField(max_length=64, editable=False)
     hint = models.CharField(_("target"), max_length=255, editable=False)
-    sealed_secret = models.TextField(editable=False)
+    sealed_secret = SealedTextField(purpose=PURPOSE)
     enabled = models.BooleanField(_("enabled"), default=True)
     created_at = models.DateTimeField(_("created"), db_default=Now(), editable=False)
 
@@ -41,9 +46,9 @@ class Channel(models.Model):
     @property
     def target(self) -> str:
         """The URL or address in clear. Raises `vault.SealBrokenError`."""
-        return vault.open_sealed(self.sealed_target)
+        return self.sealed_target.reveal()
 
     @property
     def secret(self) -> str:
         """The signing secret in clear. Raises `vault.SealBrokenError`."""
-        return vault.open_sealed(self.sealed_secret)
+        return self.sealed_secret.reveal()

@@ -9,10 +9,12 @@ from typing import Any
 from django.db import IntegrityError, transaction
 from django.utils import timezone
 
-from apps.alerts import conf, vault
+from apps.alerts import conf
 from apps.alerts.delivery import notifier_for
 from apps.alerts.models import Channel, Notification, Purpose
+from apps.alerts.models.channel import PURPOSE
 from apps.alerts.outbox import kick_on_commit
+from apps.core import masking, vault
 from apps.core.errors import ConflictError
 
 
@@ -23,13 +25,15 @@ def ensure(kind: str, target: str, *, name: str = "", secret: str = "") -> Chann
     messages are signed. Raises InvalidInputError, and ConflictError for another secret.
     """
     target = notifier_for(kind).validate(target)
-    digest = vault.fingerprint(target)
-    found = Channel.objects.filter(kind=kind, target_hash=digest).first()
+    # Under former keys too: the row may not have been resealed yet.
+    digests = vault.fingerprints(target, purpose=PURPOSE)
+    same = Channel.objects.filter(kind=kind, target_hash__in=digests)
+    found = same.first()
     if found is not None:
         if secret and not hmac.compare_digest(found.secret.encode(), secret.encode()):
             raise ConflictError("This channel has another secret; change it on its admin page.")
         return found
-    channel = Channel(kind=kind, name=name or vault.mask(kind, target)[:200])
+    channel = Channel(kind=kind, name=name or mask(kind, target)[:200])
     set_target(channel, target)
     set_secret(channel, secret)
     try:
@@ -37,22 +41,27 @@ def ensure(kind: str, target: str, *, name: str = "", secret: str = "") -> Chann
             channel.save()
     except IntegrityError:
         # Another caller made the same channel between the two statements.
-        return Channel.objects.get(kind=kind, target_hash=digest)
+        return same.get()
     return channel
 
 
 def set_target(channel: Channel, target: str) -> None:
     """Seal a new target into an unsaved change of the channel. Raises InvalidInputError."""
     target = notifier_for(channel.kind).validate(target)
-    channel.sealed_target = vault.seal(target)
-    channel.target_hash = vault.fingerprint(target)
-    channel.hint = vault.mask(channel.kind, target)[:255]
+    channel.sealed_target = target
+    channel.target_hash = vault.fingerprint(target, purpose=PURPOSE)
+    channel.hint = mask(channel.kind, target)[:255]
+
+
+def mask(kind: str, target: str) -> str:
+    """What may be shown of a target."""
+    return masking.email(target) if kind == "email" else masking.url(target)
 
 
 def set_secret(channel: Channel, secret: str = "") -> str:
     """Seal a signing secret, a new random one by default; returned so that it can be shown once."""
     secret = secret or secrets.token_urlsafe(32)
-    channel.sealed_secret = vault.seal(secret)
+    channel.sealed_secret = secret
     return secret
 
 

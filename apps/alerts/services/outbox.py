@@ -17,8 +17,8 @@ from apps.alerts import conf
 from apps.alerts.delivery import Delivered, Envelope
 from apps.alerts.models import Attempt, EpisodeEvent, Notification, OutboxState, Outcome
 from apps.alerts.outbox import kick_on_commit
-from apps.alerts.vault import SealBrokenError
 from apps.core.errors import ConflictError
+from apps.core.vault import SealBrokenError
 
 # Messages of one episode to one channel leave in order: "resolved" never overtakes "firing".
 # A row still "sending" under an expired lease lost its worker, and may have arrived.

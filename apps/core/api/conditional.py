@@ -25,7 +25,8 @@ def inputs(request: Request, *, personal: bool) -> bytes:
     With `personal` False the answer is the same for all who may have it.
     """
     http = request._request
-    query = sorted((key, value) for key, values in http.GET.lists() for value in values)
+    # By name only: the order of the values of one name may be the order of the answer.
+    query = sorted((key, tuple(values)) for key, values in http.GET.lists())
     parts = (
         http.path,
         repr(query),

@@ -17,11 +17,13 @@ from uuid import UUID
 
 import msgspec
 from django.conf import settings
+from django.core.exceptions import ImproperlyConfigured
 
 from apps.core.errors import InvalidInputError
 
 Key = tuple[Any, ...]
-LONGEST: Final = 1000
+# Room for two names of 255 characters, each of four bytes.
+LONGEST: Final = 3000
 _MAC_BYTES: Final = 16
 _UUID, _DECIMAL, _DATE, _NAIVE = 1, 2, 3, 4
 _MEND: Final = (
@@ -31,9 +33,15 @@ _MEND: Final = (
 
 
 def seal(key: Key, bound_to: bytes) -> str:
-    """The cursor after the row with this key, in the list that `bound_to` names."""
+    """The cursor after the row with this key, in the list that `bound_to` names.
+
+    Raises ImproperlyConfigured for a key longer than an address can carry.
+    """
     packed = _encoder.encode([_packed(value) for value in key])
-    return base64.urlsafe_b64encode(_mac(packed, bound_to) + packed).rstrip(b"=").decode()
+    cursor = base64.urlsafe_b64encode(_mac(packed, bound_to) + packed).rstrip(b"=").decode()
+    if len(cursor) > LONGEST:
+        raise ImproperlyConfigured("A list is ordered by texts too long for its cursor.")
+    return cursor
 
 
 def unseal(cursor: str, bound_to: bytes) -> Key:

@@ -1,13 +1,11 @@
 """Which form an answer takes: by `format`, or by what the caller accepts."""
 
 from collections.abc import Iterable
-from typing import Any, Final
+from typing import Any
 
 from rest_framework.negotiation import DefaultContentNegotiation
 from rest_framework.renderers import BaseRenderer
 from rest_framework.request import Request
-
-_ANYTHING: Final = frozenset({"", "*/*", "application/json"})
 
 
 class Negotiation(DefaultContentNegotiation):
@@ -28,6 +26,7 @@ class Negotiation(DefaultContentNegotiation):
         if wanted:
             chosen = [r for r in offered if r.format == wanted] or offered
             return chosen[0], chosen[0].media_type
-        if request.META.get("HTTP_ACCEPT", "") in _ANYTHING:
-            return offered[0], offered[0].media_type
+        first = offered[0].media_type
+        if request.META.get("HTTP_ACCEPT", "") in ("", "*/*", first):
+            return offered[0], first
         return super().select_renderer(request, offered, format_suffix)

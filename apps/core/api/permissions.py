@@ -34,7 +34,7 @@ class HasScope(BasePermission):
         user = request.user
         if not (user and user.is_authenticated and user.is_active and user.is_staff):
             return False
-        return all(user.has_perm(name) for name in _permissions(view, method))
+        return all(user.has_perm(name) for name in permissions_of(view, method))
 
 
 def required_scope(view: Any, method: str) -> str:
@@ -44,6 +44,7 @@ def required_scope(view: Any, method: str) -> str:
     return scopes.get(method, default)
 
 
-def _permissions(view: Any, method: str) -> Iterable[str]:
+def permissions_of(view: Any, method: str) -> Iterable[str]:
+    """Django's permissions that a member of staff needs to call `method` of this view."""
     wanted: str | Iterable[str] = getattr(view, "required_permissions", {}).get(method, ())
     return (wanted,) if isinstance(wanted, str) else wanted

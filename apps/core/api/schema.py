@@ -1,13 +1,18 @@
 """How the API describes itself: OpenAPI by drf-spectacular."""
 
-from typing import Any
+from typing import Any, ClassVar
 
+from django.conf import settings
 from drf_spectacular.extensions import OpenApiAuthenticationExtension
 from drf_spectacular.plumbing import build_bearer_security_scheme_object
 from drf_spectacular.views import SpectacularAPIView, SpectacularSwaggerView
 from rest_framework import serializers
 
+from apps.core.api.openapi import ErrorSerializer
 from apps.core.api.permissions import HasScope
+from apps.core.api.views import Endpoint
+
+__all__ = ["BearerKeyScheme", "DocsView", "ErrorSerializer", "SchemaView", "StaffSessionScheme"]
 
 
 class BearerKeyScheme(OpenApiAuthenticationExtension):  # type: ignore[no-untyped-call]
@@ -32,23 +37,26 @@ class StaffSessionScheme(OpenApiAuthenticationExtension):  # type: ignore[no-unt
         return {"type": "apiKey", "in": "cookie", "name": "sessionid"}
 
 
-class ErrorSerializer(serializers.Serializer[Any]):
-    """The shape of every failure, for `@extend_schema(responses={404: ErrorSerializer})`."""
+class SchemaParameters(serializers.Serializer[Any]):
+    """Query parameters of the document."""
 
-    error = serializers.CharField(help_text="A word for programs, such as invalid_input.")
-    message = serializers.CharField(help_text="A sentence for people.")
-    details = serializers.DictField(help_text="More data; always holds the path.")
-    request_id = serializers.CharField(allow_null=True)
+    lang = serializers.ChoiceField(settings.LANGUAGES, required=False)
+    format = serializers.ChoiceField(["openapi", "openapi-json"], required=False)
 
 
-class SchemaView(SpectacularAPIView):
+class SchemaView(SpectacularAPIView, Endpoint):
     """The OpenAPI document."""
 
+    parameters = SchemaParameters
     permission_classes = [HasScope]
+    required_scopes: ClassVar = {"GET": "read"}
 
 
-class DocsView(SpectacularSwaggerView):
+class DocsView(SpectacularSwaggerView, Endpoint):
     """The OpenAPI document as a page that works without the internet."""
 
+    # The page asks itself for parts, by parameters of its own.
+    parameters = None
     permission_classes = [HasScope]
+    required_scopes: ClassVar = {"GET": "read"}
     url_name = "api-schema"

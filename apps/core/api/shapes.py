@@ -7,11 +7,14 @@ once and each row costs one `attrgetter`. Fields with a will of their own are st
 
 import functools
 from collections.abc import Callable, Mapping
+from datetime import datetime
 from operator import attrgetter, itemgetter
 from typing import Any, Final
 
 from rest_framework import serializers
 from rest_framework.fields import SkipField
+
+from apps.core.api.renderers import in_utc
 
 Shape = Callable[[Any], dict[str, Any]]
 ItemSerializer = type[serializers.Serializer[Any]]
@@ -20,7 +23,7 @@ _Show = Callable[[Any], Any]
 _AS_IT_IS: Final = frozenset(
     {
         serializers.BooleanField, serializers.CharField, serializers.ChoiceField,
-        serializers.DateField, serializers.DateTimeField, serializers.DictField,
+        serializers.DateField, serializers.DictField,
         serializers.EmailField, serializers.FloatField, serializers.IntegerField,
         serializers.JSONField, serializers.ReadOnlyField, serializers.RegexField,
         serializers.SlugField, serializers.URLField, serializers.UUIDField,
@@ -95,8 +98,12 @@ def _getter(paths: list[list[str]], *, mapping: bool) -> Callable[[Any], tuple[A
 
 def _show(field: Any) -> _Show | None:
     """How a value of this field is shown; None for as it is."""
-    if type(field) in _AS_IT_IS and not getattr(field, "format", None):
-        return None
+    if not getattr(field, "format", None):
+        if type(field) is serializers.DateTimeField:
+            # A reader may have made text of it already.
+            return lambda value: in_utc(value) if isinstance(value, datetime) else value
+        if type(field) in _AS_IT_IS:
+            return None
     if isinstance(field, serializers.ListSerializer):
         show_one = _nested(type(field.child))
         return lambda rows: [show_one(row) for row in rows]

@@ -1,5 +1,6 @@
 """What a list reads from: a queryset with a unique order, or a function that reads after a key."""
 
+import functools
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, Final, Generic, Protocol, TypeVar
@@ -19,8 +20,9 @@ M = TypeVar("M", bound=Model)
 class Source(Protocol[Row]):
     """Rows in an order in which every row has a key of its own."""
 
-    # How deep `page` may go, in rows.
-    deepest: int
+    @property
+    def deepest(self) -> int:
+        """How deep `page` may go, in rows."""
 
     def after(self, key: Key | None, limit: int) -> list[Row]:
         """Up to `limit` rows after the one with this key; from the first for None."""
@@ -79,7 +81,8 @@ class Rows(Generic[M]):
 
     def __init__(self, queryset: "QuerySet[M, Any]", order: Sequence[str]) -> None:
         self.order: Final = [(name.lstrip("-"), name.startswith("-")) for name in order]
-        _check(queryset, [name for name, _ in self.order])
+        known = frozenset(queryset.query.annotations)
+        _check(queryset.model, tuple(name for name, _ in self.order), known)
         self._rows = queryset.order_by(*order)
 
     def after(self, key: Key | None, limit: int) -> list[Any]:
@@ -156,8 +159,9 @@ def _value(row: Any, name: str) -> Any:
     return row
 
 
-def _check(queryset: "QuerySet[Any, Any]", names: Sequence[str]) -> None:
-    fields = [_field(queryset, name) for name in names]
+@functools.lru_cache(maxsize=1024)
+def _check(model: Any, names: tuple[str, ...], annotations: frozenset[str]) -> None:
+    fields = [None if name in annotations else _field(model, name) for name in names]
     nullable = [n for n, f in zip(names, fields, strict=True) if f is not None and f.null]
     if nullable:
         raise ImproperlyConfigured(
@@ -169,11 +173,8 @@ def _check(queryset: "QuerySet[Any, Any]", names: Sequence[str]) -> None:
         raise ImproperlyConfigured("The order of a list ends with a unique column, such as pk.")
 
 
-def _field(queryset: "QuerySet[Any, Any]", name: str) -> Any:
-    """The field behind a name; None for an annotation."""
-    if name in queryset.query.annotations:
-        return None
-    model: Any = queryset.model
+def _field(model: Any, name: str) -> Any:
+    """The field behind a name."""
     found: Any = None
     for part in name.split("__"):
         if model is None:

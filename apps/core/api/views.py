@@ -12,6 +12,7 @@ from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse, StreamingHttpResponse
 from django.http.response import HttpResponseBase
 from django.utils.functional import cached_property
+from rest_framework.negotiation import BaseContentNegotiation
 from rest_framework.request import Request
 from rest_framework.views import APIView
 
@@ -24,6 +25,7 @@ from apps.core.api.renderers import CSVRenderer, JSONRenderer, NDJSONRenderer, d
 from apps.core.api.sources import Rows, Source
 
 _READS: Final = ("GET", "HEAD")
+_PLAIN: Final = JSONRenderer()
 
 
 class Endpoint(APIView):
@@ -39,7 +41,7 @@ class Endpoint(APIView):
 
     parameters: ClassVar[Parameters | None] = NoParameters
     renderer_classes: Any = [JSONRenderer]
-    content_negotiation_class = Negotiation
+    content_negotiation_class: type[BaseContentNegotiation] = Negotiation
     cache_control: ClassVar[str] = "private, max-age=0, must-revalidate"
     answer_cache_s: ClassVar[int] = 0
     personal: ClassVar[bool] = True
@@ -71,11 +73,25 @@ class Endpoint(APIView):
             if asking.method in _READS:
                 response = self._read(asking, lambda: handler(asking, *args, **kwargs))
             else:
+                # Only a list that is read has other forms than JSON.
+                asking.accepted_renderer = _PLAIN
                 response = handler(asking, *args, **kwargs)
         except Exception as exc:  # noqa: BLE001 (DRF raises again what it does not know)
             response = self.handle_exception(exc)
         self.response = self.finalize_response(asking, response, *args, **kwargs)  # type: ignore[arg-type]
         return self.response
+
+    def initial(self, request: Request, *_args: Any, **kwargs: Any) -> None:
+        """DRF's checks, but who may not ask learns nothing else, not even a wrong Accept."""
+        request.accepted_renderer = _PLAIN
+        request.accepted_media_type = _PLAIN.media_type
+        request.version = request.versioning_scheme = None
+        self.format_kwarg = self.get_format_suffix(**kwargs)
+        self.perform_authentication(request)
+        self.check_permissions(request)
+        self.check_throttles(request)
+        negotiated = self.perform_content_negotiation(request)
+        request.accepted_renderer, request.accepted_media_type = negotiated
 
     def _read(self, request: Request, handle: Callable[[], HttpResponseBase]) -> HttpResponseBase:
         if self.parameters is not None:

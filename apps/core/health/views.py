@@ -2,14 +2,14 @@
 
 from typing import Any, ClassVar
 
+from django.http import HttpResponse
 from drf_spectacular.utils import extend_schema
 from rest_framework import serializers
 from rest_framework.permissions import AllowAny
 from rest_framework.request import Request
-from rest_framework.response import Response
-from rest_framework.views import APIView
 
 from apps.core.api.permissions import HasScope
+from apps.core.api.views import Endpoint
 from apps.core.health import registry, report
 
 
@@ -41,7 +41,10 @@ class DetailedSerializer(DependenciesSerializer):
     process = serializers.DictField(required=False)
 
 
-class _HealthView(APIView):
+class _HealthView(Endpoint):
+    # Probes send what they like, such as a number against caches.
+    parameters = None
+    # They carry no key; what the unknown may not see is left out of the answer.
     permission_classes = [AllowAny]
     required_scopes: ClassVar = {"GET": "read"}
 
@@ -53,19 +56,19 @@ class DetailedView(_HealthView):
     """State of the components, versions, uptime, resources."""
 
     @extend_schema(responses={200: DetailedSerializer, 503: DetailedSerializer})
-    def get(self, request: Request) -> Response:
+    def get(self, request: Request) -> HttpResponse:
         """503 when a critical part is down."""
         states = registry.read()
         body = report.detailed(states) if self._may_see(request) else report.summary(states)
-        return Response(body, status=report.http_status(report.overall(states)))
+        return self.reply(body, report.http_status(report.overall(states)))
 
 
 class DependenciesView(_HealthView):
     """State of each dependency."""
 
     @extend_schema(responses={200: DependenciesSerializer, 503: DependenciesSerializer})
-    def get(self, request: Request) -> Response:
+    def get(self, request: Request) -> HttpResponse:
         """503 when a critical part is down."""
         states = registry.read()
         body = report.dependencies(states) if self._may_see(request) else report.summary(states)
-        return Response(body, status=report.http_status(report.overall(states)))
+        return self.reply(body, report.http_status(report.overall(states)))

@@ -24,6 +24,9 @@ class _Words(serializers.CharField):
 
     def to_internal_value(self, data: Any) -> list[str]:  # type: ignore[override]
         text = super().to_internal_value(data)
+        # The validators see the words; the length that is documented is the text's.
+        if self.max_length is not None and len(text) > self.max_length:
+            self.fail("max_length", max_length=self.max_length)
         return list(dict.fromkeys(word.strip() for word in text.split(",") if word.strip()))
 
 
@@ -125,7 +128,6 @@ class MetricNamesFilterSerializer(serializers.Serializer[Any]):
     """Query parameters of the catalogue."""
 
     prefix = serializers.CharField(default="", allow_blank=True, max_length=255)
-    limit = serializers.IntegerField(default=100, min_value=1, max_value=1000)
 
 
 class MetricNameSerializer(serializers.Serializer[Any]):
@@ -135,12 +137,6 @@ class MetricNameSerializer(serializers.Serializer[Any]):
     unit = serializers.CharField()
     kind = serializers.CharField(help_text="gauge, sum or histogram.")
     series = serializers.IntegerField(help_text="How many series it has.")
-
-
-class MetricNamesSerializer(serializers.Serializer[Any]):
-    """The catalogue."""
-
-    items = MetricNameSerializer(many=True)
 
 
 class ComponentSerializer(serializers.Serializer[Any]):
@@ -154,9 +150,3 @@ class ComponentSerializer(serializers.Serializer[Any]):
     age_s = serializers.FloatField(allow_null=True, help_text="How old that knowledge is.")
     detail = serializers.CharField()
     error = serializers.CharField()
-
-
-class ComponentsSerializer(serializers.Serializer[Any]):
-    """All components."""
-
-    items = ComponentSerializer(many=True)

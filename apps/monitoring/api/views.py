@@ -1,43 +1,39 @@
 """Metric series, their catalogue, and the state of components."""
 
 from dataclasses import asdict
-from typing import ClassVar
+from typing import Any, ClassVar
 
+from django.http import HttpResponse
 from drf_spectacular.utils import extend_schema
 from rest_framework.request import Request
-from rest_framework.response import Response
-from rest_framework.views import APIView
 
-from apps.core.api.schema import ErrorSerializer
+from apps.core.api.cursors import Key
+from apps.core.api.sources import Reader
+from apps.core.api.views import Endpoint, ListEndpoint
 from apps.core.timerange import TimeRange
 from apps.monitoring.api.serializers import (
     ComponentSerializer,
-    ComponentsSerializer,
     MetricNameSerializer,
     MetricNamesFilterSerializer,
-    MetricNamesSerializer,
     MetricsFilterSerializer,
     MetricsSerializer,
 )
 from apps.monitoring.queries import charts, figures, series
-from apps.monitoring.queries.components import components
+from apps.monitoring.queries.components import Component, components
+from apps.monitoring.queries.series import MetricInfo
 
 
-class MetricsView(APIView):
+class MetricsView(Endpoint):
     """Series of one or more metrics, and the summary of their period."""
 
+    parameters = MetricsFilterSerializer
     required_scopes: ClassVar = {"GET": "read"}
     required_permissions: ClassVar = {"GET": "monitoring.view_metric"}
 
-    @extend_schema(
-        parameters=[MetricsFilterSerializer],
-        responses={200: MetricsSerializer, 400: ErrorSerializer, 503: ErrorSerializer},
-    )
-    def get(self, request: Request) -> Response:
+    @extend_schema(responses=MetricsSerializer)
+    def get(self, request: Request) -> HttpResponse:
         """At most 100 series a metric, 1500 points a series and 50,000 points in all."""
-        wanted = MetricsFilterSerializer(data=request.query_params)
-        wanted.is_valid(raise_exception=True)
-        asked = wanted.validated_data
+        asked = self.asked(request)
         time_range = TimeRange.parse(asked["from"], asked["to"])
         lines = charts.lines(
             charts.Wish(
@@ -50,34 +46,41 @@ class MetricsView(APIView):
             time_range,
         )
         summary = figures.summary(time_range, asked["labels"])
-        return Response({"series": lines, "summary": asdict(summary)})
+        return self.reply({"series": lines, "summary": asdict(summary)})
 
 
-class MetricNamesView(APIView):
-    """The catalogue of metrics."""
+class MetricNamesView(ListEndpoint):
+    """The catalogue of metrics by name: those that begin with `prefix`."""
 
+    parameters = MetricNamesFilterSerializer
+    item = MetricNameSerializer
     required_scopes: ClassVar = {"GET": "read"}
     required_permissions: ClassVar = {"GET": "monitoring.view_metric"}
 
-    @extend_schema(
-        parameters=[MetricNamesFilterSerializer],
-        responses={200: MetricNamesSerializer, 400: ErrorSerializer},
-    )
-    def get(self, request: Request) -> Response:
-        """Metrics by name, those that begin with `prefix`."""
-        wanted = MetricNamesFilterSerializer(data=request.query_params)
-        wanted.is_valid(raise_exception=True)
-        found = series.catalogue(wanted.validated_data["prefix"], wanted.validated_data["limit"])
-        return Response({"items": MetricNameSerializer(found, many=True).data})
+    def rows(self, request: Request, asked: dict[str, Any]) -> Reader[MetricInfo]:  # noqa: ARG002
+        """Metrics in the order of name, unit and kind."""
+
+        def read(after: Key | None, limit: int) -> list[MetricInfo]:
+            return series.catalogue(asked["prefix"], limit, after)
+
+        return Reader(read, lambda metric: (metric.name, metric.unit, metric.kind))
 
 
-class ComponentsView(APIView):
-    """The state of the portal's parts and of what it watches."""
+class ComponentsView(ListEndpoint):
+    """The state of the portal's parts and of what it watches, our own parts first."""
 
+    item = ComponentSerializer
     required_scopes: ClassVar = {"GET": "read"}
     required_permissions: ClassVar = {"GET": "monitoring.view_collectorstate"}
 
-    @extend_schema(responses=ComponentsSerializer)
-    def get(self, request: Request) -> Response:  # noqa: ARG002 (DRF's signature)
-        """Every component."""
-        return Response({"items": ComponentSerializer(components(), many=True).data})
+    def rows(self, request: Request, asked: dict[str, Any]) -> Reader[Component]:  # noqa: ARG002
+        """Every component; there are never more than a few dozen."""
+        found = components()
+        places = {component.key: place for place, component in enumerate(found)}
+
+        def read(after: Key | None, limit: int) -> list[Component]:
+            # One that is gone since the page before has left its place to the next.
+            start = 0 if after is None else places.get(after[0], after[1] - 1) + 1
+            return found[start : start + limit]
+
+        return Reader(read, lambda component: (component.key, places[component.key]))

@@ -127,6 +127,11 @@ def test_every_input_is_in_the_key(reader, staff_client):
     assert len({call().content for call in calls}) == Kept.built == len(calls)
 
 
+def test_the_order_of_repeated_values_is_part_of_the_key(reader):
+    for query, wanted in (("category=a&category=b", "b"), ("category=b&category=a", "a")):
+        assert reader.get(f"/kit/kept?{query}").json()["category"] == wanted
+
+
 def test_an_error_is_never_kept(reader):
     for _ in range(2):
         assert reader.get("/kit/kept", {"category": "bad"}).status_code == 409

@@ -1,14 +1,19 @@
 """Lists in pages: by number near the start, by cursor at any depth."""
 
+import base64
 import random
-from datetime import timedelta
+from datetime import UTC, timedelta
 
 import pytest
 from django.contrib.auth.models import User
 from django.core.exceptions import ImproperlyConfigured
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
+from hypothesis import given
+from hypothesis import strategies as st
 
+from apps.core.api import cursors
+from apps.core.errors import InvalidInputError
 from tests.core.api.urls import T0
 
 pytestmark = [pytest.mark.django_db, pytest.mark.urls("tests.core.api.urls")]
@@ -186,3 +191,29 @@ def test_a_number_no_column_can_hold_is_the_callers_fault(reader):
     body = get(reader, "/kit/keys", status=400, offset=2**40)
     assert body["error"] == "invalid_input"
     assert "SQL" not in body["message"]
+
+
+KEY_PARTS = (
+    st.integers(-(2**63), 2**63 - 1) | st.text() | st.floats(allow_nan=False) | st.booleans()
+    | st.uuids() | st.decimals(allow_nan=False) | st.dates() | st.datetimes()
+    | st.datetimes(timezones=st.just(UTC)) | st.binary(max_size=50)
+)  # fmt: skip
+
+
+@given(st.lists(KEY_PARTS, min_size=1, max_size=4).map(tuple), st.binary(max_size=50))
+def test_a_cursor_gives_back_the_very_key(key, bound_to):
+    cursor = cursors.seal(key, bound_to)
+    assert cursors.unseal(cursor, bound_to) == key
+    with pytest.raises(InvalidInputError):
+        cursors.unseal(cursor, bound_to + b"x")
+
+
+@given(st.text() | st.binary().map(lambda raw: base64.urlsafe_b64encode(raw).decode()))
+def test_no_word_made_up_is_a_cursor(word):
+    with pytest.raises(InvalidInputError):
+        cursors.unseal(word, b"here")
+
+
+def test_a_key_too_long_for_a_cursor_is_a_fault_of_the_list_and_not_of_the_caller():
+    with pytest.raises(ImproperlyConfigured):
+        cursors.seal(("x" * 3000,), b"here")

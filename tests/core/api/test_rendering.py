@@ -24,7 +24,7 @@ SEOUL = timezone(timedelta(hours=9))
     ("value", "written"),
     [
         (MOMENT, "2026-11-25T13:00:00.123456Z"),
-        (MOMENT.astimezone(SEOUL), "2026-11-25T13:00:00.123456Z"),
+        (MOMENT.astimezone(SEOUL), "2026-11-25T22:00:00.123456+09:00"),
         (MOMENT.replace(tzinfo=None), "2026-11-25T13:00:00.123456Z"),
         (MOMENT.date(), "2026-11-25"),
         (Decimal("0.1000000000000000000000001"), "0.1000000000000000000000001"),
@@ -100,7 +100,7 @@ class Thing:
 
 
 def test_a_shape_shows_what_the_serializer_would():
-    inner = Holder(MOMENT)
+    inner = Holder(MOMENT.astimezone(SEOUL))
     thing = Thing("a", inner, [inner, Holder(None)], ["x"], MOMENT.date())
     shown = shape_of(Row, thing)(thing)
     assert json.loads(dumps(shown)) == json.loads(json.dumps(Row(thing).data, default=str))

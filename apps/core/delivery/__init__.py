@@ -1,0 +1,1 @@
+"""What every answer of Django is wrapped in: compression, caching, security policies."""

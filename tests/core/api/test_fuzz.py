@@ -1,0 +1,167 @@
+"""schemathesis against the whole API: whatever a caller sends, no 5xx, and answers as documented.
+
+The operations come from the OpenAPI document of the running application, so a new endpoint is in
+as soon as it has an address. In the suite the run is short and its seed fixed. For a long one,
+each round with another seed:
+
+    PHAROS_FUZZ_MINUTES=20 pytest tests/core/api/test_fuzz.py -s
+"""
+
+import os
+import sys
+import time
+from collections import Counter
+from datetime import UTC, datetime, timedelta
+
+import pytest
+import schemathesis
+from django.contrib.auth.models import User
+from django.core.handlers.wsgi import WSGIHandler
+from django.db import connections
+from django.test import Client
+from schemathesis.config import SchemathesisConfig
+from schemathesis.engine import StopReason, events, from_schema
+
+from apps.alerts.models import Episode
+from apps.core.models import Scope
+from apps.core.services import apikeys
+from tests.monitoring.api.conftest import load, store  # noqa: F401 (fixtures)
+
+MINUTES = float(os.environ.get("PHAROS_FUZZ_MINUTES", "0"))
+SEED = int(os.environ.get("PHAROS_FUZZ_SEED", "1"))
+# What the suite may spend.
+ROUND_S = 45
+pytestmark = [
+    pytest.mark.django_db(transaction=True),
+    pytest.mark.slow,
+    # It says so of inputs it made itself.
+    pytest.mark.filterwarnings("ignore::hypothesis.errors.HypothesisWarning"),
+    pytest.mark.timeout(MINUTES * 60 + 600),
+]
+_handler = WSGIHandler()
+CHECKS = {
+    # Rules between fields (`from` before `to`, pages not too deep) are no part of a JSON schema.
+    "positive_data_acceptance": {
+        "expected-statuses": ["2xx", "3xx", "400", "401", "403", "404", "409", "429", "503"]
+    },
+    # Breaks in schemathesis where the application is called without a network; test_routes.py
+    # shows that no address answers without authority.
+    "ignored_auth": {"enabled": False},
+    "not_a_server_error": {"expected-statuses": ["2xx", "3xx", "4xx"]},
+}
+
+
+@pytest.fixture
+def unlimited(settings):
+    """The rate limit would answer everything after the first hundred."""
+    limits = getattr(settings, "PHAROS_RATE_LIMITS", {})
+    settings.PHAROS_RATE_LIMITS = dict.fromkeys(limits, 10**9)
+
+
+@pytest.fixture
+def data(staff, load):  # noqa: F811
+    """Something to find in every list that can be filled by rows."""
+    now = datetime.now(UTC)
+    for number in range(30):
+        User.objects.create_user(f"person {number}")
+        Episode.objects.create(
+            rule_name=f"rule {number}", metric="m", labels={"host": "a"}, direction="above",
+            severity="warning", state="firing", started_at=now - timedelta(minutes=number),
+            value=1.5, threshold=1.0, updated_at=now,
+        )  # fmt: skip
+
+
+@pytest.fixture
+def all_scopes(staff):
+    """The headers of a key that may call everything."""
+    _, secret = apikeys.create("fuzz", list(Scope.values))
+    return {"Authorization": f"Bearer {secret}"}
+
+
+def application(environ, start_response):
+    """The portal, whole answers at once; a thread of schemathesis leaves no connection behind."""
+    response = _handler(environ, start_response)
+    try:
+        return [b"".join(response)]
+    finally:
+        response.close()
+        connections.close_all()
+
+
+class Seen:
+    """What a run saw: failures in words, and how often each operation answered what."""
+
+    def __init__(self):
+        self.failures: dict[str, str] = {}
+        self.answers: Counter[tuple[str, int]] = Counter()
+        self.operations: set[str] = set()
+        self.errors: list[str] = []
+
+    def take(self, event):
+        if isinstance(event, events.ScenarioFinished | events.FuzzScenarioFinished):
+            self._scenario(event.recorder)
+        elif isinstance(event, events.NonFatalError | events.FatalError):
+            self.errors.append(str(getattr(event, "info", None) or event.exception))
+
+    def _scenario(self, recorder):
+        for case_id, interaction in recorder.interactions.items():
+            operation = recorder.cases[case_id].value.operation.label
+            if interaction.response is not None:
+                self.answers[operation, interaction.response.status_code] += 1
+            for check in recorder.checks.get(case_id, ()):
+                if check.failure_info is not None:
+                    key = f"{operation}: {check.name}: {check.failure_info.failure.title}"
+                    told = check.failure_info.failure.message[:600]
+                    code = check.failure_info.code_sample[:1500]
+                    self.failures.setdefault(key, f"{key}\n  {told}\n  {code}")
+
+
+def round_of(headers, seed, seconds):
+    """All phases once, on the application as it stands."""
+    config = SchemathesisConfig.from_dict(
+        {
+            "seed": seed,
+            "max-time": max(1, round(seconds)),
+            "headers": headers,
+            "checks": CHECKS,
+            "workers": 1,
+            "continue-on-failure": True,
+            "generation": {"max-examples": 200 if MINUTES else 12, "database": "none"},
+            "phases": {"stateful": {"generation": {"max-examples": 50 if MINUTES else 5}}},
+        }
+    )
+    schema = schemathesis.openapi.from_wsgi(
+        "/api/schema?format=openapi-json", application, config=config, headers=headers
+    )
+    return schema, from_schema(schema).execute()
+
+
+def test_whatever_is_sent_no_answer_is_ours_to_be_ashamed_of(unlimited, data, all_scopes):
+    seen, seed = Seen(), SEED
+    until = time.monotonic() + max(MINUTES * 60, ROUND_S)
+    while (left := until - time.monotonic()) > 0:
+        schema, run = round_of(all_scopes, seed, left)
+        seen.operations = {o.ok().label for o in schema.get_all_operations() if o.ok()}
+        for event in run:
+            seen.take(event)
+            if isinstance(event, events.EngineFinished):
+                stopped = event.stop_reason
+        assert stopped in (StopReason.COMPLETED, StopReason.MAX_TIME)
+        if not MINUTES or seen.failures:
+            break
+        seed += 1
+    sys.stdout.write(report(seen, seed))
+    assert not seen.errors, "\n".join(seen.errors)
+    assert not seen.failures, f"seed {seed}\n" + "\n\n".join(seen.failures.values())
+    # A key that was revoked on the way, or a limiter, would make all this mean nothing.
+    assert Client(headers=all_scopes).get("/api/schema").status_code == 200
+    asked = {operation for operation, _ in seen.answers}
+    assert asked == seen.operations
+    fine = {operation for operation, status in seen.answers if 200 <= status < 300}
+    # A body or an id may be too particular to be made up; a list is not.
+    assert {o for o in seen.operations if o.startswith("GET ") and "{" not in o} <= fine
+
+
+def report(seen, seed):
+    rows = (f"{n:6}  {status}  {name}" for (name, status), n in sorted(seen.answers.items()))
+    return f"\nlast seed {seed}, {sum(seen.answers.values())} requests\n" + "\n".join(rows)

@@ -1,0 +1,87 @@
+"""Every API address there is stands on the kit, says whom it lets in, and keeps the others out."""
+
+import pytest
+from django.test import Client
+from django.urls import URLPattern, URLResolver, get_resolver
+from rest_framework.permissions import AllowAny
+from rest_framework.views import APIView
+
+from apps.core.api.openapi import EndpointSchema
+from apps.core.api.views import Endpoint
+
+# Answers everybody; what the unknown may not see is left out.
+PUBLIC = {"health/detailed", "health/dependencies"}
+SAMPLES = {
+    "int": "1", "uuid": "00000000-0000-0000-0000-000000000001", "str": "x", "slug": "x",
+    "path": "x",
+}  # fmt: skip
+
+
+def patterns(resolver, prefix=""):
+    """(route, pattern) of every address below."""
+    for entry in resolver.url_patterns:
+        route = prefix + str(entry.pattern)
+        if isinstance(entry, URLResolver):
+            yield from patterns(entry, route)
+        elif isinstance(entry, URLPattern):
+            yield route, entry
+
+
+def view_of(entry):
+    return getattr(entry.callback, "cls", getattr(entry.callback, "view_class", None))
+
+
+ROUTES = {
+    route: view_of(entry)
+    for route, entry in patterns(get_resolver("portal.urls"))
+    if isinstance(view_of(entry), type) and issubclass(view_of(entry), APIView)
+}
+
+
+def sample(route):
+    """An address this route matches."""
+    for entry_route, entry in patterns(get_resolver("portal.urls")):
+        if entry_route == route:
+            for name, converter in entry.pattern.converters.items():
+                kind = type(converter).__name__.removesuffix("Converter").lower()
+                route = route.replace(
+                    f"<{kind}:{name}>", SAMPLES["str" if kind == "string" else kind]
+                ).replace(f"<str:{name}>", SAMPLES["str"])
+    assert "<" not in route
+    return f"/{route}"
+
+
+def test_there_are_routes_to_look_at():
+    assert {"admin/monitoring/alerts", "admin/monitoring/metrics", "metrics"} <= ROUTES.keys()
+
+
+@pytest.mark.parametrize("route", ROUTES)
+def test_it_is_an_endpoint_with_declared_rights(route):
+    view = ROUTES[route]
+    assert issubclass(view, Endpoint)
+    assert not route.endswith("/"), "API addresses have no slash at their end."
+    methods = {m.upper() for m in view.http_method_names if hasattr(view, m)} - {"HEAD", "OPTIONS"}
+    assert methods
+    assert methods <= set(view.required_scopes), "Every method names the scope of a key."
+    if route.startswith("admin/"):
+        assert methods <= set(view.required_permissions), "Every method names Django permissions."
+    assert (AllowAny in view.permission_classes) == (route in PUBLIC)
+    assert isinstance(view.schema, EndpointSchema)
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize("route", sorted(set(ROUTES) - PUBLIC))
+def test_the_unknown_get_a_401_in_json_and_never_a_login_page(route):
+    for accept in ("application/json", "text/html", "text/csv", "*/*"):
+        for method in ("GET", "POST", "DELETE", "OPTIONS"):
+            answer = Client().generic(method, sample(route), headers={"Accept": accept})
+            assert answer.status_code == 401, (method, accept, answer.content)
+            assert answer["Content-Type"] == "application/json"
+            assert answer.json()["error"] == "not_authenticated"
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize("route", sorted(ROUTES))
+def test_a_slash_too_many_is_no_other_way_in(route):
+    answer = Client().get(sample(route) + "/", headers={"Accept": "application/json"})
+    assert answer.status_code in (401, 404)
