@@ -24,6 +24,7 @@ from apps.core.health.native import Health
 from apps.core.live.facts import facts as live_facts
 from apps.core.live.hub import hub
 from apps.core.live.wire import with_wire
+from apps.core.ratelimit import limiter
 from apps.monitoring import recorder
 from apps.monitoring.intake.http import application as intake
 from portal.routing import websocket_urlpatterns
@@ -59,6 +60,7 @@ async def _leave_live() -> None:
     await hub().close()
 
 
+health.describe("rate_limit", limiter.state)
 health.describe("web", lambda: {"threads": _pool.threads, "pending": _pool.pending})
 health.describe("live", live_facts)
 

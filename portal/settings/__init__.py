@@ -22,6 +22,7 @@ PHAROS_URL = _env.URL
 PHAROS_WEB_THREADS = _env.WEB_THREADS
 PHAROS_WEB_WAITING = _env.WEB_WAITING
 PHAROS_RECORDER = _env.RECORDER
+PHAROS_LOOP = _env.LOOP
 PHAROS_INTAKE_BODY_BYTES = _env.INTAKE_BODY_BYTES
 PHAROS_INTAKE_ORIGINS = _env.INTAKE_ORIGINS
 PHAROS_RETENTION_HOURS = _env.RETENTION_HOURS
@@ -72,8 +73,10 @@ MIDDLEWARE = [
     "django.middleware.csrf.CsrfViewMiddleware",
     "django.contrib.auth.middleware.AuthenticationMiddleware",
     "apps.core.caller.CallerMiddleware",
+    "apps.core.ratelimit.middleware.RateLimitMiddleware",
     "django.contrib.messages.middleware.MessageMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
+    "portal.kit.default_view.DefaultViewMiddleware",
 ]
 
 if _env.PROFILING:

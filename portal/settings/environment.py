@@ -62,6 +62,8 @@ LOG_LEVEL: str = env.str(
 )
 LOG_FORMAT: str = env.str("PHAROS_LOG_FORMAT", default="json", validate=OneOf(["json", "console"]))
 RECORDER: bool = env.bool("PHAROS_RECORDER", default=True)
+# False: this process applies no proposal, whatever the rows say.
+LOOP: bool = env.bool("PHAROS_LOOP", default=True)
 PROFILING: bool = env.bool("PHAROS_PROFILING", default=False)
 EMAIL_FROM: str = env.str("PHAROS_EMAIL_FROM", default="pharos@localhost")
 INTAKE_BODY_BYTES: int = env.int(
@@ -82,6 +84,8 @@ RATE_STANDARD: int = env.int("PHAROS_RATE_STANDARD", default=100, validate=Range
 RATE_PREMIUM: int = env.int("PHAROS_RATE_PREMIUM", default=1000, validate=Range(min=1))
 RATE_SESSION: int = env.int("PHAROS_RATE_SESSION", default=600, validate=Range(min=1))
 TRUSTED_PROXIES: list[str] = env.list("PHAROS_TRUSTED_PROXIES", default=[], validate=_networks)
+# Threads that run the parts of batches, beside those that answer requests.
+BATCH_THREADS: int = env.int("PHAROS_BATCH_THREADS", default=4, validate=Range(1, 64))
 AUDIT_DAYS: int = env.int("PHAROS_AUDIT_DAYS", default=365, validate=Range(min=1))
 
 

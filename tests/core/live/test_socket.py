@@ -14,7 +14,7 @@ from websockets.asyncio.client import connect
 
 from tests.conftest import STAFF_PASSWORD
 
-TOPIC = "overview:15m:pharos"
+TOPIC = "overview:10:pharos"
 
 
 def address(server: Any) -> str:
@@ -122,7 +122,7 @@ def test_a_message_that_makes_no_sense_closes_the_socket(portal_server, cookie, 
 
 
 @pytest.mark.parametrize(
-    "name", ["nothing", "overview:15m:nobody", "overview:99h:pharos", "overview:15m:\0", ""]
+    "name", ["nothing", "overview:10:nobody", "overview:99:pharos", "overview:10:\0", ""]
 )
 def test_an_unknown_topic_is_refused_and_the_socket_lives_on(portal_server, cookie, name):
     async def watch() -> tuple[Any, Any]:
