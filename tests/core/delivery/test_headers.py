@@ -147,7 +147,7 @@ def test_a_session_is_read_by_its_name_in_the_openapi_document(client, db):
         "/api/schema", {"format": "openapi-json"}, headers={"authorization": f"Bearer {key}"}
     )
     assert answer["Content-Security-Policy"]
-    schemes = answer.json()["components"]["securitySchemes"]
+    schemes = json.loads(answer.content)["components"]["securitySchemes"]
     assert schemes["staffSession"]["name"] == settings.SESSION_COOKIE_NAME
 
 
