@@ -24,7 +24,7 @@ import websockets
 from benchmarks import harness
 
 CPU_LIMIT, VIEWED_LIMIT, MEMORY_LIMIT_MB = 5.0, 6.0, 600.0
-_TOPIC = "overview:15m:pharos"
+_TOPIC = "overview:10:pharos"
 _CSRF = re.compile(rb'name="csrfmiddlewaretoken" value="([^"]+)"')
 
 
@@ -102,7 +102,7 @@ def _look(url, home, pid, seconds):
     """The cost while one viewer looks, once the page is there."""
     cookies, opener = _sign_in(url, home)
     opener.open(f"{url}/admin/", timeout=20).read()
-    opener.open(f"{url}/admin/overview/data?service=pharos&range=15m", timeout=20).read()
+    opener.open(f"{url}/admin/overview/data?service=pharos&from=now-15m", timeout=20).read()
     seen = []
 
     async def both():

@@ -165,13 +165,19 @@ def _forget():
 
 
 def _arms(backend):
+    from django.http import QueryDict
+
+    from apps.core.charts import Window
+    from apps.core.rangepicker import Choice
     from portal.overview import payload
-    from portal.overview.ranges import SPANS
+
+    def window(span):
+        return Window.of(Choice.strict(QueryDict(f"from=now-{span}")))
 
     def first(service, span):
         def ask():
             _forget()
-            payload.whole(service, SPANS[span])
+            payload.whole(service, window(span))
 
         return ask
 
@@ -182,7 +188,7 @@ def _arms(backend):
             # A tick comes each two seconds; lookups are remembered for five.
             if next(ticks) % 2 == 0:
                 _forget()
-            payload.newest(service, SPANS[span])
+            payload.newest(service, window(span).step_s)
 
         return ask
 

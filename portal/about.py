@@ -9,12 +9,10 @@ import django
 import granian
 from celery import __version__ as celery_version
 from django.conf import settings
-from django.contrib import admin
 from django.db import DatabaseError, connection
 from django.http import HttpRequest, HttpResponse
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
-from django.views.decorators.http import require_GET
 from django_redis import get_redis_connection
 from redis.exceptions import RedisError
 
@@ -25,7 +23,7 @@ from apps.core.embedded.home import Home
 from apps.core.health import registry
 from apps.monitoring import recorder
 from apps.monitoring.store import partitions
-from portal.pages import render
+from portal.pages import render, staff_page
 
 _RETENTION: Final = {
     "samples": gettext_lazy("Raw points of metrics"),
@@ -48,8 +46,7 @@ class Server:
     error: str = ""
 
 
-@require_GET
-@admin.site.admin_view
+@staff_page
 def about(request: HttpRequest) -> HttpResponse:
     """What runs here."""
     context = {

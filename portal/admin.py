@@ -77,6 +77,8 @@ class PeriodicTaskAdmin(StockPeriodicTaskAdmin, ModelAdmin):  # type: ignore[mis
     """What beat starts."""
 
     form = _PeriodicTaskForm
+    # The stock form retells a crontab by an inline script; the field beside it tells it anyway.
+    change_form_template = None
     date_hierarchy = None
     show_full_result_count = False
 

@@ -21,6 +21,10 @@ from apps.core.asgi import Bridge, Shell
 from apps.core.asgi.pool import Pool
 from apps.core.asgi.types import Receive, Scope, Send
 from apps.core.health.native import Health
+from apps.core.live.facts import facts as live_facts
+from apps.core.live.hub import hub
+from apps.core.live.wire import with_wire
+from apps.core.ratelimit import limiter
 from apps.monitoring import recorder
 from apps.monitoring.intake.http import application as intake
 from portal.routing import websocket_urlpatterns
@@ -52,7 +56,13 @@ async def _drain() -> None:
     await _pool.drain(_DRAIN_S)
 
 
+async def _leave_live() -> None:
+    await hub().close()
+
+
+health.describe("rate_limit", limiter.state)
 health.describe("web", lambda: {"threads": _pool.threads, "pending": _pool.pending})
+health.describe("live", live_facts)
 
 application = Shell(
     django=Bridge(
@@ -62,6 +72,6 @@ application = Shell(
         on_refused=lambda: recorder.count("pharos.web.refused", unit="{request}"),
     ),
     native={"/v1": intake, "/health": Health()},
-    websocket=AllowedHostsOriginValidator(AuthMiddlewareStack(URLRouter(_sockets))),
-    on_shutdown=[_drain],
+    websocket=with_wire(AllowedHostsOriginValidator(AuthMiddlewareStack(URLRouter(_sockets)))),
+    on_shutdown=[_leave_live, _drain],
 )

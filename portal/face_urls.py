@@ -4,12 +4,13 @@ from django.urls import URLPattern, path
 
 from portal import about
 from portal.evidence import pages as evidence
+from portal.evidence import trace_page
 from portal.overview import pages as overview
 
 urlpatterns: list[URLPattern] = [
-    path("admin/overview/data", overview.data, name="overview-data"),
+    path("admin/overview/data", overview.OverviewData.as_view(), name="overview-data"),
     path("admin/traces/", evidence.trace_list, name="traces"),
-    path("admin/traces/<str:trace_id>/", evidence.trace, name="trace"),
+    path("admin/traces/<str:trace_id>/", trace_page.trace, name="trace"),
     path("admin/logs/", evidence.log_list, name="logs"),
     path("admin/about/", about.about, name="about"),
 ]

@@ -4,39 +4,31 @@ from collections.abc import Callable
 from functools import wraps
 from typing import Any
 
-import orjson
 from django.contrib import admin
 from django.http import HttpRequest, HttpResponse
 from django.template.response import TemplateResponse
+from django.views.decorators.http import require_GET
 
-from apps.core.errors import PortalError, error_body
+from apps.core import request_id
+from apps.core.charts.board import Board
+from apps.core.rangepicker import Choice
 
-View = Callable[..., HttpResponse]
 
+def staff_page(view: Callable[..., HttpResponse]) -> Callable[..., HttpResponse]:
+    """A page in the shell: GET only, for staff; others are led to the login page."""
 
-def staff_json(view: View) -> View:
-    """Only for staff; everyone else gets JSON, since a program reads this, not a person."""
-
+    @require_GET
+    @admin.site.admin_view
     @wraps(view)
-    def guarded(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
-        if not request.user.is_authenticated:
-            body = error_body("not_authenticated", "Sign in first.", path=request.path)
-            return _json(body, 401)
-        if not admin.site.has_permission(request):
-            body = error_body("permission_denied", "This is for staff.", path=request.path)
-            return _json(body, 403)
+    def page(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
         return view(request, *args, **kwargs)
 
-    return guarded
+    return page
 
 
-def json_error(request: HttpRequest, error: PortalError) -> HttpResponse:
-    """A failure in the one shape all programs get."""
-    body = error_body(error.code, error.message, path=request.path, details=error.details)
-    response = _json(body, error.status)
-    for name, value in error.headers.items():
-        response[name] = value
-    return response
+def charts(request: HttpRequest, board: type[Board]) -> dict[str, Any]:
+    """The context of a page that shows the charts of `board` over the range of its address."""
+    return {"choice": Choice.read(request.GET, board.default_range), "charts": board.charts}
 
 
 def render(
@@ -45,8 +37,5 @@ def render(
     """A page in the admin's shell."""
     shell = admin.site.each_context(request)
     request.current_app = admin.site.name
-    return TemplateResponse(request, template, {**shell, **context}, status=status)
-
-
-def _json(body: dict[str, Any], status: int) -> HttpResponse:
-    return HttpResponse(orjson.dumps(body), status=status, content_type="application/json")
+    told = {**shell, "request_id": request_id.current(), **context}
+    return TemplateResponse(request, template, told, status=status)

@@ -8,6 +8,7 @@ from django.views.generic import RedirectView
 
 from apps.core.api.errors import wants_json
 from apps.monitoring import prometheus
+from portal.login import login
 
 handler400 = "apps.core.api.errors.bad_request"
 handler403 = "apps.core.api.errors.permission_denied"
@@ -28,6 +29,8 @@ def unknown_admin_page(request: HttpRequest, url: str) -> HttpResponse:
 urlpatterns: list[URLPattern | URLResolver] = [
     path("", RedirectView.as_view(pattern_name="admin:index")),
     path("metrics", prometheus.view, name="metrics"),
+    # In front of the admin's own, which asks no limit.
+    path("admin/login/", login, name="login"),
     # Before the admin: these live below /admin/ too.
     path("", include("apps.core.api.urls")),
     path("", include("apps.monitoring.api.urls")),

@@ -30,6 +30,7 @@ from django.db import connection
 from django.test import Client
 
 from apps.core.health import registry
+from apps.core.ratelimit import limiter
 from apps.monitoring.intake.commit import committer
 from apps.monitoring.queries import series
 from apps.monitoring.recorder.buffer import recorder
@@ -77,6 +78,12 @@ def nothing_left_open() -> Iterator[None]:
 def nothing_remembered() -> None:
     """Which series there are is remembered for seconds, and every test brings its own."""
     series.forget()
+
+
+@pytest.fixture(autouse=True)
+def full_quotas() -> None:
+    """Every test may ask as much as if it were alone; all of them come from one address."""
+    limiter.forget()
 
 
 @pytest.fixture

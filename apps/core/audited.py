@@ -1,7 +1,8 @@
 """Tables whose every change through the ORM leaves an audit entry, whoever makes it.
 
 An app names its tables with `watch` in `ready()`. Signals see the admin, the API, commands and the
-shell alike. `QuerySet.update` and raw SQL send none: services that use them record for themselves.
+shell alike. `QuerySet.update`, `bulk_create` and raw SQL send none: services that use them record
+for themselves.
 """
 
 from collections.abc import Callable, Collection

@@ -1,11 +1,19 @@
 """Errors with a code, a status and data, and the one shape in which every failure is told."""
 
+import base64
+import hashlib
 import html
 import math
 from collections.abc import Mapping
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Final
 
 from apps.core import request_id
+
+_STYLE: Final = "body{font:16px system-ui;margin:15vh auto;max-width:34rem;padding:0 1rem}"
+# The error page must not depend on a second request, so its style is in it, allowed by its hash.
+ERROR_STYLE_SOURCE: Final = (
+    f"'sha256-{base64.b64encode(hashlib.sha256(_STYLE.encode()).digest()).decode()}'"
+)
 
 
 class PortalError(Exception):
@@ -113,6 +121,6 @@ def error_page(status: int, message: str) -> str:
     return (
         f'<!doctype html><html lang="en"><meta charset="utf-8"><title>{status}</title>'
         '<meta name="viewport" content="width=device-width">'
-        '<body style="font:16px system-ui;margin:15vh auto;max-width:34rem;padding:0 1rem">'
+        f"<style>{_STYLE}</style>"
         f"<h1>{status}</h1><p>{html.escape(message)}</p>{trace}</body></html>"
     )

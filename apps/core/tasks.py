@@ -1,7 +1,11 @@
-"""Celery tasks of the kernel; each calls one verb."""
+"""Celery tasks of the kernel; each calls one verb and may run any number of times at once."""
+
+from typing import Any
 
 from celery import shared_task
 
+from apps.core.proposals.execution import run_due
+from apps.core.proposals.services.waking import TASK
 from apps.core.services import audit
 
 
@@ -15,3 +19,10 @@ def prune_audit() -> int:
         if not piece:
             break
     return gone
+
+
+@shared_task(name=TASK, ignore_result=True)
+def work_on_proposals() -> dict[str, Any]:
+    """Work on every proposal that is due."""
+    done = run_due()
+    return {"handled": done.handled, "expired": done.expired, "allowed": done.allowed}

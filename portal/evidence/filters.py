@@ -1,70 +1,81 @@
-"""The filters of the evidence lists, read from the address."""
+"""The filters of the evidence lists, read from the address as the API reads them."""
 
-from dataclasses import dataclass
+from typing import Any
 from urllib.parse import urlencode
-from uuid import UUID
+
+from django.http import QueryDict
+from rest_framework.serializers import ValidationError
 
 from apps.core.errors import InvalidInputError
-from apps.core.timerange import TimeRange
-from apps.monitoring.queries.logs import LEVELS
+from apps.monitoring.api.ranges import RangeParameters
+from apps.monitoring.api.searches import LONGEST_TEXT, TraceIdField
 
-RANGES = ("now-15m", "now-1h", "now-6h", "now-24h")
-_LONGEST_TEXT = 200
-
-
-@dataclass(frozen=True, slots=True)
-class Filters:
-    """What to show; empty text means all."""
-
-    from_: str
-    to: str
-    time_range: TimeRange
-    service: str
-    level: str
-    text: str
-    failed: bool
-    least_ms: int
-    trace: UUID | None
-
-    def address(self, **changes: str) -> str:
-        """The query string of the same list with some filters changed."""
-        fields = {
-            "from": self.from_, "to": self.to, "service": self.service, "level": self.level,
-            "text": self.text, "failed": "1" if self.failed else "",
-            "least_ms": str(self.least_ms or ""), "trace": str(self.trace or ""), **changes,
-        }  # fmt: skip
-        return "?" + urlencode({key: value for key, value in fields.items() if value})
+_NAMES = ("from", "to", "service", "level", "text", "failed", "least_ms", "trace", "attr")
 
 
-def read(query: dict[str, str]) -> Filters:
-    """Raises InvalidInputError that names the mend."""
-    from_, to = query.get("from") or "now-1h", query.get("to") or "now"
-    level = query.get("level", "")
-    if level and level not in LEVELS:
-        raise InvalidInputError(f"`level` is one of {', '.join(LEVELS)}.", {"parameter": "level"})
-    least = query.get("least_ms") or "0"
-    if not least.isdecimal() or len(least) > 9:
-        raise InvalidInputError(
-            "`least_ms` is a whole number of milliseconds.", {"parameter": "least_ms"}
-        )
-    return Filters(
-        from_=from_,
-        to=to,
-        time_range=TimeRange.parse(from_, to),
-        service=query.get("service", "")[:_LONGEST_TEXT].replace("\0", ""),
-        level=level,
-        text=query.get("text", "")[:_LONGEST_TEXT].replace("\0", ""),
-        failed=query.get("failed") == "1",
-        least_ms=int(least),
-        trace=trace_id(query["trace"]) if query.get("trace") else None,
-    )
+def read(query: QueryDict, parameters: type[RangeParameters]) -> dict[str, Any]:
+    """The validated values of these parameters; others of the page are left alone.
+
+    A form sends what nobody filled in as empty: that means "all". Raises InvalidInputError that
+    names the mend.
+    """
+    reader = parameters(data=filled(query))
+    if not reader.is_valid():
+        name, told = next(iter(reader.errors.items()))
+        raise InvalidInputError(f"`{name}`: {_first(told)}", {"parameter": str(name)})
+    values: dict[str, Any] = reader.validated_data
+    return values
 
 
-def trace_id(text: str) -> UUID:
-    """A trace id of 32 hexadecimal digits. Raises InvalidInputError."""
+def filled(query: QueryDict) -> QueryDict:
+    """The filters that somebody filled in."""
+    # NUL cannot be in a PostgreSQL text; nothing is found by it.
+    kept = QueryDict(mutable=True)
+    for name in _NAMES:
+        texts = [text.replace("\0", "") for text in query.getlist(name)]
+        if name == "text":
+            texts = [text[:LONGEST_TEXT] for text in texts]
+        if texts := [text for text in texts if text]:
+            kept.setlist(name, texts)
+    return kept
+
+
+def _first(told: Any) -> str:
+    while isinstance(told, dict | list) and told:
+        told = next(iter(told.values())) if isinstance(told, dict) else told[0]
+    return str(told)
+
+
+def address(query: QueryDict, **changes: str) -> str:
+    """The query string of the same list with some parameters changed; "" takes one away."""
+    kept = [
+        (name, text)
+        for name in (*_NAMES, "plain")
+        if name not in changes
+        for text in query.getlist(name)
+        if text
+    ]
+    return "?" + urlencode(kept + [(name, text) for name, text in changes.items() if text])
+
+
+def chosen(query: QueryDict) -> list[tuple[str, str, str]]:
+    """Name, value, and the address without it, of each filter that no form field shows."""
+    found = []
+    for name in ("trace", "attr"):
+        values = filled(query).getlist(name)
+        for value in values:
+            left = query.copy()
+            left.setlist(name, [other for other in values if other != value])
+            shown = value.partition(":") if name == "attr" else (name, "", value)
+            found.append((shown[0], shown[2], address(left)))
+    return found
+
+
+def trace_id(text: str) -> Any:
+    """A trace id of 32 hexadecimal digits, as a UUID. Raises InvalidInputError."""
     try:
-        return UUID(hex=text[:64])
-    except ValueError:
+        return TraceIdField().run_validation(text[:64])
+    except ValidationError:
         raise InvalidInputError(
             "A trace id has 32 hexadecimal digits.", {"parameter": "trace"}
         ) from None

@@ -1,5 +1,5 @@
 """The Overview: one service at a glance, live.
 
 `panels` says what is drawn, `reading` reads it, `payload` puts one message together (for the first
-load and for the live topic alike), `figures` draws, `pages` serves.
+load and for the live topic alike), `pages` serves.
 """

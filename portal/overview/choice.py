@@ -1,20 +1,27 @@
 """Which service and range a request of the Overview means."""
 
-from collections.abc import Mapping
+from django.http import QueryDict
 
-from apps.core.errors import InvalidInputError, NotFoundError
+from apps.core.charts import Window
+from apps.core.charts.board import chosen
+from apps.core.errors import NotFoundError
+from apps.core.rangepicker import Choice
 from apps.monitoring.queries.services import is_known
-from portal.overview.ranges import DEFAULT, SPANS, Span
 
 OWN = "pharos"
 
 
-def choose(query: Mapping[str, str]) -> tuple[str, Span]:
-    """The service and range of `?service=…&range=…`. Raises InvalidInputError, NotFoundError."""
+def service_of(query: QueryDict) -> str:
+    """The service of `?service=…`. Raises NotFoundError."""
     service = query.get("service", OWN)
-    span = SPANS.get(query.get("range", DEFAULT))
-    if span is None:
-        raise InvalidInputError(f"`range` is one of {', '.join(SPANS)}.", {"parameter": "range"})
     if service != OWN and not is_known(service):
         raise NotFoundError(f"No service called {service[:100]!r} has sent anything yet.")
-    return service, span
+    return service
+
+
+def choose(query: QueryDict) -> tuple[str, Choice, Window, int]:
+    """Service, range, window and plot width of an address.
+
+    Raises InvalidInputError, NotFoundError.
+    """
+    return service_of(query), *chosen(query, "now-15m")

@@ -1,23 +1,27 @@
 """The Overview page and the JSON it loads first."""
 
 from typing import Any
-from urllib.parse import urlencode
 
-import orjson
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpRequest
+from django.http.response import HttpResponseBase
 from django.urls import reverse
 from django.utils.translation import gettext as _
-from django.views.decorators.cache import never_cache
-from django.views.decorators.http import require_GET
+from drf_spectacular.utils import extend_schema
+from rest_framework import serializers
+from rest_framework.request import Request
 
-from apps.core.errors import InvalidInputError, NotFoundError, PortalError
+from apps.alerts.queries import open_episodes
+from apps.core.api.renderers import CSVRenderer, JSONRenderer
+from apps.core.api.views import Endpoint
+from apps.core.charts import Window, figure
+from apps.core.charts.board import BoardParameters, csv_of, pick
+from apps.core.errors import NotFoundError
+from apps.core.rangepicker import Choice
 from apps.monitoring.queries.services import services
 from portal.overview import payload, topic
-from portal.overview.choice import OWN, choose
-from portal.overview.figures import figure
+from portal.overview.choice import OWN, choose, service_of
 from portal.overview.panels import PANELS, Panel
-from portal.overview.ranges import DEFAULT, SPANS
-from portal.pages import json_error, staff_json
+from portal.overview.strip import components
 
 
 def dashboard(request: HttpRequest, context: dict[str, Any]) -> dict[str, Any]:
@@ -25,18 +29,21 @@ def dashboard(request: HttpRequest, context: dict[str, Any]) -> dict[str, Any]:
     known = [service.name for service in services()]
     mistake = ""
     try:
-        service, span = choose(request.GET.dict())
-    except (InvalidInputError, NotFoundError) as error:
-        service, span, mistake = OWN, SPANS[DEFAULT], error.message
-    query = "?" + urlencode({"service": service, "range": span.key})
+        service = service_of(request.GET)
+    except NotFoundError as error:
+        service, mistake = OWN, error.message
+    choice = Choice.read(request.GET)
     return {
         **context,
         "title": _("Overview"),
         "services": known if OWN in known else [OWN, *known],
         "service": service,
-        "spans": SPANS.values(),
-        "span": span,
+        "choice": choice,
         "mistake": mistake,
+        # What stands above the charts is there at once: nothing moves when figures arrive.
+        "components": components(),
+        "alerts": range(len(open_episodes(payload.MOST_ALERTS))),
+        "mistakes": choice.mistakes,
         "panels": [
             # What only an agent on the machine tells is shown of others when there is something.
             {
@@ -46,25 +53,53 @@ def dashboard(request: HttpRequest, context: dict[str, Any]) -> dict[str, Any]:
             }
             for panel in PANELS
         ],
-        "data_url": reverse("overview-data") + query,
-        "topic": topic.name(service, span.key),
+        "data_url": reverse("overview-data"),
         "episodes_url": _episodes_url(),
     }
 
 
-@require_GET
-@never_cache
-@staff_json
-def data(request: HttpRequest) -> HttpResponse:
-    """The whole range of one service: `payload.whole` and a figure for each panel."""
-    try:
-        service, span = choose(request.GET.dict())
-        message = payload.whole(service, span)
-    except PortalError as error:
-        return json_error(request, error)
-    figures = {panel.key: figure(panel, message["panels"][panel.key]) for panel in PANELS}
-    body = orjson.dumps({"data": message, "figures": figures}, option=orjson.OPT_SERIALIZE_NUMPY)
-    return HttpResponse(body, content_type="application/json")
+class OverviewParameters(BoardParameters):
+    """The range and the service."""
+
+    service = serializers.CharField(required=False, help_text="What sent the telemetry.")
+
+
+class OverviewAnswerSerializer(serializers.Serializer[Any]):
+    """Figures of the whole range and the state of everything now."""
+
+    state = serializers.DictField(help_text="Tiles, components, alerts; `before`: a range earlier.")
+    figures = serializers.DictField(help_text="Plotly figures by panel.")
+    range = serializers.DictField(help_text="The range as the picker shows it.")
+    topic = serializers.CharField(help_text="The live topic to follow; empty for a past range.")
+
+
+class OverviewData(Endpoint):
+    """The Overview of one service."""
+
+    parameters = OverviewParameters
+    renderer_classes: Any = [JSONRenderer, CSVRenderer]
+
+    @extend_schema(responses=OverviewAnswerSerializer)
+    def get(self, request: Request) -> HttpResponseBase:
+        """`payload.whole` and a figure for each panel, or one panel's points as CSV."""
+        service, choice, window, width_px = choose(request.query_params)
+        message = payload.whole(service, window)
+        if request.accepted_renderer.format == "csv":
+            panel = pick(PANELS, self.asked(request).get("panel"))
+            return csv_of(request, panel.key, payload.drawn(message, panel.key), panel.unit)
+        return self.reply({
+            "state": {key: value for key, value in message.items() if key != "panels"},
+            "figures": {
+                panel.key: figure(payload.drawn(message, panel.key), panel.unit, width_px)
+                for panel in PANELS
+            },
+            "range": choice.told(),
+            "topic": _topic(service, window),
+        })  # fmt: skip
+
+
+def _topic(service: str, window: Window) -> str:
+    return topic.name(service, window.step_s) if window.live else ""
 
 
 def _remedy(panel: Panel, service: str, request: HttpRequest) -> dict[str, str]:

@@ -6,7 +6,16 @@ from typing import Any, Final
 
 from django.utils.translation import gettext_lazy as _
 
-from portal.overview.reading import Line, Reader, lines, seconds_to_ms, share, step_s, total
+from portal.overview.reading import (
+    NOW_WINDOW_S,
+    Line,
+    Reader,
+    lines,
+    seconds_to_ms,
+    share,
+    step_s,
+    total,
+)
 
 REQUESTS: Final = "http.server.request.duration"
 STATUS: Final = "http.response.status_code"
@@ -18,7 +27,8 @@ CACHE: Final = "cache.requests"
 class Panel:
     """One chart and its tile.
 
-    `read` gives the lines over the range, `now` the figure of the last minute (None: unknown).
+    `read` gives the lines over the range, `now` its one figure (None: unknown); less is `better`
+    where a rise is bad news and more where it is good.
     `host` panels tell of the machine, which only an agent on that machine can.
     """
 
@@ -30,6 +40,7 @@ class Panel:
     now: Callable[[Reader], float | None]
     hint: Any
     host: bool = False
+    better: str = ""
 
 
 def _by_status(reader: Reader) -> list[Any]:
@@ -111,7 +122,9 @@ def _sql_time(reader: Reader) -> list[Line]:
 
 def _sql_time_now(reader: Reader) -> float | None:
     value = reader.value_now(SQL, "sum")
-    return None if value is None else value * _ms(reader, SQL, "sum") / 60.0
+    span = reader.figure_of
+    covered_s = span.duration_s if span else NOW_WINDOW_S
+    return None if value is None else value * _ms(reader, SQL, "sum") / covered_s
 
 
 def _queue_age(reader: Reader) -> list[Line]:
@@ -148,15 +161,14 @@ def _memory_now(reader: Reader) -> float | None:
 def _by_direction(metric: str, label: str) -> Callable[[Reader], list[Line]]:
     def read(reader: Reader) -> list[Line]:
         found = reader.series(metric, "rate", (label,))
-        return lines(found, lambda labels: labels.get(label, "all"), 1e-3)
+        return lines(found, lambda labels: labels.get(label, "all"))
 
     return read
 
 
 def _rate_now(metric: str) -> Callable[[Reader], float | None]:
     def now(reader: Reader) -> float | None:
-        value = reader.value_now(metric, "rate")
-        return None if value is None else value * 1e-3
+        return reader.value_now(metric, "rate")
 
     return now
 
@@ -176,31 +188,35 @@ PANELS: Final = (
     Panel(
         "requests", _("Requests"), _("Requests"), "req/s", _requests, _requests_now, _NOT_ASKED
     ),
-    Panel("errors", _("Errors"), _("Errors 5xx"), "%", _errors, _errors_now, _NOT_ASKED),
     Panel(
-        "latency", _("Response time"), _("p95"), "ms", _latency, _latency_now, _NOT_ASKED
+        "errors", _("Errors"), _("Errors 5xx"), "%", _errors, _errors_now, _NOT_ASKED,
+        better="less",
+    ),
+    Panel(
+        "latency", _("Response time"), _("p95"), "ms", _latency, _latency_now, _NOT_ASKED,
+        better="less",
     ),
     Panel(
         "hit_ratio", _("Cache hit ratio"), _("Cache hits"), "%", _hit_ratio, _hit_ratio_now,
-        _("No cache lookup was recorded in this range."),
+        _("No cache lookup was recorded in this range."), better="more",
     ),
     Panel(
         "sql_time", _("Time in SQL"), _("In SQL"), "ms/s", _sql_time, _sql_time_now,
-        _("No SQL was recorded in this range."),
+        _("No SQL was recorded in this range."), better="less",
     ),
     Panel(
         "queue_age", _("Age of the oldest queued task"), _("Queue age"), "s", _queue_age,
-        _queue_age_now, _NO_AGENT, host=True,
+        _queue_age_now, _NO_AGENT, host=True, better="less",
     ),
     Panel("cpu", _("CPU"), _("CPU"), "%", _cpu, _cpu_now, _NO_AGENT, host=True),
     Panel("memory", _("Memory"), _("Memory"), "%", _memory, _memory_now, _NO_AGENT, host=True),
     Panel(
-        "network", _("Network"), _("Network"), "kB/s",
+        "network", _("Network"), _("Network"), "By/s",
         _by_direction("system.network.io", "network.io.direction"),
         _rate_now("system.network.io"), _NO_AGENT, host=True,
     ),
     Panel(
-        "disk", _("Disk"), _("Disk"), "kB/s",
+        "disk", _("Disk"), _("Disk"), "By/s",
         _by_direction("system.disk.io", "disk.io.direction"),
         _rate_now("system.disk.io"), _NO_AGENT, host=True,
     ),

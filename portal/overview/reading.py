@@ -6,9 +6,9 @@ from datetime import datetime
 from typing import Final
 
 from apps.core.timerange import TimeRange
-from apps.monitoring.queries.series import Latest, SeriesQuery, SeriesResult, latest, read
+from apps.monitoring.queries.series import Latest, SeriesQuery, SeriesResult, latest, over, read
 
-_NOW_WINDOW_S: Final = 60.0
+NOW_WINDOW_S: Final = 60.0
 
 Values = dict[datetime, float | None]
 _Key = tuple[str, str, tuple[str, ...], tuple[tuple[str, str], ...]]
@@ -24,11 +24,15 @@ class Line:
 
 @dataclass
 class Reader:
-    """What one service sent: over a range in steps (`series`), and over the last minute (`now`)."""
+    """What one service sent: over a range in steps (`series`), and as one figure (`now`).
+
+    The figure is the last minute's, or that of `figure_of` where a range is named.
+    """
 
     service: str
     time_range: TimeRange
     step_s: int
+    figure_of: TimeRange | None = None
     _series: dict[_Key, list[SeriesResult]] = field(default_factory=dict)
     _now: dict[_Key, list[Latest]] = field(default_factory=dict)
 
@@ -52,16 +56,17 @@ class Reader:
         by: tuple[str, ...] = (),
         scope: Mapping[str, str] | None = None,
     ) -> list[Latest]:
-        """The same over the last minute, as one figure for each label set."""
+        """The same as one figure for each label set."""
         key, query = self._query(metric, aggregation, by, scope)
         if key not in self._now:
-            self._now[key] = latest(query, _NOW_WINDOW_S)
+            span = self.figure_of
+            self._now[key] = over(query, span) if span else latest(query, NOW_WINDOW_S)
         return self._now[key]
 
     def value_now(
         self, metric: str, aggregation: str, scope: Mapping[str, str] | None = None
     ) -> float | None:
-        """The one figure of the last minute over all label sets; None when nothing arrived."""
+        """The one figure over all label sets; None when nothing arrived."""
         return next((item.value for item in self.now(metric, aggregation, (), scope)), None)
 
     def _query(

@@ -63,7 +63,8 @@ def processes(plan: Plan) -> list[Program]:
     python = sys.executable
     web = [
         python, "-m", "granian", "--interface", "asgi", "--host", plan.host,
-        "--port", str(plan.port), "--workers", "1", "--loop", "uvloop", "--ws",
+        "--port", str(plan.port), "--http", "auto", "--http1-keep-alive", *_tls(plan),
+        "--workers", "1", "--loop", "uvloop", "--ws",
         "--backlog", "4096", "--backpressure", "4096", "--no-access-log", "--log-level", "warning",
         "--respawn-failed-workers", "--respawn-interval", "1", "--workers-kill-timeout", "60",
         "portal.asgi:application",
@@ -78,6 +79,16 @@ def processes(plan: Plan) -> list[Program]:
         Program(name, argv, 10, "TERM", wait_s, autostart=False, environment={"PHAROS_ROLE": name})
         for name, argv, wait_s in (("web", web, 65), ("worker", worker, 45), ("beat", beat, 10))
     ]
+
+
+def _tls(plan: Plan) -> list[str]:
+    if not plan.tls_cert:
+        return []
+    # Granian's own minimum, 1.3, would shut out agents that are a few years old.
+    return [
+        "--ssl-certificate", plan.tls_cert, "--ssl-keyfile", plan.tls_key,
+        "--ssl-protocol-min", "tls1.2",
+    ]  # fmt: skip
 
 
 def _descriptors() -> int:

@@ -31,25 +31,32 @@ class Plan:
     port: int
     embeds_postgresql: bool
     embeds_redis: bool
+    # Certificate and key that our own port speaks TLS with; empty for plain HTTP.
+    tls_cert: str = ""
+    tls_key: str = ""
 
     @classmethod
     def current(cls) -> "Plan":
         """Read the environment; a wrong variable ends the process with exit code 78."""
         from portal.settings import environment as env
+        from portal.settings import secrets
 
         return cls(
             home=env.home,
             host=env.HOST,
             port=env.PORT,
-            embeds_postgresql=not os.environ.get("DATABASE_URL"),
-            embeds_redis=not os.environ.get("REDIS_URL"),
+            embeds_postgresql=not secrets.given("DATABASE_URL"),
+            embeds_redis=not secrets.given("REDIS_URL"),
+            tls_cert=env.TLS_CERT,
+            tls_key=env.TLS_KEY,
         )
 
     @property
     def url(self) -> str:
         """The address a person opens; a wildcard bind is reached over the loopback."""
         host = {"0.0.0.0": "127.0.0.1", "::": "[::1]"}.get(self.host, self.host)  # noqa: S104
-        return f"http://{f'[{host}]' if ':' in host and host[0] != '[' else host}:{self.port}"
+        scheme = "https" if self.tls_cert else "http"
+        return f"{scheme}://{f'[{host}]' if ':' in host and host[0] != '[' else host}:{self.port}"
 
     def environment(self) -> dict[str, str]:
         """What every child inherits."""

@@ -19,6 +19,7 @@ from psycopg import sql
 
 from apps.core.embedded.postgresql import WANTED_EXTENSIONS
 from portal.run.plan import PROJECT, RunError
+from portal.settings.secrets import given
 
 _OLDEST = 140_000
 _OLDEST_REDIS = (6, 2)
@@ -40,7 +41,7 @@ def main() -> int:
         check_redis(str(settings.CACHES["default"]["LOCATION"]))
         django.setup()
         migrate()
-        if not os.environ.get("DATABASE_URL"):
+        if not given("DATABASE_URL"):
             create_extensions()
         collect_static(settings.STATIC_ROOT)
         account = first_account(settings.PHAROS_HOME / "admin_password")
@@ -55,7 +56,7 @@ def create_database(database: dict[str, Any]) -> None:
     """Wait for the server, refuse an old one, create the database when it is absent."""
     name = str(database["NAME"])
     # Our own may have a crash to recover from; somebody else's answers now or is not there.
-    with _connect(database, 5.0 if os.environ.get("DATABASE_URL") else 120.0) as connection:
+    with _connect(database, 5.0 if given("DATABASE_URL") else 120.0) as connection:
         version = connection.info.server_version
         if version < _OLDEST:
             raise RunError(
@@ -161,6 +162,8 @@ def collect_static(root: Path) -> bool:
 
 def _sources() -> str:
     digest = hashlib.sha256((PROJECT / "requirements.lock").read_bytes())
+    # How they are collected decides what comes out as much as what goes in.
+    digest.update((PROJECT / "portal/run/static.py").read_bytes())
     folders = [
         PROJECT / "static",
         *PROJECT.glob("apps/*/static"),

@@ -20,7 +20,12 @@ class QuickCompressor(Compressor):  # type: ignore[misc]
 
 
 class CollectedStaticFiles(CompressedManifestStaticFilesStorage):  # type: ignore[misc]
-    """Pages name hashed files; compressing the originals too would double the first start."""
+    """Pages and modules name hashed files; only those are compressed, to start in half the time.
+
+    A module that imports `./format.js` must get the one of its own release, not a kept one.
+    """
+
+    support_js_module_import_aggregation = True
 
     def create_compressor(self, **options: Any) -> QuickCompressor:
         return QuickCompressor(**options)

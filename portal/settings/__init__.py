@@ -5,26 +5,30 @@ from pathlib import Path
 from django.utils.translation import gettext_lazy as _
 
 from portal.settings import environment as _env
+from portal.settings.delivery import *  # noqa: F403
 from portal.settings.face import UNFOLD as UNFOLD
+from portal.settings.live import PHAROS_LIVE_REDIS_URL as PHAROS_LIVE_REDIS_URL
 from portal.settings.logs import LOGGING as LOGGING
 from portal.settings.logs import configure as _configure_logs
 from portal.settings.ratelimit import *  # noqa: F403
 from portal.settings.schedule import CELERY_BEAT_SCHEDULE as CELERY_BEAT_SCHEDULE
+from portal.settings.security import *  # noqa: F403
 
 BASE_DIR = Path(__file__).resolve().parents[2]
 PHAROS_HOME = _env.home.root
+PHAROS_HOST = _env.HOST
 PHAROS_PORT = _env.PORT
 PHAROS_URL = _env.URL
 PHAROS_WEB_THREADS = _env.WEB_THREADS
 PHAROS_WEB_WAITING = _env.WEB_WAITING
 PHAROS_RECORDER = _env.RECORDER
+PHAROS_LOOP = _env.LOOP
 PHAROS_INTAKE_BODY_BYTES = _env.INTAKE_BODY_BYTES
 PHAROS_INTAKE_ORIGINS = _env.INTAKE_ORIGINS
 PHAROS_RETENTION_HOURS = _env.RETENTION_HOURS
 
 DEBUG = _env.DEBUG
 SECRET_KEY = _env.SECRET_KEY
-SECRET_KEY_FALLBACKS = _env.SECRET_KEY_FALLBACKS
 ALLOWED_HOSTS = [*_env.HOSTS, *_env.URL_HOST]
 CSRF_TRUSTED_ORIGINS = [*_env.ORIGINS, *_env.URL_ORIGIN]
 ROOT_URLCONF = "portal.urls"
@@ -55,16 +59,24 @@ INSTALLED_APPS = [
 
 MIDDLEWARE = [
     "apps.monitoring.recorder.middleware.RecorderMiddleware",
+    "apps.core.delivery.headers.HeadersMiddleware",
+    "apps.core.delivery.csp.PolicyByPath",
+    "django_permissions_policy.PermissionsPolicyMiddleware",
+    # Its redirects to https carry the policies, too.
     "django.middleware.security.SecurityMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
+    # Inside whitenoise, which has compressed its files already.
+    *DELIVERY_MIDDLEWARE,  # noqa: F405
     "django.contrib.sessions.middleware.SessionMiddleware",
     "django.middleware.locale.LocaleMiddleware",
     "django.middleware.common.CommonMiddleware",
     "django.middleware.csrf.CsrfViewMiddleware",
     "django.contrib.auth.middleware.AuthenticationMiddleware",
     "apps.core.caller.CallerMiddleware",
+    "apps.core.ratelimit.middleware.RateLimitMiddleware",
     "django.contrib.messages.middleware.MessageMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
+    "portal.kit.default_view.DefaultViewMiddleware",
 ]
 
 if _env.PROFILING:
@@ -184,13 +196,6 @@ TIME_ZONE = "UTC"
 
 LOGIN_URL = "admin:login"
 LOGIN_REDIRECT_URL = "admin:index"
-SECURE_CONTENT_TYPE_NOSNIFF = True
-SECURE_REFERRER_POLICY = "same-origin"
-X_FRAME_OPTIONS = "SAMEORIGIN"
-SESSION_COOKIE_HTTPONLY = True
-# People who come by TLS never come without: their cookies must not either.
-SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = PHAROS_URL.startswith("https://")
-SESSION_COOKIE_SAMESITE = "Lax"
 AUTH_PASSWORD_VALIDATORS = [
     {"NAME": "django.contrib.auth.password_validation.MinimumLengthValidator"},
     {"NAME": "django.contrib.auth.password_validation.CommonPasswordValidator"},

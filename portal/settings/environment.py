@@ -3,10 +3,10 @@
 Nothing is required. A wrong value stops the start with one sentence for each bad variable.
 """
 
+import os
 import sys
 from collections.abc import Mapping
 from ipaddress import ip_network
-from typing import Any
 from urllib.parse import urlsplit
 
 from environs import Env, EnvValidationError
@@ -14,6 +14,7 @@ from marshmallow import ValidationError
 from marshmallow.validate import OneOf, Range, Regexp
 
 from apps.core.embedded.home import Home, HomeError
+from portal.settings import secrets as _secrets
 
 
 def _networks(values: list[str]) -> None:
@@ -27,10 +28,13 @@ def _networks(values: list[str]) -> None:
 env = Env(eager=False)
 home = Home.current()
 
+SECRET_KEY = _secrets.SECRET_KEY
+SECRET_KEY_FALLBACKS = _secrets.SECRET_KEY_FALLBACKS
+DATABASE = _secrets.DATABASE
+REDIS_URL = _secrets.REDIS_URL
+SENTRY_DSN = _secrets.SENTRY_DSN
+EMAIL = _secrets.EMAIL
 DEBUG: bool = env.bool("PHAROS_DEBUG", default=False)
-SECRET_KEY: str = env.str("PHAROS_SECRET_KEY", default="")
-# Former keys: they open old seals and sessions until `rotate_secrets` has run.
-SECRET_KEY_FALLBACKS: list[str] = env.list("PHAROS_SECRET_KEY_FALLBACKS", default=[])
 HOSTS: list[str] = env.list("PHAROS_HOSTS", default=["localhost", "127.0.0.1", "[::1]"])
 ORIGINS: list[str] = env.list("PHAROS_ORIGINS", default=[])
 HOST: str = env.str("PHAROS_HOST", default="127.0.0.1")
@@ -39,9 +43,18 @@ URL: str = env.str(
     default="",
     validate=Regexp(r"^(https?://[^/\s]+(/\S*)?)?$", error="Write it as https://host[:port]."),
 )
+# The header by which a proxy says that it was asked over TLS; believed only when named here.
+PROXY_HTTPS_HEADER: str = env.str(
+    "PHAROS_PROXY_HTTPS_HEADER",
+    default="",
+    validate=Regexp(r"^[A-Za-z0-9-]*$", error="Name a header, such as X-Forwarded-Proto."),
+)
+HTTPS_REDIRECT: bool = env.bool("PHAROS_HTTPS_REDIRECT", default=False)
+HSTS_S: int = env.int("PHAROS_HSTS_SECONDS", default=31_536_000, validate=Range(0, 63_072_000))
+TLS_CERT: str = env.str("PHAROS_TLS_CERT", default="")
+TLS_KEY: str = env.str("PHAROS_TLS_KEY", default="")
+COMPRESSION: bool = env.bool("PHAROS_COMPRESSION", default=True)
 PORT: int = env.int("PORT", default=8000, validate=Range(1, 65535))
-DATABASE: dict[str, Any] = env.dj_db_url("DATABASE_URL", default=home.database_url)
-REDIS_URL: str = env.str("REDIS_URL", default=home.redis_url)
 WEB_THREADS: int = env.int("PHAROS_WEB_THREADS", default=8, validate=Range(1, 256))
 WEB_WAITING: int = env.int("PHAROS_WEB_WAITING", default=1024, validate=Range(0, 10_000))
 LOG_LEVEL: str = env.str(
@@ -49,9 +62,9 @@ LOG_LEVEL: str = env.str(
 )
 LOG_FORMAT: str = env.str("PHAROS_LOG_FORMAT", default="json", validate=OneOf(["json", "console"]))
 RECORDER: bool = env.bool("PHAROS_RECORDER", default=True)
+# False: this process applies no proposal, whatever the rows say.
+LOOP: bool = env.bool("PHAROS_LOOP", default=True)
 PROFILING: bool = env.bool("PHAROS_PROFILING", default=False)
-SENTRY_DSN: str = env.str("SENTRY_DSN", default="")
-EMAIL: dict[str, Any] = env.dj_email_url("EMAIL_URL", default="smtp://localhost:25")
 EMAIL_FROM: str = env.str("PHAROS_EMAIL_FROM", default="pharos@localhost")
 INTAKE_BODY_BYTES: int = env.int(
     "PHAROS_INTAKE_BODY_BYTES", default=64 * 1024 * 1024, validate=Range(min=1024)
@@ -71,21 +84,43 @@ RATE_STANDARD: int = env.int("PHAROS_RATE_STANDARD", default=100, validate=Range
 RATE_PREMIUM: int = env.int("PHAROS_RATE_PREMIUM", default=1000, validate=Range(min=1))
 RATE_SESSION: int = env.int("PHAROS_RATE_SESSION", default=600, validate=Range(min=1))
 TRUSTED_PROXIES: list[str] = env.list("PHAROS_TRUSTED_PROXIES", default=[], validate=_networks)
+# Threads that run the parts of batches, beside those that answer requests.
+BATCH_THREADS: int = env.int("PHAROS_BATCH_THREADS", default=4, validate=Range(1, 64))
 AUDIT_DAYS: int = env.int("PHAROS_AUDIT_DAYS", default=365, validate=Range(min=1))
+
+
+def _contradictions() -> list[str]:
+    """A sentence for each pair of values that cannot go together."""
+    found = []
+    if bool(TLS_CERT) != bool(TLS_KEY):
+        found.append("PHAROS_TLS_CERT and PHAROS_TLS_KEY belong together: set both or none.")
+    for name, file in (("PHAROS_TLS_CERT", TLS_CERT), ("PHAROS_TLS_KEY", TLS_KEY)):
+        if file and not os.access(file, os.R_OK):
+            found.append(f"{name} names {file}, which cannot be read.")
+    if HTTPS_REDIRECT and not PROXY_HTTPS_HEADER:
+        found.append(
+            "PHAROS_HTTPS_REDIRECT needs PHAROS_PROXY_HTTPS_HEADER, or it would redirect for ever."
+        )
+    return found
+
+
+def _refuse(sentences: list[str]) -> None:
+    if sentences:
+        sys.stderr.write("".join(f"{sentence}\n" for sentence in sentences))
+        sys.exit(78)  # EX_CONFIG of sysexits.h
+
 
 try:
     env.seal()
 except EnvValidationError as error:
     wrong = error.error_messages
-    for name, messages in wrong.items() if isinstance(wrong, Mapping) else ():
-        sys.stderr.write(f"{name} is wrong: {' '.join(map(str, messages))}\n")
-    sys.exit(78)  # EX_CONFIG of sysexits.h
-
+    told = wrong.items() if isinstance(wrong, Mapping) else ()
+    _refuse([f"{name} is wrong: {' '.join(map(str, texts))}" for name, texts in told])
+_refuse(_secrets.WRONG or _contradictions())
 try:
     SECRET_KEY = SECRET_KEY or home.secret("secret_key")
 except HomeError as error:
-    sys.stderr.write(f"{error}\n")
-    sys.exit(78)
+    _refuse([str(error)])
 
 # The public address is one we answer to and trust forms from, without being told twice.
 _parts = urlsplit(URL)

@@ -51,7 +51,11 @@ UNFOLD: dict[str, Any] = {
     "ENVIRONMENT": "portal.environment.badge",
     "DASHBOARD_CALLBACK": "portal.overview.pages.dashboard",
     "COLORS": {"primary": _PRIMARY},
-    "STYLES": [lambda _request: static("css/pharos.css")],
+    "STYLES": [
+        lambda _request: static("css/pharos.css"),
+        lambda _request: static("css/kit/controls.css"),
+        lambda _request: static("css/kit/panels.css"),
+    ],
     "COMMAND": {"search_models": False, "show_history": False},
     "SIDEBAR": {
         "show_search": True,
@@ -65,8 +69,8 @@ UNFOLD: dict[str, Any] = {
                 "title": _("Monitoring"),
                 "separator": True,
                 "items": [
-                    _link(_("Traces"), "account_tree", "traces"),
-                    _link(_("Logs"), "notes", "logs"),
+                    _link(_("Traces"), "account_tree", "traces", "monitoring.view_span"),
+                    _link(_("Logs"), "notes", "logs", "monitoring.view_logrecord"),
                     _link(
                         _("Probes"),
                         "network_ping",
@@ -99,6 +103,24 @@ UNFOLD: dict[str, Any] = {
                         "outgoing_mail",
                         "admin:alerts_notification_changelist",
                         "alerts.view_notification",
+                    ),
+                ],
+            },
+            {
+                "title": _("Closed loop"),
+                "separator": True,
+                "items": [
+                    _link(
+                        _("Proposals"),
+                        "published_with_changes",
+                        "admin:core_proposal_changelist",
+                        "core.view_proposal",
+                    ),
+                    _link(
+                        _("Automatic changes"),
+                        "autoplay",
+                        "admin:core_autoapplyrule_changelist",
+                        "core.view_autoapplyrule",
                     ),
                 ],
             },

@@ -31,3 +31,15 @@ def moment(value: datetime | None, style: str = "") -> SafeString | str:
         style,
         f"{utc:%Y-%m-%d %H:%M:%S}",
     )
+
+
+@register.filter
+def ms(value: datetime) -> int:
+    """Milliseconds since 1970, as scripts count."""
+    return round(value.timestamp() * 1000)
+
+
+@register.filter
+def unit_word(unit: str) -> str:
+    """A unit as people write it: OpenTelemetry's `By` is a B, and `1` is nothing."""
+    return {"By": "B", "By/s": "B/s", "1": ""}.get(unit, unit)

@@ -1,18 +1,22 @@
 // The Overview: loads the whole range once, then takes the live topic's newest end.
 
-import { Chart } from "./chart.js";
+import { csvLinks, dataAddress } from "./kit/board.js";
+import { Chart } from "./kit/chart.js";
+import { getJson } from "./kit/client.js";
 import { age, fill, moment, number, time } from "./kit/format.js";
-import { Live } from "./live.js";
+import { Live } from "./kit/live.js";
+import { range } from "./kit/range.js";
+import { announce } from "./kit/say.js";
+import { texts as kitTexts, textsOf } from "./kit/texts.js";
+import { showTile } from "./kit/tile.js";
 
 const page = document.getElementById("overview");
-// data-t-no-data becomes texts.noData.
-const texts = Object.fromEntries(
-  Object.entries(page.dataset).filter(([key]) => /^t[A-Z]/.test(key)).map(([key, text]) => [key[1].toLowerCase() + key.slice(2), text]),
-);
-const charts = [...page.querySelectorAll("[data-panel]")].map((card) => new Chart(card, texts));
-const lengthMs = Number(page.dataset.lengthS) * 1000;
-const seen = { link: "connecting", at: null, intervalS: 2, retryAt: 0, message: null, error: null, refused: "" };
+const texts = { ...kitTexts, ...textsOf(page) };
+const charts = [...page.querySelectorAll("[data-panel]")].map((card) => new Chart(card));
+const seen = { link: "connecting", at: null, intervalS: 2, retryAt: 0, message: null, error: null, refused: "", before: {}, range: null };
 let loading = null;
+let live = null;
+let topic = "";
 
 function make(tag, className, text = "") {
   const element = document.createElement(tag);
@@ -28,14 +32,16 @@ function put(parent, children) {
   if (parent.innerHTML !== fresh.innerHTML) parent.replaceChildren(...fresh.childNodes);
 }
 
+// In a live range a tile is the last minute, else the whole range.
 function showTiles(tiles) {
+  const told = seen.range;
+  const beforeText = told?.live ? fill(texts.ago, { age: age((told.end - told.start) / 1000) }) : texts.rangeBefore;
   for (const tile of page.querySelectorAll("[data-tile]")) {
-    const value = tiles[tile.dataset.tile];
-    const known = value !== null && value !== undefined;
-    tile.querySelector("[data-value]").textContent = known ? number(value) : texts.noData;
-    tile.querySelector("[data-value-unit]").textContent = known ? tile.dataset.unit : "";
-    tile.querySelector("[data-note]").textContent = known ? texts.lastMinute : texts.idle;
-    tile.classList.toggle("ph-unknown", !known);
+    const key = tile.dataset.tile;
+    const value = tiles[key];
+    const usual = told?.live === false ? texts.wholeRange : texts.lastMinute;
+    const note = value == null && told?.live !== false ? texts.idle : usual;
+    showTile(tile, { value, note, before: seen.before[key] ?? null, beforeText });
   }
 }
 
@@ -102,7 +108,8 @@ function banners() {
   } else if (seen.link === "waiting" && seen.retryAt) {
     found.push(banner("error", fill(texts.offline, { age: coarse(seen.retryAt - Date.now()) })));
   }
-  if (seen.error) found.push(banner("error", fill(texts[`error${seen.error[0].toUpperCase()}${seen.error.slice(1)}`] ?? texts.errorFailed, { age: old })));
+  // Before the first figures the panels themselves say what failed.
+  if (seen.error && seen.at !== null) found.push(banner("error", fill(texts[`error${seen.error[0].toUpperCase()}${seen.error.slice(1)}`] ?? texts.errorFailed, { age: old })));
   if (seen.refused) found.push(banner("warning", fill(texts.refused, { message: seen.refused })));
   for (const part of seen.message?.components ?? []) {
     if (part.status === "down") found.push(banner("error", fill(texts.down, part)));
@@ -117,15 +124,22 @@ function banners() {
   put(page.querySelector("[data-banners]"), found);
 }
 
-function showState() {
-  const live = page.querySelector("[data-live]");
+function freshness() {
   const quiet = seen.at === null ? 0 : (Date.now() - seen.at) / 1000;
+  if (seen.range?.live === false) return { name: seen.error ? "stale" : "static", quiet };
   const stale = seen.at !== null && (seen.error || quiet > 3 * seen.intervalS);
-  const state = seen.link === "paused" ? "paused" : stale ? "stale" : seen.link === "open" ? "live" : "connecting";
-  live.dataset.state = state;
-  live.querySelector("[data-live-text]").textContent =
-    state === "stale" ? fill(texts.stale, { age: age(quiet) }) : texts[state];
-  page.dataset.stale = state === "stale";
+  if (seen.link === "paused") return { name: "paused", quiet };
+  return { name: stale ? "stale" : seen.link === "open" ? "live" : "connecting", quiet };
+}
+
+function showState() {
+  const { name, quiet } = freshness();
+  const place = page.querySelector("[data-live]");
+  place.dataset.state = name;
+  const text = name === "stale" ? fill(texts.stale, { age: age(quiet) }) : texts[name];
+  const words = place.querySelector("[data-live-text]");
+  if (words.textContent !== text) words.textContent = text;
+  page.dataset.stale = name === "stale";
   banners();
 }
 
@@ -138,8 +152,8 @@ function show(message, atMs) {
   showComponents(message.components);
   showAlerts(message.alerts, message.trouble);
   for (const chart of charts) {
-    chart.window(message.end - lengthMs, message.end);
-    chart.draw(message.tiles[chart.key], message.slow.includes(chart.key));
+    chart.window(seen.range.sliding ? message.end - seen.lengthMs : seen.start, message.end);
+    chart.draw(seen.range.live ? message.tiles[chart.key] : undefined, message.slow.includes(chart.key));
     const nothing = chart.optional && chart.blank;
     chart.card.hidden = nothing;
     page.querySelector(`[data-tile="${chart.key}"]`)?.toggleAttribute("hidden", nothing);
@@ -147,26 +161,44 @@ function show(message, atMs) {
 }
 
 async function load() {
-  const response = await fetch(page.dataset.url, { headers: { Accept: "application/json" } });
-  if (response.status === 401 || response.status === 403) {
-    seen.link = "signed-out";
-    return;
-  }
-  if (!response.ok) throw new Error(`HTTP ${response.status}`);
-  const { data, figures } = await response.json();
-  for (const chart of charts) chart.load(figures[chart.key], data.panels[chart.key]);
+  const answer = await getJson(dataAddress(page.dataset.url, page), { slot: "overview", freshMs: 0 });
+  const { state: data, figures } = answer;
+  Object.assign(seen, { error: null, loaded: true, range: answer.range, before: data.before ?? {}, start: data.start, lengthMs: data.end - data.start, newest: null });
+  range.adopt(answer.range);
+  for (const chart of charts) chart.load(figures[chart.key]);
   show(data, Date.now());
+  csvLinks(page.dataset.url, page);
+  follow(answer.topic);
 }
 
-// Once at a time; a failure is shown and tried again with the next live message.
+// Once at a time for live messages; a failure is shown and tried again with the next one.
 function reload() {
-  loading ??= load()
-    .then(() => { seen.error = null; seen.loaded = true; }, () => { seen.error = "failed"; })
-    .finally(() => { loading = null; showState(); });
+  loading ??= load().catch(fail).finally(() => { loading = null; showState(); });
   return loading;
 }
 
+// The range moved: what was on its way is of the past.
+function move() {
+  loading = load()
+    .then(() => announce(fill(texts.moved, { range: page.querySelector("[data-range-label]").textContent })))
+    .catch(fail)
+    .finally(() => { loading = null; showState(); });
+}
+
+function fail(error) {
+  if (error.name === "AbortError") return;
+  if (error.status === 401 || error.status === 403) {
+    seen.link = "signed-out";
+    return;
+  }
+  seen.error = "failed";
+  if (seen.at === null) {
+    for (const chart of charts) chart.state.error(error.message, { requestId: error.requestId, retry: reload });
+  }
+}
+
 function take(message) {
+  if (message.topic !== topic) return;
   seen.intervalS = message.interval_s ?? seen.intervalS;
   if (message.state === "refused") seen.refused = message.message;
   else if (message.state === "error") seen.error = message.code;
@@ -180,17 +212,24 @@ function take(message) {
   showState();
 }
 
-for (const control of page.querySelectorAll("[data-submit-on-change]")) {
-  control.addEventListener("change", () => control.form.requestSubmit());
-}
-new MutationObserver(() => charts.forEach((chart) => chart.restyle())).observe(document.documentElement, { attributeFilter: ["class"] });
-setInterval(showState, 1000);
-await reload();
-new Live([page.dataset.topic], {
-  message: take,
-  state: (link, waitMs) => {
+// A range that ended has nothing to follow.
+function follow(name) {
+  if (name === topic) return;
+  live?.close();
+  topic = name;
+  live = null;
+  if (!name) return;
+  const state = (link, waitMs) => {
+    if (name !== topic) return;
     seen.link = link;
     seen.retryAt = waitMs ? Date.now() + waitMs : 0;
     showState();
-  },
-});
+  };
+  live = new Live([name], { message: take, state });
+}
+
+new MutationObserver(() => charts.forEach((chart) => chart.restyle())).observe(document.documentElement, { attributeFilter: ["class"] });
+addEventListener("ph:range", move);
+addEventListener("ph:refresh", reload);
+setInterval(showState, 1000);
+await reload();

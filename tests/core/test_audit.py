@@ -1,6 +1,7 @@
 """The audit trail: every change leaves an entry, nobody edits one, no secret is in one."""
 
 import json
+import os
 from datetime import timedelta
 from io import StringIO
 
@@ -251,6 +252,41 @@ def test_switching_scheduled_tasks_is_told(staff_client, task, action, enabled):
     assert last().after == {"enabled": enabled}
     act(staff_client, PeriodicTask, "enable_tasks", task)
     assert last().after == {"enabled": True}
+
+
+def test_a_change_by_the_admins_form_is_told_with_who_and_from_where(staff_client):
+    probe = Probe.objects.create(name="p", url="http://example.com/")
+    values = {
+        "name": "p", "url": "http://example.com/new", "method": "GET", "expected_status": 200,
+        "timeout_s": 5, "interval_s": 30, "enabled": "on",
+    }  # fmt: skip
+    url = reverse("admin:monitoring_probe_change", args=[probe.pk])
+    assert staff_client.post(url, values).status_code == 302
+    entry = last()
+    assert (entry.actor, entry.action, entry.target) == ("staff", "probe.update", "p")
+    assert entry.before == {"url": "http://example.com/"}
+    assert entry.after == {"url": "http://example.com/new"}
+    assert entry.remote_address == "127.0.0.1"
+    assert entry.request_id
+
+
+def test_changing_ones_own_password_is_told(staff_client):
+    new = "another correct horse"
+    answer = staff_client.post(
+        "/admin/password_change/",
+        {"old_password": STAFF_PASSWORD, "new_password1": new, "new_password2": new},
+    )
+    assert answer.status_code == 302
+    (entry,) = trail(action="user.update")
+    assert (entry.actor, entry.target, entry.after) == ("staff", "staff", {"password": "***"})
+
+
+def test_whoever_has_no_name_at_a_terminal_is_told_by_number(monkeypatch):
+    def nobody():
+        raise KeyError("uid not found")
+
+    monkeypatch.setattr(caller.getpass, "getuser", nobody)
+    assert caller.console() == f"console:{os.getuid()}"
 
 
 def test_beat_at_work_leaves_no_entries(task):

@@ -45,7 +45,9 @@ def test_staff_see_only_what_they_may(db):
 
 def test_a_new_key_is_shown_once_and_works(staff_client):
     answer = staff_client.post(
-        reverse("admin:core_apikey_add"), {"name": "shipper", "scopes": ["ingest"]}, follow=True
+        reverse("admin:core_apikey_add"),
+        {"name": "shipper", "scopes": ["ingest"], "tier": "premium"},
+        follow=True,
     )
     secret = re.search(r"The key is (\S+)\. Store it now", answer.content.decode())
     assert secret is not None

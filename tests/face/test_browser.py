@@ -31,6 +31,18 @@ PAGES = {
 WAIVED: dict[str, str] = {}
 
 
+def broken_rules(page: Page) -> list[str]:
+    """What axe finds against WCAG 2.2 A and AA."""
+    tags = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa"]
+    found = Axe().run(page, options={"runOnly": {"type": "tag", "values": tags}})
+    return [
+        f"{broken['id']}: {node['html'][:200]} — {node.get('failureSummary', '')[:300]}"
+        for broken in found.response["violations"]
+        if broken["id"] not in WAIVED
+        for node in broken["nodes"]
+    ]
+
+
 def live(page: Page) -> None:
     expect(page.locator("[data-live]")).to_have_attribute("data-state", "live", timeout=30_000)
 
@@ -73,16 +85,7 @@ def test_no_page_breaks_a_rule_of_wcag(visit, name, scheme):
         if name == "overview":
             live(page)
         keep(page, f"{name}-{scheme}")
-        found = Axe().run(page, options={
-            "runOnly": {"type": "tag", "values": ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa",
-                                                  "wcag22aa"]},
-        })  # fmt: skip
-        return [
-            f"{broken['id']}: {node['html'][:200]} — {node.get('failureSummary', '')[:300]}"
-            for broken in found.response["violations"]
-            if broken["id"] not in WAIVED
-            for node in broken["nodes"]
-        ]
+        return broken_rules(page)
 
     assert visit(PAGES[name], look, color_scheme=scheme) == []
 
@@ -125,7 +128,7 @@ def test_no_data_is_said_and_never_drawn_as_zero(visit):
     def look(page: Page) -> tuple[str, bool, str]:
         live(page)
         panel = page.locator("#panel-memory")
-        expect(panel.locator("[data-empty]")).to_be_visible()
+        expect(panel.locator(".ph-when-empty")).to_be_visible()
         return (
             page.locator("[data-tile=memory] [data-value]").inner_text(),
             panel.locator("[data-plot]").is_visible(),
@@ -143,7 +146,7 @@ def test_figures_only_an_agent_knows_are_not_missed_in_a_foreign_service(visit):
 
     def look(page: Page) -> None:
         live(page)
-        expect(page.locator("#panel-requests [data-empty]")).to_be_visible()
+        expect(page.locator("#panel-requests .ph-when-empty")).to_be_visible()
         expect(page.locator("#panel-memory")).to_be_hidden()
         expect(page.locator("[data-tile=memory]")).to_be_hidden()
 
@@ -165,12 +168,13 @@ def test_every_chart_has_its_data_as_a_table(visit):
 
 def test_range_and_service_live_in_the_address(visit):
     def look(page: Page) -> str:
-        page.locator("input[name=range][value='1h']").check(force=True)
-        page.wait_for_url("**range=1h**")
+        page.locator("[data-range] summary").click()
+        page.get_by_role("link", name="Last hour").click()
+        page.wait_for_url("**from=now-1h&to=now")
         live(page)
         return page.url
 
-    assert "service=pharos" in visit("/admin/", look)
+    assert "service=pharos" in visit("/admin/?service=pharos&range=6h", look)
 
 
 def test_a_silent_server_is_called_stale_and_the_figures_stay(visit, portal_server):
@@ -223,8 +227,9 @@ def test_signing_out_elsewhere_is_told_with_the_way_back(visit, session):
 def test_trouble_is_told_in_plain_sight_and_the_last_values_stay(visit, portal_server):
     def look(page: Page) -> tuple[list[str], str, list[str]]:
         data = page.context.request.get(
-            portal_server.url + "/admin/overview/data?service=pharos&range=15m"
-        ).json()["data"]
+            portal_server.url + "/admin/overview/data?service=pharos&from=now-15m"
+        ).json()["state"]
+        data["panels"] = {}
         data["tiles"]["memory"] = 42
         data["components"] = [
             {"key": "redis", "name": "Redis", "status": "down", "since": None, "age_s": 3,
@@ -236,7 +241,7 @@ def test_trouble_is_told_in_plain_sight_and_the_last_values_stay(visit, portal_s
              "value": 0.97, "threshold": 0.9, "direction": "above", "since": data["end"],
              "stale_since": None},
         ]  # fmt: skip
-        common = {"topic": "overview:15m:pharos", "at": datetime.now(UTC).isoformat(),
+        common = {"topic": "overview:10:pharos", "at": datetime.now(UTC).isoformat(),
                   "interval_s": 2}  # fmt: skip
 
         def serve(socket: WebSocketRoute) -> None:
@@ -276,10 +281,18 @@ def test_names_from_outside_are_text_in_the_charts_too(visit):
     assert committer().ingest(Batch(samples=rows)).accepted == len(rows)
 
     def look(page: Page) -> tuple[list[str], int]:
-        plot = page.locator("[data-panel=queue_age] [data-plot]")
-        plot.scroll_into_view_if_needed()
-        expect(plot.locator(".legendtext").first).to_be_visible()
-        return plot.locator(".legendtext").all_text_contents(), plot.locator("a").count()
+        panel = page.locator("[data-panel=queue_age]")
+        panel.scroll_into_view_if_needed()
+        names = panel.locator("[data-legend] button")
+        expect(names.first).to_be_visible(timeout=30_000)
+        expect(panel.locator(".scatterlayer path").first).to_be_attached(timeout=30_000)
+        box = panel.locator(".nsewdrag").first.bounding_box()
+        assert box is not None
+        # The newest points are at the right end.
+        for share in (0.9, 0.97, 0.98, 0.99):
+            page.mouse.move(box["x"] + box["width"] * share, box["y"] + box["height"] / 2)
+        expect(panel.locator(".hoverlayer text").first).to_be_attached(timeout=30_000)
+        return names.all_text_contents(), panel.locator("[data-plot] a").count()
 
     assert visit("/admin/?service=odd-shop", look) == (sorted(names), 0)
 

@@ -1,29 +1,29 @@
-"""The lists of traces and log lines, on real rows."""
+"""The pages of traces and log lines, on real rows."""
 
 from contextlib import suppress
-from datetime import UTC, datetime, timedelta
-from uuid import UUID, uuid4
+from datetime import timedelta
+from uuid import uuid4
 
 import pytest
+from django.contrib.auth.models import Permission, User
+from django.http import QueryDict
+from django.test import Client
 from hypothesis import given
 from hypothesis import strategies as st
 
 from apps.core.errors import InvalidInputError, UnavailableError
 from apps.core.timerange import TimeRange
-from apps.monitoring.intake.commit import committer
+from apps.monitoring.api import searches
 from apps.monitoring.queries import logs, traces, walk
-from apps.monitoring.store.rows import Batch, LogRecord, Resource, Span
+from apps.monitoring.queries.logs import LogFilter
+from apps.monitoring.queries.traces import TraceFilter
+from apps.monitoring.store.rows import Resource
 from portal.evidence import filters
-from portal.evidence.keyset import page
-from portal.evidence.waterfall import bars
-from portal.templatetags.telemetry import duration
+from portal.templatetags.telemetry import after, duration, percent_of, visible
+from tests.face.evidence import ERROR, HOSTILE, NOW, line, span, store
 from tests.monitoring.store.conftest import clear
 
 pytestmark = pytest.mark.django_db(transaction=True)
-# Inside the partitions of today, and long enough ago that nothing else writes there.
-NOW = datetime.now(UTC).replace(microsecond=0) - timedelta(minutes=2)
-SHOP = Resource({"service.name": "evidence-shop"})
-INFO, ERROR = 9, 17
 
 
 @pytest.fixture(autouse=True)
@@ -31,41 +31,13 @@ def empty_store(transactional_db) -> None:
     clear()
 
 
-def ns(moment: datetime) -> int:
-    return round(moment.timestamp()) * 1_000_000_000
-
-
-def span(name: str, start_ms: int, took_ms: int, **more) -> Span:
-    start = ns(NOW) + start_ms * 1_000_000
-    fields = {
-        "resource": SHOP, "trace_id": more.pop("trace", uuid4()).bytes,
-        "span_id": more.pop("id", 1).to_bytes(8, "big"), "parent_id": None, "name": name,
-        "kind": 2, "start_ns": start, "end_ns": start + took_ms * 1_000_000, "status": 0,
-        "attrs": {}, **more,
-    }  # fmt: skip
-    if isinstance(fields["parent_id"], int):
-        fields["parent_id"] = fields["parent_id"].to_bytes(8, "big")
-    return Span(**fields)
-
-
-def line(body: str, at: datetime = NOW, severity: int = INFO, trace: UUID | None = None):
-    return LogRecord(SHOP, ns(at), ns(at), severity, body, {}, trace.bytes if trace else None)
-
-
-def store(*rows) -> None:
-    batch = Batch(
-        spans=[row for row in rows if isinstance(row, Span)],
-        logs=[row for row in rows if isinstance(row, LogRecord)],
-    )
-    assert committer().submit(batch).result(20).accepted == len(rows)
-
-
 def hour() -> TimeRange:
     return TimeRange(NOW - timedelta(hours=1), NOW + timedelta(minutes=1))
 
 
 def names(**more) -> list[str]:
-    return [row.name for row in traces.recent(hour(), "evidence-shop", **more)]
+    found = traces.search(hour(), TraceFilter("evidence-shop", **more))
+    return [row.name for row in found.rows]
 
 
 def test_recent_traces_are_root_spans_newest_first():
@@ -77,11 +49,11 @@ def test_recent_traces_are_root_spans_newest_first():
     )
     assert names()[:2] == ["POST /order", "GET /cart"]
     assert "SELECT" not in names()
-    assert names(failed_only=True)[:1] == ["POST /order"]
+    assert names(failed=True)[:1] == ["POST /order"]
     assert names(least_us=50_000)[:1] == ["POST /order"]
     assert names(text="cart")[:1] == ["GET /cart"]
     assert names(text="%") == []
-    assert traces.recent(hour(), "nobody") == []
+    assert traces.search(hour(), TraceFilter("nobody")).rows == []
 
 
 def test_a_trace_is_a_tree_depth_first():
@@ -100,9 +72,7 @@ def test_a_trace_is_a_tree_depth_first():
     ]  # fmt: skip
     assert tree.duration_us == 100_000
     assert [s.orphan for s in tree.spans] == [False, False, False, False, True]
-    drawn = bars(tree)
-    assert (drawn[0].left, drawn[0].width) == ("0.000%", "100.000%")
-    assert (drawn[1].left, drawn[1].width) == ("10.000%", "30.000%")
+    assert [s.self_us for s in tree.spans] == [50_000, 25_000, 5_000, 20_000, 5_000]
 
 
 def test_spans_that_are_each_others_parents_are_shown_all_the_same():
@@ -159,7 +129,8 @@ def test_log_lines_are_found_by_level_text_and_trace(staff_client):
     )
 
     def bodies(**more) -> list[str]:
-        return [row.body for row in logs.recent(hour(), "evidence-shop", **more)]
+        found = logs.search(hour(), LogFilter("evidence-shop", **more))
+        return [row.body for row in found.rows]
 
     assert bodies()[0] == "<script>alert(1)</script>"
     assert bodies(level="error")[:1] == ["payment failed"]
@@ -190,6 +161,10 @@ def test_a_search_that_takes_too_long_is_told_what_to_do(monkeypatch):
         ("/admin/logs/?level=loud", 400),
         ("/admin/logs/?trace=xyz", 400),
         ("/admin/logs/?from=now&to=now-1h", 400),
+        ("/admin/logs/?after=1.2.3.4", 400),
+        ("/admin/logs/?after=9999999999999999.1.1", 400),
+        ("/admin/logs/?after=1764000000000000.4294967295.70000", 400),
+        ("/admin/logs/?attr=nothing", 400),
         ("/admin/logs/?text=%00", 200),
         ("/admin/traces/?service=%00", 200),
     ],
@@ -198,33 +173,16 @@ def test_wrong_filters_are_told_and_never_a_fault(staff_client, address, status)
     assert staff_client.get(address).status_code == status
 
 
-class Row:
-    def __init__(self, ts: int) -> None:
-        self.ts = datetime.fromtimestamp(ts, UTC)
-
-
-@given(st.lists(st.integers(0, 12), max_size=60), st.integers(2, 6))
-def test_paging_on_loses_no_row_unless_a_whole_page_is_of_one_moment(times, size):
-    rows = sorted((Row(at) for at in times), key=lambda row: row.ts, reverse=True)
-    if any(times.count(at) > size for at in times):
-        return
-    seen: list[Row] = []
-    end = datetime.max.replace(tzinfo=UTC)
-    while True:
-        shown, older = page([row for row in rows if row.ts < end][: size + 1], size)
-        seen += shown
-        if older is None:
-            break
-        assert older < end
-        end = older
-    assert [id(row) for row in seen] == [id(row) for row in rows]
-
-
 @given(st.text(max_size=300))
 def test_any_filter_text_is_understood_or_refused_politely(text):
-    query = dict.fromkeys(("from", "least_ms", "level", "trace", "text"), text)
-    with suppress(InvalidInputError):
-        assert filters.read(query).text == text[:200].replace("\0", "")
+    query = QueryDict(mutable=True)
+    query.update(dict.fromkeys(("from", "least_ms", "level", "trace", "text", "attr"), text))
+    for parameters in (searches.LogParameters, searches.TraceParameters):
+        with suppress(InvalidInputError):
+            filters.read(query, parameters)
+    only = QueryDict(mutable=True)
+    only["text"] = text
+    assert filters.read(only, searches.LogParameters)["text"] == text.replace("\0", "")[:200]
 
 
 @pytest.mark.parametrize(
@@ -234,3 +192,70 @@ def test_any_filter_text_is_understood_or_refused_politely(text):
 )  # fmt: skip
 def test_durations_are_written_in_their_natural_unit(us, text):
     assert duration(us) == text
+
+
+def test_without_a_script_a_list_goes_on_by_a_link(staff_client):
+    store(*[line(f"line {n:03}", NOW) for n in range(120)])
+    seen: list[str] = []
+    address = "/admin/logs/?service=evidence-shop&text=line"
+    while address:
+        page = staff_client.get(address)
+        seen += [row.body for row in page.context["rows"]]
+        older = page.context["listed"].older
+        address = "/admin/logs/" + older if older else ""
+    assert sorted(seen) == [f"line {n:03}" for n in range(120)]
+
+
+def test_the_plain_table_holds_up_to_a_thousand_rows(staff_client):
+    store(*[line(f"line {n:03}", NOW) for n in range(120)])
+    page = staff_client.get("/admin/logs/?plain=1&service=evidence-shop")
+    assert len(page.context["rows"]) == 120
+    assert "data-plain" in page.content.decode()
+
+
+@pytest.mark.parametrize("text", HOSTILE)
+def test_what_comes_from_outside_is_text_in_the_page(staff_client, text):
+    one = uuid4()
+    store(line(text, trace=one, evil=text), span(text, 0, 5, trace=one, attrs={text: text}))
+    for address in ("/admin/logs/", "/admin/traces/", f"/admin/traces/{one.hex}/"):
+        shown = staff_client.get(address).content.decode()
+        assert "<script>document" not in shown
+        assert "<img src=x" not in shown
+        assert "<b onmouseover" not in shown
+        table = shown[shown.index("<table") : shown.rindex("</table>")]
+        assert not set(table) & set("\u202e\u2066\x07\x1b")
+
+
+def test_only_who_may_read_spans_and_log_records_sees_them(staff_client):
+    one = uuid4()
+    store(span("GET /x", 0, 5, trace=one), line("a secret line", trace=one))
+    user = User.objects.create_user("visitor", password="x", is_staff=True)
+    visitor = Client()
+    visitor.force_login(user)
+    pages = ("/admin/logs/", "/admin/traces/", f"/admin/traces/{one.hex}/")
+    assert [visitor.get(page).status_code for page in pages] == [403, 403, 403]
+    assert "/admin/logs/" not in visitor.get("/admin/").content.decode()
+    user.user_permissions.add(Permission.objects.get(codename="view_span"))
+    assert [visitor.get(page).status_code for page in pages] == [403, 200, 200]
+    assert "a secret line" not in visitor.get(pages[2]).content.decode()
+    user.user_permissions.add(Permission.objects.get(codename="view_logrecord"))
+    assert "a secret line" in visitor.get(pages[2]).content.decode()
+    assert Client().get("/admin/logs/").status_code == 302
+
+
+def test_a_filter_without_a_field_can_be_taken_away(staff_client):
+    store(line("kept", colour="red"), line("left out", colour="blue"))
+    page = staff_client.get("/admin/logs/?attr=colour:red&service=evidence-shop")
+    assert [row.body for row in page.context["rows"]] == ["kept"]
+    assert page.context["chosen"] == [("colour", "red", "?service=evidence-shop")]
+
+
+def test_letters_that_cannot_be_seen_are_spelled_out():
+    assert visible("a\u202eb\0c\x1b") == "a⟨U+202E⟩b⟨U+0000⟩c⟨U+001B⟩"
+    assert visible("한글 ☕ line\nbreak\ttab") == "한글 ☕ line\nbreak\ttab"
+    assert after(NOW, NOW + timedelta(milliseconds=3)) == "−3 ms"
+    assert (percent_of(-1, 10), percent_of(5, 0), percent_of(1, 8)) == (
+        "0.000%",
+        "100.000%",
+        "12.500%",
+    )

@@ -8,11 +8,12 @@ from django.db import OperationalError
 from django.test import Client
 from psycopg.errors import QueryCanceled
 
+from apps.core.charts.palette import STYLES
+from apps.core.charts.window import Window, tail
+from apps.core.timerange import TimeRange
 from apps.monitoring.queries.series import Latest, SeriesResult
 from apps.monitoring.store.rows import Resource
 from portal.overview import panels, payload, reading
-from portal.overview.palette import STYLES
-from portal.overview.ranges import SPANS
 
 T0 = datetime(2026, 11, 21, 12, tzinfo=UTC)
 T1 = T0 + timedelta(seconds=10)
@@ -50,7 +51,7 @@ def panel(key: str) -> panels.Panel:
 
 
 def reader() -> reading.Reader:
-    return reading.Reader("shop", SPANS["15m"].whole(T1), 10)
+    return reading.Reader("shop", TimeRange(T1 - timedelta(minutes=15), T1), 10)
 
 
 def lines(key: str) -> dict[str, list[float | None]]:
@@ -100,17 +101,6 @@ def test_time_in_sql_is_spread_over_the_step(answers):
     assert lines("sql_time") == {"all": [50.0, 100.0]}
 
 
-@pytest.mark.parametrize("span", SPANS.values(), ids=SPANS.keys())
-def test_ranges_lie_on_step_borders_and_the_tail_ends_the_whole(span):
-    now = datetime(2026, 11, 21, 12, 3, 17, 123456, UTC)
-    whole, tail = span.whole(now), span.tail(now)
-    assert whole.duration_s == span.length_s
-    assert whole.end == tail.end
-    assert whole.start <= tail.start
-    assert all(int(at.timestamp()) % span.step_s == 0 for at in (whole.start, tail.start, tail.end))
-    assert whole.end <= now - timedelta(seconds=2)
-
-
 def test_one_slow_query_spoils_only_its_own_panel(answers, monkeypatch, db):
     healthy = reading.read
 
@@ -121,7 +111,7 @@ def test_one_slow_query_spoils_only_its_own_panel(answers, monkeypatch, db):
 
     monkeypatch.setattr(reading, "read", read)
     answers[panels.REQUESTS, "rate"] = [result([1.0, 1.0], http__response__status_code="200")]
-    message = payload.newest("shop", SPANS["15m"])
+    message = payload.newest("shop", 10)
     assert message["slow"] == ["sql_time"]
     assert message["panels"]["requests"][0]["y"] == [1.0, 1.0]
 
@@ -132,14 +122,25 @@ def test_a_lost_database_spoils_the_whole_message(answers, monkeypatch, db):
 
     monkeypatch.setattr(reading, "read", read)
     with pytest.raises(OperationalError):
-        payload.newest("shop", SPANS["15m"])
+        payload.newest("shop", 10)
 
 
 def test_visitors_at_the_same_moment_share_one_computation(answers, db):
-    first = payload.whole("shared-test", SPANS["1h"])
+    hour = Window(T0 - timedelta(hours=1), T0, 10)
+    first = payload.whole("shared-test", hour)
     asked = len(answers["asked", ""])
-    assert payload.whole("shared-test", SPANS["1h"]) is first
+    assert payload.whole("shared-test", hour) is first
     assert len(answers["asked", ""]) == asked
+
+
+def test_a_live_range_is_measured_against_the_same_minute_a_range_earlier(monkeypatch, db):
+    asked = []
+    monkeypatch.setattr(reading, "read", lambda *_: [])
+    monkeypatch.setattr(reading, "latest", lambda *_: [])
+    monkeypatch.setattr(reading, "over", lambda _query, span: asked.append(span) or [])
+    end = tail(10).end
+    payload.whole("compared-test", Window(end - timedelta(hours=1), end, 10, live=True))
+    assert {(span.end, span.duration_s) for span in asked} == {(end - timedelta(hours=1), 60.0)}
 
 
 def _luminance(colour: str) -> float:
@@ -161,13 +162,39 @@ class TestData:
     def test_it_gives_points_and_figures(self, staff_client):
         answer = staff_client.get(self.URL)
         assert answer.status_code == 200
-        assert answer.headers["Cache-Control"].startswith("max-age=0")
         body = answer.json()
         assert set(body["figures"]) == {item.key for item in panels.PANELS}
-        assert body["data"]["service"] == "pharos"
+        assert body["state"]["service"] == "pharos"
+        assert body["topic"] == "overview:10:pharos"
+
+    def test_a_range_that_has_ended_has_no_live_topic(self, staff_client):
+        body = staff_client.get(self.URL, {"from": "now-2h", "to": "now-1h"}).json()
+        assert body["topic"] == ""
+        assert body["range"]["live"] is False
+
+    def test_links_of_the_first_version_are_understood(self, staff_client):
+        told = staff_client.get(self.URL, {"range": "6h"}).json()["range"]
+        assert (told["from"], told["to"]) == ("now-6h", "now")
+
+    def test_csv_is_one_panel_in_utc(self, staff_client):
+        answer = staff_client.get(self.URL, {"format": "csv", "panel": "requests"})
+        assert answer.headers["Content-Type"] == "text/csv; charset=utf-8"
+        assert answer.getvalue().decode().splitlines()[0] == "time,series,value,unit"
+        assert staff_client.get(self.URL, {"format": "csv"}).status_code == 400
 
     @pytest.mark.parametrize(
-        ("query", "status"), [("range=2y", 400), ("service=nobody", 404), ("service=%00", 404)]
+        ("query", "status"),
+        [
+            ("range=2y", 400),
+            ("from=yesterday", 400),
+            ("from=now&to=now-1h", 400),
+            ("width=-1", 400),
+            ("width=%D9%A3", 400),
+            ("panel=none&format=csv", 400),
+            ("invented=1", 400),
+            ("service=nobody", 404),
+            ("service=%00", 400),
+        ],
     )
     def test_wrong_choices_are_told_in_json(self, staff_client, query, status):
         answer = staff_client.get(f"{self.URL}?{query}")

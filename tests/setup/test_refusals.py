@@ -26,6 +26,8 @@ def _sentence(done) -> str:
         ("PHAROS_LOG_LEVEL", "CHATTY"),
         ("PHAROS_DEBUG", "perhaps"),
         ("PHAROS_RETENTION_SPANS_HOURS", "-1"),
+        ("PHAROS_TRUSTED_PROXIES", "10.0.0.1/8"),
+        ("PHAROS_RATE_STANDARD", "0"),
     ],
 )
 def test_a_wrong_variable_is_named(portal: Portal, name: str, value: str):

@@ -1,5 +1,5 @@
 """The kernel in the admin; importing a module registers it."""
 
-from apps.core.admin import apikeys, audit
+from apps.core.admin import apikeys, audit, autoapply, proposals
 
-__all__ = ["apikeys", "audit"]
+__all__ = ["apikeys", "audit", "autoapply", "proposals"]

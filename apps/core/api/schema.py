@@ -1,12 +1,14 @@
 """How the API describes itself: OpenAPI by drf-spectacular."""
 
-from typing import Any, ClassVar
+from typing import Any, ClassVar, cast
 
 from django.conf import settings
 from drf_spectacular.extensions import OpenApiAuthenticationExtension
 from drf_spectacular.plumbing import build_bearer_security_scheme_object
-from drf_spectacular.views import SpectacularAPIView, SpectacularSwaggerView
+from drf_spectacular.views import SpectacularAPIView, SpectacularSwaggerSplitView
 from rest_framework import serializers
+from rest_framework.request import Request
+from rest_framework.response import Response
 
 from apps.core.api.openapi import ErrorSerializer
 from apps.core.api.permissions import HasScope
@@ -34,7 +36,7 @@ class StaffSessionScheme(OpenApiAuthenticationExtension):  # type: ignore[no-unt
 
     def get_security_definition(self, auto_schema: Any) -> dict[str, str]:  # noqa: ARG002
         """The scheme as OpenAPI writes it."""
-        return {"type": "apiKey", "in": "cookie", "name": "sessionid"}
+        return {"type": "apiKey", "in": "cookie", "name": settings.SESSION_COOKIE_NAME}
 
 
 class SchemaParameters(serializers.Serializer[Any]):
@@ -52,11 +54,19 @@ class SchemaView(SpectacularAPIView, Endpoint):
     required_scopes: ClassVar = {"GET": "read"}
 
 
-class DocsView(SpectacularSwaggerView, Endpoint):
-    """The OpenAPI document as a page that works without the internet."""
+class DocsView(SpectacularSwaggerSplitView, Endpoint):
+    """The OpenAPI document as a page that works without the internet and without inline script."""
 
     # The page asks itself for parts, by parameters of its own.
     parameters = None
     permission_classes = [HasScope]
     required_scopes: ClassVar = {"GET": "read"}
     url_name = "api-schema"
+
+    def finalize_response(
+        self, request: Request, response: Response, *args: Any, **kwargs: Any
+    ) -> Response:
+        """Swagger UI draws its arrows and locks as `data:` images."""
+        answer: Any = super().finalize_response(request, response, *args, **kwargs)
+        answer._csp_update = {"img-src": ["'self'", "data:"]}
+        return cast(Response, answer)

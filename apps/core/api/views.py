@@ -23,6 +23,7 @@ from apps.core.api.pagination import Page, Wish, page_of
 from apps.core.api.parameters import PAGING, NoParameters, Parameters, combined, read
 from apps.core.api.renderers import CSVRenderer, JSONRenderer, NDJSONRenderer, dumps
 from apps.core.api.sources import Rows, Source
+from apps.core.ratelimit import costs
 
 _READS: Final = ("GET", "HEAD")
 _PLAIN: Final = JSONRenderer()
@@ -131,6 +132,7 @@ class ListEndpoint(Endpoint):
     renderer_classes: Any = [JSONRenderer, CSVRenderer, NDJSONRenderer]
     export_rows: ClassVar[int] = 100_000
     count_rows: ClassVar[int] = 10_000
+    rate_cost: Any = staticmethod(costs.of_list)
 
     def __init_subclass__(cls, **kwargs: Any) -> None:
         super().__init_subclass__(**kwargs)

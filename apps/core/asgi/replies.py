@@ -5,6 +5,7 @@ from typing import Any
 
 import orjson
 
+from apps.core.asgi import policies
 from apps.core.asgi.types import Headers, Scope, Send, header
 from apps.core.errors import PortalError, error_body, error_page
 
@@ -37,7 +38,7 @@ async def _send(send: Send, status: int, kind: bytes, body: bytes, extra: Header
     headers = [
         (b"content-type", kind),
         (b"content-length", b"%d" % len(body)),
-        (b"cache-control", b"no-store"),
+        *policies.headers(),
         *extra,
     ]
     await send({"type": "http.response.start", "status": status, "headers": headers})

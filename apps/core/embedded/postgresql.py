@@ -179,7 +179,7 @@ def command(home: Home, *settings: str) -> list[str]:
 
 def describe(home: Home) -> Description:
     """Which PostgreSQL this home runs; what it lacks is named by extension or module."""
-    if os.environ.get("DATABASE_URL"):
+    if os.environ.get("DATABASE_URL") or os.environ.get("DATABASE_URL_FILE"):
         return Description("PostgreSQL", "external")
     found = for_home(home)
     lacks = [name for name in WANTED_EXTENSIONS if name not in found.extensions]

@@ -53,7 +53,7 @@ def command(home: Home) -> list[str]:
 
 def describe() -> Description:
     """Which Redis runs here and what a newer one would bring."""
-    if os.environ.get("REDIS_URL"):
+    if os.environ.get("REDIS_URL") or os.environ.get("REDIS_URL_FILE"):
         return Description("Redis", "external")
     path, origin = find()
     done = subprocess.run(

@@ -47,6 +47,8 @@ class _HealthView(Endpoint):
     # They carry no key; what the unknown may not see is left out of the answer.
     permission_classes = [AllowAny]
     required_scopes: ClassVar = {"GET": "read"}
+    # Whoever watches the portal must not lose sight of it.
+    rate_limited = False
 
     def _may_see(self, request: Request) -> bool:
         return HasScope().has_permission(request, self)

@@ -1,13 +1,13 @@
 """The socket `ws/live`: staff subscribe to topics and are sent their newest state.
 
-In: `{"action": "subscribe" | "unsubscribe", "topics": [name, …]}`, as text. Out: `messages`, as
-binary frames. Close codes: 4400 bad message, 4401 not signed in, 4403 not (or no longer) allowed,
-4408 the viewer takes nothing, 4429 too many messages.
+In: `{"action": "subscribe" | "unsubscribe", "topics": [name, …]}`, as text; a name may carry a
+filter, `logs?level=error`. Out: `messages`, as binary frames, under the canonical name. Close
+codes: 4400 bad message, 4401 not signed in, 4403 not (or no longer) allowed, 4408 the viewer takes
+nothing, 4429 too many messages.
 """
 
 import asyncio
 import logging
-import random
 import time
 from collections.abc import Awaitable, Callable
 from typing import Any, Final, Literal
@@ -18,9 +18,11 @@ from channels.generic.websocket import AsyncWebsocketConsumer
 from django.db import DatabaseError, InterfaceError
 
 from apps.core.live import access, messages, topics
+from apps.core.live.doorkeeper import doorkeeper
 from apps.core.live.hub import HubFullError, hub
 from apps.core.live.slots import Slots
 from apps.core.live.topics import Topic
+from apps.core.live.wire import Wire
 
 logger = logging.getLogger(__name__)
 _MOST_TOPICS: Final = 16
@@ -28,8 +30,7 @@ _LONGEST_MESSAGE: Final = 4096
 _MOST_MESSAGES: Final = 40
 _MESSAGES_WINDOW_S: Final = 10.0
 _SEND_TIMEOUT_S: Final = 15.0
-# Spread out, so that a thousand viewers do not ask the database in one moment.
-_RECHECK_S: Final = (10.0, 20.0)
+_LONGEST_ECHO: Final = 300
 
 
 class _Wish(msgspec.Struct, forbid_unknown_fields=True):
@@ -45,9 +46,8 @@ class LiveConsumer(AsyncWebsocketConsumer):  # type: ignore[misc]
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        self._slots = Slots()
         self._watched: dict[str, Topic] = {}
-        self._tasks: list[asyncio.Task[None]] = []
+        self._slow: asyncio.Task[None] | None = None
         self._arrivals: list[float] = []
         self._closing = asyncio.Event()
         self._code = 1000
@@ -58,6 +58,9 @@ class LiveConsumer(AsyncWebsocketConsumer):  # type: ignore[misc]
         receive: Callable[[], Awaitable[Any]],
         send: Callable[[Any], Awaitable[None]],
     ) -> None:
+        self._wire = Wire(scope, send)
+        self._slots = Slots(self._wire.try_send)
+
         async def receive_or_close() -> Any:
             return await self._next_message(receive)
 
@@ -93,34 +96,35 @@ class LiveConsumer(AsyncWebsocketConsumer):  # type: ignore[misc]
         elif not access.is_staff(user):
             await self.close(4403)
         else:
-            self._tasks = [
-                asyncio.create_task(self._send_newest()),
-                asyncio.create_task(self._recheck()),
-            ]
+            self._slow = asyncio.create_task(self._send_slowly())
+            doorkeeper.admit(self)
 
     async def disconnect(self, code: int) -> None:  # noqa: ARG002
         self._let_go()
 
     async def receive(self, text_data: str | None = None, bytes_data: bytes | None = None) -> None:
-        if not self._tasks:
+        if self._slow is None:
             return
         if self._too_many():
-            self._refuse(4429)
+            self.refuse(4429)
             return
         raw = text_data if text_data is not None else bytes_data
         if raw is None or len(raw) > _LONGEST_MESSAGE:
-            self._refuse(4400)
+            self.refuse(4400)
             return
         try:
             wish = _wishes.decode(raw)
         except (msgspec.MsgspecError, UnicodeError):
-            self._refuse(4400)
+            self.refuse(4400)
             return
-        for name in dict.fromkeys(wish.topics):
-            if wish.action == "subscribe":
-                await self._subscribe(name)
-            else:
+        for told in dict.fromkeys(wish.topics):
+            name = topics.canonical(told)
+            if wish.action == "unsubscribe":
                 self._unsubscribe(name)
+            elif name is None:
+                self._tell_refused(told, "unknown")
+            else:
+                await self._subscribe(name)
 
     async def _subscribe(self, name: str) -> None:
         if name in self._watched:
@@ -129,12 +133,14 @@ class LiveConsumer(AsyncWebsocketConsumer):  # type: ignore[misc]
             self._tell_refused(name, "too_many")
             return
         try:
-            topic = await database_sync_to_async(self._find)(name)
+            topic = await self._find(name)
         except (DatabaseError, InterfaceError):
             self._tell_refused(name, "database")
             return
         if topic is None:
             self._tell_refused(name, "unknown")
+            return
+        if self._closing.is_set():
             return
         try:
             hub().join(topic, self._slots)
@@ -143,18 +149,26 @@ class LiveConsumer(AsyncWebsocketConsumer):  # type: ignore[misc]
             return
         self._watched[name] = topic
 
-    def _find(self, name: str) -> Topic | None:
+    async def _find(self, name: str) -> Topic | None:
+        topic = hub().watched(name)
+        if topic is not None and not topic.permission:
+            # Found a moment ago for somebody else, and `connect` has seen that this is staff.
+            return topic
+        found: Topic | None = await database_sync_to_async(self._find_allowed)(name)
+        return found
+
+    def _find_allowed(self, name: str) -> Topic | None:
         topic = topics.find(name)
         if topic is None or not access.may_watch(self.scope["user"], topic.permission):
             return None
         return topic
 
-    def _unsubscribe(self, name: str) -> None:
-        if self._watched.pop(name, None) is not None:
+    def _unsubscribe(self, name: str | None) -> None:
+        if name is not None and self._watched.pop(name, None) is not None:
             hub().leave(name, self._slots)
 
     def _tell_refused(self, name: str, code: str) -> None:
-        self._slots.offer(name[:200], messages.refused(name[:200], code))
+        self._slots.offer(name[:_LONGEST_ECHO], messages.refused(name[:_LONGEST_ECHO], code))
 
     def _too_many(self) -> bool:
         now = time.monotonic()
@@ -162,36 +176,30 @@ class LiveConsumer(AsyncWebsocketConsumer):  # type: ignore[misc]
         self._arrivals.append(now)
         return len(self._arrivals) > _MOST_MESSAGES
 
-    async def _send_newest(self) -> None:
+    async def _send_slowly(self) -> None:
         try:
             while True:
-                for message in await self._slots.take():
-                    await asyncio.wait_for(self.send(bytes_data=message), _SEND_TIMEOUT_S)
+                await self._slots.filled()
+                await self._wire.send_all(self._slots.pop, _SEND_TIMEOUT_S)
         except TimeoutError:
-            self._refuse(4408)
+            self.refuse(4408)
         except Exception:
             # The other end is gone: its disconnect message is on the way.
             logger.debug("A live viewer went away", exc_info=True)
             self._unwatch()
 
-    async def _recheck(self) -> None:
+    def claim(self) -> access.Claim:
+        """What this viewer must still be allowed."""
         session_key = getattr(self.scope.get("session"), "session_key", None) or ""
-        user_id = self.scope["user"].pk
-        while True:
-            await asyncio.sleep(random.uniform(*_RECHECK_S))  # noqa: S311
-            wanted = {topic.permission for topic in self._watched.values()}
-            try:
-                allowed = await database_sync_to_async(access.still_allowed)(
-                    session_key, user_id, wanted
-                )
-            except (DatabaseError, InterfaceError):
-                # Nothing is shown from a database that is away, so nothing leaks meanwhile.
-                continue
-            if not allowed:
-                self._refuse(4403)
-                return
+        permissions = frozenset(topic.permission for topic in self._watched.values())
+        return access.Claim(session_key, self.scope["user"].pk, permissions)
 
-    def _refuse(self, code: int) -> None:
+    def turn_out(self) -> None:
+        """Close, for they may no longer watch."""
+        self.refuse(4403)
+
+    def refuse(self, code: int) -> None:
+        """Send nothing more and close with this code."""
         self._unwatch()
         self._code = code
         self._closing.set()
@@ -202,6 +210,7 @@ class LiveConsumer(AsyncWebsocketConsumer):  # type: ignore[misc]
         self._watched.clear()
 
     def _let_go(self) -> None:
+        doorkeeper.dismiss(self)
         self._unwatch()
-        for task in self._tasks:
-            task.cancel()
+        if self._slow is not None:
+            self._slow.cancel()

@@ -1,140 +1,126 @@
-"""The hub: one producer task per watched topic and process, a plain loop over its viewers.
+"""The hub: one show per watched topic and process, a plain loop over its viewers.
 
-Everything but `produce()` runs on the event loop, so nothing here needs a lock.
+Everything but producers runs on the event loop, so nothing here needs a lock.
 """
 
 import asyncio
 import functools
-import logging
-from concurrent.futures import ThreadPoolExecutor
+from hashlib import blake2b
 from typing import Any, Final
 
-import orjson
-from django.db import DatabaseError, InterfaceError, close_old_connections
+from django.conf import settings
 
-from apps.core.errors import PortalError
-from apps.core.live import messages
-from apps.core.live.messages import LastGood, Produced
+from apps.core.live.messages import Message
+from apps.core.live.producing import Producers
+from apps.core.live.sharing import Sharing
+from apps.core.live.show import Show
 from apps.core.live.slots import Slots
 from apps.core.live.topics import Topic
 
-logger = logging.getLogger(__name__)
 _MOST_TOPICS: Final = 24
-_THREADS: Final = 2
 
 
 class HubFullError(Exception):
     """So many topics are watched already that one more would starve them."""
 
 
-class _Show:
-    """One topic that somebody watches."""
+class _Audience:
+    """A show, its task and who watches."""
 
-    __slots__ = ("job", "last", "newest", "task", "topic", "viewers")
+    __slots__ = ("show", "task", "viewers")
 
-    def __init__(self, topic: Topic) -> None:
-        self.topic = topic
+    def __init__(self, show: Show) -> None:
+        self.show = show
         self.viewers: set[Slots] = set()
-        self.newest: bytes | None = None
-        self.last = LastGood()
-        self.job: asyncio.Future[Produced] | None = None
-        self.task: asyncio.Task[None] | None = None
+        self.task = asyncio.get_running_loop().create_task(show.run())
 
 
 class Hub:
-    """Feeds the sockets of one process."""
+    """Feeds the sockets of one process. Without `sharing` it computes all by itself."""
 
-    def __init__(self, most_topics: int = _MOST_TOPICS, threads: int = _THREADS) -> None:
-        self._shows: dict[str, _Show] = {}
+    def __init__(self, sharing: Sharing | None = None, most_topics: int = _MOST_TOPICS) -> None:
+        self._audiences: dict[str, _Audience] = {}
         self._most_topics = most_topics
-        self._pool = ThreadPoolExecutor(threads, thread_name_prefix="live")
+        self._producers = Producers()
+        self._sharing = sharing
+        self._ending: set[asyncio.Task[None]] = set()
+        self._skipped = 0
+
+    def watched(self, name: str) -> Topic | None:
+        """The topic of this name if somebody watches it here already."""
+        audience = self._audiences.get(name)
+        return None if audience is None else audience.show.topic
 
     def join(self, topic: Topic, viewer: Slots) -> None:
         """Feed a viewer from now on, at once with what is known. Raises HubFullError."""
-        show = self._shows.get(topic.name)
-        if show is None:
-            if len(self._shows) >= self._most_topics:
+        audience = self._audiences.get(topic.name)
+        if audience is None:
+            if len(self._audiences) >= self._most_topics:
                 raise HubFullError
-            show = self._shows[topic.name] = _Show(topic)
-            show.task = asyncio.get_running_loop().create_task(self._run(show))
-        show.viewers.add(viewer)
-        if show.newest is not None:
-            viewer.offer(topic.name, show.newest)
+            show = Show(topic, self._producers, self._sharing, self._deliver)
+            audience = self._audiences[topic.name] = _Audience(show)
+        audience.viewers.add(viewer)
+        if audience.show.newest is not None:
+            viewer.offer(topic.name, audience.show.newest)
 
     def leave(self, name: str, viewer: Slots) -> None:
-        """Stop feeding a viewer; the last one to go stops the producer."""
+        """Stop feeding a viewer; the last one to go stops the show."""
         viewer.forget(name)
-        show = self._shows.get(name)
-        if show is None:
+        audience = self._audiences.get(name)
+        if audience is None or viewer not in audience.viewers:
             return
-        show.viewers.discard(viewer)
-        if not show.viewers:
-            del self._shows[name]
-            if show.task is not None:
-                show.task.cancel()
+        audience.viewers.discard(viewer)
+        self._skipped += viewer.take_skipped()
+        if not audience.viewers:
+            self._end(self._audiences.pop(name))
 
     def facts(self) -> dict[str, Any]:
-        """Topics and viewers of this process, for the health report."""
+        """Topics and viewers of this process, for the health report. Call on its event loop."""
+        audiences = self._audiences.values()
+        viewers = {viewer for audience in audiences for viewer in audience.viewers}
         return {
-            "topics": len(self._shows),
-            "viewers": sum(len(show.viewers) for show in self._shows.values()),
+            "topics": len(self._audiences),
+            "viewers": len(viewers),
+            "shared": self._sharing is not None and not self._sharing.away,
+            "skipped": self._skipped + sum(viewer.skipped for viewer in viewers),
+            "ignored": 0 if self._sharing is None else self._sharing.ignored,
+            "watched": {
+                name: {"viewers": len(audience.viewers), **audience.show.facts()}
+                for name, audience in sorted(self._audiences.items())
+            },
         }
 
-    def close(self) -> None:
-        """Stop every producer."""
-        for show in self._shows.values():
-            if show.task is not None:
-                show.task.cancel()
-        self._shows.clear()
-        self._pool.shutdown(wait=False, cancel_futures=True)
+    async def close(self) -> None:
+        """Stop every show and let other processes lead."""
+        while self._audiences:
+            self._end(self._audiences.popitem()[1])
+        if self._ending:
+            await asyncio.wait(self._ending)
+        if self._sharing is not None:
+            await self._sharing.close()
+        self._producers.close()
 
-    async def _run(self, show: _Show) -> None:
-        loop = asyncio.get_running_loop()
-        due = loop.time()
-        while True:
-            message = await self._next(show)
-            show.newest = message
-            for viewer in show.viewers:
-                viewer.offer(show.topic.name, message)
-            # A tick that took longer than its interval is followed by a rest, not by a rush.
-            due = max(due + show.topic.interval_s, loop.time() + show.topic.interval_s / 4)
-            await asyncio.sleep(due - loop.time())
+    def _end(self, audience: _Audience) -> None:
+        audience.task.cancel()
+        self._ending.add(audience.task)
+        audience.task.add_done_callback(self._ending.discard)
 
-    async def _next(self, show: _Show) -> bytes:
-        if show.job is None:
-            loop = asyncio.get_running_loop()
-            show.job = loop.run_in_executor(self._pool, _produce, show.topic)
-        # Shielded: a late run keeps its thread, so it must be waited for, not started again.
-        done, _waiting = await asyncio.wait({show.job}, timeout=show.topic.timeout_s)
-        if not done:
-            logger.warning("A live topic is late", extra={"topic": show.topic.name})
-            late = Produced(code="late", message="The figures take too long to compute.")
-            return messages.failed(show.topic, late, show.last)
-        produced, show.job = show.job.result(), None
-        if produced.data is None:
-            return messages.failed(show.topic, produced, show.last)
-        show.last.keep(produced.data)
-        return messages.ok(show.topic, produced.data)
-
-
-def _produce(topic: Topic) -> Produced:
-    """Run one producer in a thread of the pool; every failure becomes an answer."""
-    try:
-        close_old_connections()
-        return Produced(data=orjson.dumps(topic.produce(), option=orjson.OPT_NON_STR_KEYS))
-    except PortalError as error:
-        return Produced(code=error.code, message=error.message)
-    except (DatabaseError, InterfaceError):
-        logger.warning("A live topic lost the database", extra={"topic": topic.name}, exc_info=True)
-        return Produced(code="database", message="The database does not answer.")
-    except Exception:
-        logger.exception("A live topic failed", extra={"topic": topic.name})
-        return Produced(code="failed", message="The figures cannot be computed right now.")
-    finally:
-        close_old_connections()
+    def _deliver(self, show: Show, message: Message) -> None:
+        name = show.topic.name
+        audience = self._audiences.get(name)
+        # One whose last viewer left may still have been about to speak.
+        if audience is not None and audience.show is show:
+            for viewer in audience.viewers:
+                viewer.offer(name, message)
 
 
 @functools.cache
 def hub() -> Hub:
     """The hub of this process."""
-    return Hub()
+    database = settings.DATABASES["default"]
+    place = [database.get(part) for part in ("HOST", "PORT", "NAME")]
+    place.append(database.get("OPTIONS", {}).get("host"))
+    secret = settings.SECRET_KEY.encode()
+    # The database is what makes a portal one; the secret keeps a copy of it apart.
+    space = blake2b(repr(place).encode(), key=blake2b(secret).digest(), digest_size=8).hexdigest()
+    return Hub(Sharing(settings.PHAROS_LIVE_REDIS_URL, space, secret))

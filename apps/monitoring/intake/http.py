@@ -17,6 +17,7 @@ from uuid import UUID
 
 from django.conf import settings
 
+from apps.core.asgi import policies
 from apps.core.errors import UnavailableError
 from apps.core.services import apikeys
 from apps.monitoring import recorder
@@ -211,7 +212,7 @@ def _free(batch: Batch) -> None:
 
 
 async def _send(reply: Reply, send: Send, *, is_head: bool = False) -> None:
-    headers = list(reply.headers)
+    headers = [*reply.headers, *policies.headers()]
     if reply.status != 204:
         headers.append((b"content-type", reply.content_type))
         headers.append((b"content-length", str(len(reply.body)).encode()))

@@ -2,6 +2,6 @@
 
 from apps.monitoring.models.collector import CollectorState
 from apps.monitoring.models.probe import Probe
-from apps.monitoring.models.telemetry import Metric, Resource, Series
+from apps.monitoring.models.telemetry import LogRecord, Metric, Resource, Series, Span
 
-__all__ = ["CollectorState", "Metric", "Probe", "Resource", "Series"]
+__all__ = ["CollectorState", "LogRecord", "Metric", "Probe", "Resource", "Series", "Span"]

@@ -74,3 +74,41 @@ class Series(models.Model):
 
     def __str__(self) -> str:
         return f"{self.metric_id}:{self.id}"
+
+
+class Span(models.Model):
+    """One operation of a service. Read by `queries.traces`; here for its permissions."""
+
+    ts = models.DateTimeField(_("time"))
+    trace_id = models.UUIDField(_("trace"))
+    # Not unique, but Django wants a key; nothing looks a row up by it.
+    span_id = models.BigIntegerField(_("span"), primary_key=True)
+
+    class Meta:
+        managed = False
+        db_table = "tm_span"
+        default_permissions = ("view",)
+        verbose_name = _("span")
+        verbose_name_plural = _("spans")
+
+    def __str__(self) -> str:
+        return f"{self.span_id}"
+
+
+class LogRecord(models.Model):
+    """One log record. Read by `queries.logs`; here for its permissions."""
+
+    # Not unique, but Django wants a key; nothing looks a row up by it.
+    ts = models.DateTimeField(_("time"), primary_key=True)
+    severity = models.SmallIntegerField(_("severity"))
+    body = models.TextField(_("text"))
+
+    class Meta:
+        managed = False
+        db_table = "tm_log"
+        default_permissions = ("view",)
+        verbose_name = _("log record")
+        verbose_name_plural = _("log records")
+
+    def __str__(self) -> str:
+        return self.body[:80]

@@ -6,11 +6,16 @@ from typing import Any, Final
 from uuid import UUID
 
 import orjson
+from django.db.backends.utils import CursorWrapper
 
 from apps.core.timerange import TimeRange
-from apps.monitoring.queries.walk import bounded_cursor, containing, newest
+from apps.monitoring.queries import found
+from apps.monitoring.queries.found import Found
+from apps.monitoring.queries.position import TICK, Place
+from apps.monitoring.queries.selftime import self_times
+from apps.monitoring.queries.walk import bounded_cursor, containing
 
-_MOST_SPANS: Final = 2000
+MOST_SPANS: Final = 2000
 _ERROR: Final = 2  # OTLP's STATUS_CODE_ERROR
 KINDS: Final = ("", "internal", "server", "client", "producer", "consumer")
 
@@ -19,7 +24,7 @@ KINDS: Final = ("", "internal", "server", "client", "producer", "consumer")
 class RootSpan:
     """The first span of one trace."""
 
-    ts: datetime
+    place: Place
     trace_id: UUID
     span_id: int
     service: str
@@ -28,10 +33,29 @@ class RootSpan:
     failed: bool
     duration_us: int
 
+    @property
+    def ts(self) -> datetime:
+        """When it began."""
+        return self.place.ts
+
+
+@dataclass(frozen=True, slots=True)
+class TraceFilter:
+    """Which traces; empty means all."""
+
+    service: str = ""
+    text: str = ""
+    failed: bool = False
+    least_us: int = 0
+    trace_id: UUID | None = None
+
 
 @dataclass(frozen=True, slots=True)
 class TraceSpan:
-    """One span in its place: `depth` 0 is a root (or a span whose parent is missing)."""
+    """One span in its place: `depth` 0 is a root (or a span whose parent is missing).
+
+    `self_us` is the time in which none of its children ran.
+    """
 
     ts: datetime
     span_id: int
@@ -44,11 +68,22 @@ class TraceSpan:
     attrs: dict[str, Any]
     depth: int
     offset_us: int
+    self_us: int
 
     @property
     def orphan(self) -> bool:
         """Whether its parent was never received."""
         return self.depth == 0 and self.parent_id is not None
+
+
+@dataclass(slots=True)
+class ServicePart:
+    """What one service did in a trace."""
+
+    name: str
+    spans: int = 0
+    failed: int = 0
+    self_us: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,9 +95,20 @@ class TraceTree:
     duration_us: int
     truncated: bool
 
+    @property
+    def services(self) -> list[ServicePart]:
+        """Every service, in the order in which they come up."""
+        parts: dict[str, ServicePart] = {}
+        for span in self.spans:
+            part = parts.setdefault(span.service, ServicePart(span.service))
+            part.spans += 1
+            part.failed += span.failed
+            part.self_us += span.self_us
+        return list(parts.values())
+
 
 _ROOTS = """
-SELECT s.ts, s.trace_id, s.span_id, r.service, n.value, s.kind, s.status, s.dur_us
+SELECT s.ts, s.ctid::text, s.trace_id, s.span_id, r.service, n.value, s.kind, s.status, s.dur_us
 FROM tm_span s
 JOIN tm_resource r ON r.id = s.resource_id
 JOIN tm_name n ON n.id = s.name_id
@@ -72,7 +118,10 @@ WHERE s.parent_id IS NULL AND s.ts >= %(start)s AND s.ts < %(end)s
   AND (NOT %(failed)s OR s.status = 2)
   AND s.dur_us >= %(least_us)s
   AND (%(pattern)s::text IS NULL OR n.value ILIKE %(pattern)s)
-ORDER BY s.ts DESC, s.span_id DESC
+  AND (%(trace)s::uuid IS NULL OR s.trace_id = %(trace)s)
+  AND (%(after_ts)s::timestamptz IS NULL
+        OR (s.ts, s.ctid) < (%(after_ts)s::timestamptz, %(after_ctid)s::tid))
+ORDER BY s.ts DESC, s.ctid DESC
 LIMIT %(limit)s
 """
 _SPANS = """
@@ -86,50 +135,50 @@ LIMIT %(limit)s
 """
 
 
-def recent(
-    time_range: TimeRange,
-    service: str | None = None,
-    *,
-    failed_only: bool = False,
-    least_us: int = 0,
-    text: str = "",
-    limit: int = 50,
-) -> list[RootSpan]:
+def search(
+    time_range: TimeRange, wanted: TraceFilter, *, after: Place | None = None, limit: int = 50
+) -> Found[RootSpan]:
     """The newest root spans whose name holds a text (any case), newest first.
 
-    Page on by ending the next range at the last row's `ts`. Raises UnavailableError when the
-    search takes too long.
+    Raises UnavailableError when the search takes too long to find anything.
     """
+    asked = {
+        "service": wanted.service or None,
+        "failed": wanted.failed,
+        "least_us": wanted.least_us,
+        "pattern": containing(wanted.text),
+        "trace": wanted.trace_id,
+        "after_ts": after.ts if after else None,
+        "after_ctid": after.ctid if after else None,
+    }
 
-    def read(window: TimeRange, limit: int) -> list[RootSpan]:
-        cursor.execute(
-            _ROOTS,
-            {
-                "start": window.start, "end": window.end, "service": service,
-                "failed": failed_only, "least_us": least_us, "limit": limit,
-                "pattern": containing(text),
-            },
-        )  # fmt: skip
+    def read(cursor: CursorWrapper, window: TimeRange, limit: int) -> list[RootSpan]:
+        cursor.execute(_ROOTS, {**asked, "start": window.start, "end": window.end, "limit": limit})
         return [
-            RootSpan(ts, trace, span_id, sender, name, _kind(kind), status == _ERROR, took_us)
-            for ts, trace, span_id, sender, name, kind, status, took_us in cursor.fetchall()
+            RootSpan(
+                Place.of(ts, ctid), trace, span_id, service, name, _kind(kind), status == _ERROR, us
+            )
+            for ts, ctid, trace, span_id, service, name, kind, status, us in cursor.fetchall()
         ]
 
-    with bounded_cursor() as cursor:
-        return newest(time_range, limit, read)
+    return found.page(time_range, after, limit, read)
 
 
-def tree(trace_id: UUID) -> TraceTree | None:
-    """Every span of a trace; None when nothing of it is kept."""
+def tree(trace_id: UUID, most: int = MOST_SPANS) -> TraceTree | None:
+    """The first `most` spans of a trace; None when nothing of it is kept."""
     with bounded_cursor() as cursor:
-        cursor.execute(_SPANS, {"trace": trace_id, "limit": _MOST_SPANS + 1})
+        cursor.execute(_SPANS, {"trace": trace_id, "limit": most + 1})
         rows = cursor.fetchall()
     if not rows:
         return None
-    truncated = len(rows) > _MOST_SPANS
-    rows = rows[:_MOST_SPANS]
+    truncated = len(rows) > most
+    rows = rows[:most]
     start = min(row[0] for row in rows)
-    spans = [_span(row, depth, start) for row, depth in _depth_first(rows)]
+    placed = _depth_first(rows)
+    alone_us = self_times([(_offset_us(row, start), row[7], depth) for row, depth in placed])
+    spans = [
+        _span(row, depth, start, us) for (row, depth), us in zip(placed, alone_us, strict=True)
+    ]
     end_us = max(span.offset_us + span.duration_us for span in spans)
     return TraceTree(spans, start, end_us, truncated)
 
@@ -155,12 +204,15 @@ def _depth_first(rows: list[tuple[Any, ...]]) -> list[tuple[tuple[Any, ...], int
     return placed + [(row, 0) for row in rows if row[1] not in reached]
 
 
-def _span(row: tuple[Any, ...], depth: int, start: datetime) -> TraceSpan:
+def _offset_us(row: tuple[Any, ...], start: datetime) -> int:
+    return int((row[0] - start) // TICK)
+
+
+def _span(row: tuple[Any, ...], depth: int, start: datetime, self_us: int) -> TraceSpan:
     ts, span_id, parent, service, name, kind, status, duration, attrs = row
-    offset_us = round((ts - start).total_seconds() * 1e6)
     return TraceSpan(
         ts, span_id, parent, service, name, _kind(kind), status == _ERROR, duration,
-        orjson.loads(attrs), depth, offset_us,
+        orjson.loads(attrs), depth, _offset_us(row, start), self_us,
     )  # fmt: skip
 
 

@@ -4,10 +4,12 @@ Day partitions with a BRIN index have no order to read backwards, and sorting a 
 rows is waste. So the search starts with a short window at the end and widens until it has enough.
 """
 
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from datetime import timedelta
-from typing import Final, TypeVar
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from typing import Final, Generic, TypeVar
 
 from django.db import OperationalError, connection, transaction
 from django.db.backends.utils import CursorWrapper
@@ -22,12 +24,24 @@ _WIDEN: Final = 6
 _TIMEOUT_MS: Final = 5000
 
 
+@dataclass(slots=True)
+class Walked(Generic[Row]):
+    """Rows, newest first. `reached` is the moment down to which the range was searched.
+
+    `partial` when time ran out before the start of the range or enough rows were reached.
+    """
+
+    reached: datetime
+    rows: list[Row] = field(default_factory=list)
+    partial: bool = False
+
+
 @contextmanager
 def bounded_cursor() -> Iterator[CursorWrapper]:
     """A cursor whose statements may take five seconds. Raises UnavailableError beyond that."""
     try:
         with transaction.atomic(), connection.cursor() as cursor:
-            cursor.execute("SELECT set_config('statement_timeout', %s, true)", [str(_TIMEOUT_MS)])
+            allow(cursor, _TIMEOUT_MS)
             yield cursor
     except OperationalError as error:
         if isinstance(error.__cause__, QueryCanceled):
@@ -35,17 +49,46 @@ def bounded_cursor() -> Iterator[CursorWrapper]:
         raise
 
 
+def allow(cursor: CursorWrapper, ms: int) -> None:
+    """How long each further statement of this transaction may take."""
+    cursor.execute("SELECT set_config('statement_timeout', %s, true)", [str(max(1, ms))])
+
+
 def newest(
-    time_range: TimeRange, limit: int, read: Callable[[TimeRange, int], list[Row]]
-) -> list[Row]:
-    """Up to `limit` newest rows of the range. `read(window, n)` gives a window's, newest first."""
-    rows: list[Row] = []
+    time_range: TimeRange, limit: int, read: Callable[[CursorWrapper, TimeRange, int], list[Row]]
+) -> Walked[Row]:
+    """Up to `limit` newest rows of the range, as many as five seconds find.
+
+    `read(cursor, window, n)` gives a window's, newest first. Raises UnavailableError when not even
+    the first window could be read.
+    """
+    walked: Walked[Row] = Walked(time_range.end)
+    deadline = time.monotonic() + _TIMEOUT_MS / 1000
+    try:
+        with bounded_cursor() as cursor:
+            for window in _windows(time_range):
+                left_ms = round((deadline - time.monotonic()) * 1000)
+                if left_ms <= 0:
+                    walked.partial = True
+                    break
+                allow(cursor, left_ms)
+                walked.rows += read(cursor, window, limit - len(walked.rows))
+                walked.reached = window.start
+                if len(walked.rows) >= limit:
+                    break
+    except UnavailableError:
+        if walked.reached == time_range.end:
+            raise
+        walked.partial = True
+    return walked
+
+
+def _windows(time_range: TimeRange) -> Iterator[TimeRange]:
     end, width = time_range.end, _FIRST
-    while end > time_range.start and len(rows) < limit:
+    while end > time_range.start:
         start = max(time_range.start, end - width)
-        rows += read(TimeRange(start, end), limit - len(rows))
+        yield TimeRange(start, end)
         end, width = start, width * _WIDEN
-    return rows
 
 
 def containing(text: str) -> str | None:

@@ -2,6 +2,8 @@
 
 import { prefs } from "./prefs.js";
 
+export { prefs };
+
 const locale = document.documentElement.lang || undefined;
 const UTC = prefs.zone === "utc";
 const zone = UTC ? { timeZone: "UTC" } : {};
@@ -62,6 +64,13 @@ export function local(ms) {
 export function fromLocal(text) {
   const plain = String(text).replace(" ", "T");
   return Date.parse(UTC ? `${plain}Z` : plain.length <= 10 ? `${plain}T00:00` : plain);
+}
+
+// An absolute end of a range as the reader would type it; anything else stays.
+export function zoned(text) {
+  if (!/^(\d{9,16}$|\d{4}-\d\d-\d\d.*[Zz]$)/.test(text)) return text;
+  const ms = /^\d+$/.test(text) ? Number(text) : Date.parse(text);
+  return Number.isNaN(ms) ? text : local(ms).slice(0, 19).replace("T", " ");
 }
 
 // <time datetime data-moment>: UTC text becomes the reader's zone, UTC stays in the title.

@@ -1,0 +1,21 @@
+"""Who may decide. Keys are no people."""
+
+from typing import Any
+
+from django.contrib.auth.models import User
+
+from apps.core.proposals.errors import NotAllowedError
+
+
+def require(by: Any, permission: str) -> User:
+    """`by` as a person who holds `core.<permission>` now. Raises NotAllowedError."""
+    if not isinstance(by, User):
+        raise NotAllowedError("Only people decide on proposals; a key is nobody.")
+    if not may(by, permission):
+        raise NotAllowedError(f"You need the permission core.{permission}.")
+    return by
+
+
+def may(user: User, permission: str) -> bool:
+    """Whether the account is in use, belongs to staff and holds the permission."""
+    return user.is_active and user.is_staff and user.has_perm(f"core.{permission}")

@@ -1,0 +1,78 @@
+"""What applies by itself, and whether anything does."""
+
+from fnmatch import fnmatchcase
+
+from django.conf import settings
+from django.db import transaction
+from django.db.models.functions import Now
+
+from apps.core.errors import InvalidInputError
+from apps.core.proposals import conf, kinds
+from apps.core.proposals.machine import Move, Risk, State
+from apps.core.proposals.models import AutoApplyRule, LoopSwitch, Proposal
+from apps.core.proposals.services import moves
+
+
+def allowing(kind: str, target: str, risk: str) -> AutoApplyRule | None:
+    """The operator's word that lets this change apply by itself; only ever for LOW risk."""
+    if risk != Risk.LOW:
+        return None
+    rules = AutoApplyRule.objects.filter(kind=kind, enabled=True).order_by("pk")
+    return next((rule for rule in rules[:200] if fnmatchcase(target, rule.pattern)), None)
+
+
+def allow_one(proposal: Proposal) -> bool:
+    """Approve a LOW proposal where a rule says so; whether that happened."""
+    if proposal.state != State.PROPOSED:
+        return False
+    rule = allowing(proposal.kind, proposal.target, proposal.risk)
+    if rule is None:
+        return False
+    return moves.make(
+        proposal, Move.APPROVE, f"rule:{rule.pk}", f"Allowed by {rule}.",
+        auto_rule=rule, next_at=Now(),
+    )  # fmt: skip
+
+
+def allow_waiting() -> int:
+    """Approve what has been waiting since before its rule was made; how many."""
+    if not AutoApplyRule.objects.filter(enabled=True).exists():
+        return 0
+    ruled = AutoApplyRule.objects.filter(enabled=True).values("kind")
+    waiting = Proposal.objects.filter(
+        state=State.PROPOSED, risk=Risk.LOW, expires_at__gt=Now(), kind__in=ruled
+    )
+    return sum(allow_one(proposal) for proposal in waiting.order_by("created_at")[: conf.RUN_LIMIT])
+
+
+def set_rule(kind: str, pattern: str, by: str, *, enabled: bool) -> AutoApplyRule:
+    """Allow or forbid automatic changes. Raises UnknownKindError, InvalidInputError."""
+    kinds.get(kind)
+    if not 1 <= len(pattern) <= 300 or not pattern.isprintable():
+        raise InvalidInputError("A pattern of targets is one line of 1 to 300 characters.")
+    with transaction.atomic():
+        rule, _made = AutoApplyRule.objects.update_or_create(
+            kind=kind, pattern=pattern,
+            defaults={"enabled": enabled}, create_defaults={"enabled": enabled, "created_by": by},
+        )  # fmt: skip
+    return rule
+
+
+def stopped() -> str:
+    """Why nothing is applied now; empty while applying is on."""
+    if not settings.PHAROS_LOOP:
+        return "PHAROS_LOOP is false in the environment of this process."
+    row = LoopSwitch.objects.filter(pk=1, stopped=True).first()
+    return "" if row is None else f"Stopped by {row.changed_by}. {row.reason}".strip()
+
+
+def switch(by: str, reason: str = "", *, stop: bool) -> None:
+    """Stop all applying, or let it go on. What is half done is rolled back."""
+    with transaction.atomic():
+        LoopSwitch.objects.update_or_create(
+            pk=1,
+            defaults={
+                "stopped": stop, "reason": moves.clean(reason), "changed_by": by,
+                "changed_at": Now(),
+            },
+        )  # fmt: skip

@@ -1,0 +1,13 @@
+"""What a request takes from the quota where it depends on what is asked for."""
+
+from typing import Final
+
+from django.http import HttpRequest
+
+EXPORT: Final = 5
+
+
+def of_list(request: HttpRequest) -> int:
+    """A page is one request; an export reads up to a thousand times as much."""
+    wanted = request.GET.get("format") or request.META.get("HTTP_ACCEPT", "")
+    return EXPORT if "csv" in wanted or "ndjson" in wanted else 1

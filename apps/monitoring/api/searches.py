@@ -1,0 +1,97 @@
+"""What may be asked of logs and traces: one reading for the API and for the pages."""
+
+import re
+from typing import Any, Final
+from uuid import UUID
+
+from rest_framework import serializers
+
+from apps.monitoring.api.ranges import RangeParameters
+from apps.monitoring.queries.logs import LEVELS, LogFilter
+from apps.monitoring.queries.traces import TraceFilter
+
+LONGEST_TEXT: Final = 200
+_LONGEST_NAME: Final = 600
+_MOST_ATTRS: Final = 5
+_TRACE: Final = re.compile(r"[0-9a-fA-F]{32}")
+_BIGGEST_MS: Final = 999_999_999
+
+
+class TraceIdField(serializers.CharField):
+    """A trace id of 32 hexadecimal digits, as a UUID."""
+
+    default_error_messages = {"invalid": "A trace id has 32 hexadecimal digits."}
+
+    def to_internal_value(self, data: Any) -> UUID:  # type: ignore[override]
+        text = super().to_internal_value(data).replace("-", "")
+        if not _TRACE.fullmatch(text):
+            self.fail("invalid")
+        return UUID(hex=text)
+
+
+class _Search(RangeParameters):
+    service = serializers.CharField(
+        default="", allow_blank=True, max_length=_LONGEST_NAME, help_text="Its exact name."
+    )
+    text = serializers.CharField(
+        default="", allow_blank=True, max_length=LONGEST_TEXT, trim_whitespace=False,
+        help_text="What the text or name holds, in any case; no wildcards.",
+    )  # fmt: skip
+    trace = TraceIdField(required=False, max_length=64, help_text="32 hexadecimal digits.")
+    after = serializers.CharField(
+        required=False, max_length=64, help_text="The `id` of a row: only what lies before it."
+    )
+
+
+class LogParameters(_Search):
+    """Filters of the log search; they all have to hold."""
+
+    level = serializers.ChoiceField(
+        list(LEVELS), default="", allow_blank=True, help_text="This level and those above it."
+    )
+    attr = serializers.ListField(
+        child=serializers.CharField(max_length=1200), default=list, max_length=_MOST_ATTRS,
+        help_text="`name:value` of an attribute; may be given several times.",
+    )  # fmt: skip
+
+    def validate_attr(self, value: list[str]) -> list[tuple[str, str]]:
+        """Pairs; a value may hold colons, a name cannot."""
+        return [_pair(text) for text in value]
+
+
+class TraceParameters(_Search):
+    """Filters of the list of traces; they all have to hold."""
+
+    failed = serializers.BooleanField(default=False, help_text="Only failed ones.")
+    least_ms = serializers.IntegerField(
+        default=0, min_value=0, max_value=_BIGGEST_MS, help_text="Those that took this long."
+    )
+
+
+def _pair(text: str) -> tuple[str, str]:
+    name, colon, value = text.partition(":")
+    if not colon or not name:
+        raise serializers.ValidationError(f"Write {text[:60]!r} as name:value.")
+    return name, value
+
+
+def log_filter(values: dict[str, Any]) -> LogFilter:
+    """From validated parameters."""
+    return LogFilter(
+        service=values["service"],
+        level=values["level"],
+        text=values["text"],
+        trace_id=values.get("trace"),
+        attrs=tuple(values["attr"]),
+    )
+
+
+def trace_filter(values: dict[str, Any]) -> TraceFilter:
+    """From validated parameters."""
+    return TraceFilter(
+        service=values["service"],
+        text=values["text"],
+        failed=values["failed"],
+        least_us=values["least_ms"] * 1000,
+        trace_id=values.get("trace"),
+    )

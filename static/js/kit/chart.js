@@ -1,0 +1,179 @@
+// One chart: keeps its lines, takes in newer points, draws only when something changed. A drag
+// zooms the range of the whole page.
+
+import { point, watch } from "./crosshair.js";
+import { fill, fromLocal, local, withUnit } from "./format.js";
+import { Legend } from "./legend.js";
+import { plotly } from "./plotly.js";
+import { bridged, joined, least, most, since } from "./points.js";
+import { fillTable } from "./pointtable.js";
+import { range } from "./range.js";
+import { State } from "./states.js";
+import { texts } from "./texts.js";
+
+// Plotly reads a part of HTML, links among it, and names come from whoever sends telemetry.
+const plain = (text) => text.replaceAll("&", "&amp;").replaceAll("<", "&lt;");
+// On a touch screen a drag is a scroll.
+const dragmode = matchMedia("(pointer: coarse)").matches || !range.soft ? false : "zoom";
+const CONFIG = { displayModeBar: false, responsive: true, doubleClick: false, showAxisDragHandles: false, showTips: false };
+
+export class Chart {
+  #lines = new Map();
+  #layout = {};
+  #styles = new Map();
+  #visible = false;
+  #changed = true;
+  #bound = false;
+  #plotly = null;
+
+  constructor(card) {
+    this.card = card;
+    this.key = card.dataset.panel;
+    this.unit = card.dataset.unit;
+    this.optional = "optional" in card.dataset;
+    this.blank = true;
+    this.state = new State(card);
+    this.plot = card.querySelector("[data-plot]");
+    this.usualWhy = card.querySelector("[data-empty-why]").textContent;
+    this.details = card.querySelector("[data-table]");
+    this.details.addEventListener("toggle", () => this.#fillTable());
+    this.legend = new Legend(card.querySelector("[data-legend]"), () => this.restyle());
+    new IntersectionObserver(([entry]) => {
+      this.#visible = entry.isIntersecting;
+      this.draw();
+    }, { rootMargin: "200px" }).observe(card);
+    watch(this);
+  }
+
+  // A whole figure (Plotly's data and layout) with x in milliseconds since 1970.
+  load(figure) {
+    this.#layout = figure.layout;
+    this.#styles = new Map(figure.data.map((trace) => [trace.name, trace]));
+    this.#lines = new Map(figure.data.map((trace) => [trace.name, { x: trace.x, y: trace.y }]));
+    this.#changed = true;
+  }
+
+  // Newer points; false when there is a line the figure does not know yet.
+  extend(lines) {
+    for (const { name, x, y } of lines) {
+      if (!this.#styles.has(name)) return false;
+      const longer = joined(this.#lines.get(name) ?? { x: [], y: [] }, x, y);
+      if (!longer) continue;
+      this.#lines.set(name, longer);
+      this.#changed = true;
+    }
+    return true;
+  }
+
+  // Moves the window; what is older is forgotten.
+  window(start, end) {
+    if (this.start !== start || this.end !== end) this.#changed = true;
+    this.start = start;
+    this.end = end;
+    for (const [name, line] of this.#lines) this.#lines.set(name, since(line, start));
+  }
+
+  restyle() {
+    this.#changed = true;
+    this.draw();
+  }
+
+  // `now`: the figure at the end, for the sentence; `slow`: its query was cut off.
+  draw(now, slow = false) {
+    if (now !== undefined) this.now = now;
+    const known = [...this.#lines.values()].flatMap((line) => line.y).filter((y) => y !== null);
+    this.blank = known.length === 0;
+    if (this.start === undefined) return;
+    this.#describe(known);
+    if (this.blank) this.state.empty(slow ? texts.slow : this.usualWhy);
+    else this.state.ready();
+    this.legend.show([...this.#styles.values()]);
+    if (this.blank || !this.#visible || !this.#changed) return;
+    this.#paint(known);
+  }
+
+  // Where a moment lies, in pixels from the left; null when it is outside or nothing is drawn.
+  pixelOf(at) {
+    const axis = this.plot._fullLayout?.xaxis;
+    if (!axis || this.blank || at < this.start || at > this.end) return null;
+    return axis._offset + ((at - this.start) / (this.end - this.start)) * axis._length;
+  }
+
+  async #paint(known) {
+    this.#changed = false;
+    try {
+      this.#plotly ??= await plotly();
+    } catch (error) {
+      this.state.error(texts.chunkLost, { retry: () => location.reload() });
+      throw error;
+    }
+    await this.#plotly.react(this.plot, this.#traces(), this.#themed(known), CONFIG);
+    this.#bind();
+    if (this.details.open) this.#fillTable();
+  }
+
+  #bind() {
+    if (this.#bound) return;
+    this.#bound = true;
+    this.plot.on("plotly_relayout", (change) => {
+      const [start, end] = [change["xaxis.range[0]"], change["xaxis.range[1]"]];
+      if (start === undefined || end === undefined) return;
+      this.#changed = true;
+      range.zoom(fromLocal(start), fromLocal(end));
+    });
+    this.plot.on("plotly_doubleclick", () => range.out());
+    this.plot.on("plotly_hover", (event) => point(fromLocal(event.points[0].x), this));
+    this.plot.on("plotly_unhover", () => point(null));
+  }
+
+  #traces() {
+    return [...this.#styles.values()].flatMap((style) => {
+      const line = this.#lines.get(style.name);
+      if (!line || !this.legend.shows(style.name)) return [];
+      const points = bridged(line);
+      const mode = points.length < 12 ? "lines+markers" : "lines";
+      return [{
+        ...style,
+        name: plain(style.name),
+        mode,
+        x: points.map(([x]) => local(x)),
+        y: points.map(([, y]) => y),
+        customdata: points.map(([, y]) => (y === null ? "" : withUnit(y, this.unit))),
+        hovertemplate: "%{customdata}",
+      }];
+    });
+  }
+
+  #themed(known) {
+    const css = getComputedStyle(this.card);
+    const colour = (name) => css.getPropertyValue(name).trim();
+    const layout = structuredClone(this.#layout);
+    const axis = { gridcolor: colour("--ph-grid"), linecolor: colour("--ph-grid"), tickcolor: colour("--ph-grid") };
+    Object.assign(layout.xaxis, axis, { range: [local(this.start), local(this.end)], fixedrange: dragmode === false });
+    Object.assign(layout.yaxis, axis);
+    // All zero is a flat line at the bottom, not in the middle of nowhere.
+    if (most(known) === 0) Object.assign(layout.yaxis, { range: [0, 1] });
+    const tall = this.plot.clientHeight;
+    if (tall) layout.height = tall;
+    layout.font.color = colour("--ph-text");
+    layout.hoverlabel = { bgcolor: colour("--ph-card"), bordercolor: colour("--ph-grid"), font: { color: colour("--ph-text") } };
+    layout.dragmode = dragmode;
+    // A zoom of another range starts anew.
+    layout.uirevision = `${this.start}`;
+    return layout;
+  }
+
+  #describe(known) {
+    const title = this.card.dataset.title;
+    const told = (value) => (value == null ? texts.noData : withUnit(value, this.unit));
+    const now = this.now ?? [...this.#lines.values()].map((line) => line.y.findLast((y) => y !== null)).find((y) => y != null);
+    const sentence = known.length
+      ? fill(texts.sentence, { title, now: told(now), min: told(least(known)), max: told(most(known)) })
+      : fill(texts.sentenceEmpty, { title });
+    if (this.plot.getAttribute("aria-label") !== sentence) this.plot.setAttribute("aria-label", sentence);
+  }
+
+  #fillTable() {
+    if (this.details.open) fillTable(this.details.querySelector("table"), this.#lines);
+  }
+}

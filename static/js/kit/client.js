@@ -1,0 +1,152 @@
+// The data client: one request at a time for each slot, few retries, never a storm.
+
+import { texts } from "./texts.js";
+
+const RETRIES = 2;
+const FIRST_WAIT_MS = 400;
+const LONGEST_WAIT_MS = 10_000;
+const MOST_KEPT = 50;
+const FRESH_MS = 5 * 60_000;
+const KEPT_MS = 10 * 60_000;
+
+export class ApiError extends Error {
+  constructor(status, body) {
+    super(body?.message || (status ? `HTTP ${status}` : texts.offline));
+    this.status = status;
+    this.code = body?.error ?? (status ? "error" : "offline");
+    this.details = body?.details ?? {};
+    this.requestId = body?.request_id ?? "";
+  }
+}
+
+const slots = new Map();
+const flying = new Map();
+const kept = new Map();
+
+// JSON of an address. `slot` names what the request is for: a newer one for it ends the older one.
+// Answers younger than `freshMs` come from memory (5 minutes by default, 0 for live views).
+// Throws ApiError, or AbortError when a newer request took over.
+export async function getJson(url, { slot = "", freshMs = FRESH_MS } = {}) {
+  const found = kept.get(url);
+  if (freshMs && found && Date.now() - found.at < freshMs) {
+    claim(slot, null);
+    return found.body;
+  }
+  const there = flying.get(url);
+  if (there) {
+    claim(slot, there);
+    return there.done;
+  }
+  const control = new AbortController();
+  const flight = { control, users: 0, done: null };
+  claim(slot, flight);
+  flying.set(url, flight);
+  flight.done = attempts(url, control.signal)
+    .then((body) => { keep(url, body); return body; })
+    .finally(() => { if (flying.get(url) === flight) flying.delete(url); });
+  return flight.done;
+}
+
+// Sends a change, once: whether a lost one took effect is for a person to see. `token`: Django's.
+// Answers the body, null for none; throws ApiError.
+export async function sendJson(method, url, body, token) {
+  let response;
+  try {
+    response = await fetch(url, {
+      method,
+      headers: { Accept: "application/json", "Content-Type": "application/json", "X-CSRFToken": token },
+      body: body === null ? undefined : JSON.stringify(body),
+    });
+  } catch {
+    throw new ApiError(0, null);
+  }
+  const told = await response.json().catch(() => null);
+  if (!response.ok) throw new ApiError(response.status, told);
+  return told;
+}
+
+// The last answer, if it is not older than ten minutes: shown while a newer one is on its way.
+export function lastAnswer(url) {
+  const found = kept.get(url);
+  return found && Date.now() - found.at < KEPT_MS ? found.body : null;
+}
+
+// The slot now waits for `flight`. What it waited for before ends, unless somebody else waits too.
+function claim(slot, flight) {
+  const before = slot ? slots.get(slot) : undefined;
+  if (flight && before !== flight) flight.users += 1;
+  if (!slot || before === flight) return;
+  if (flight) slots.set(slot, flight);
+  else slots.delete(slot);
+  if (!before) return;
+  before.users -= 1;
+  if (before.users > 0) return;
+  before.control.abort();
+  for (const [url, other] of flying) if (other === before) flying.delete(url);
+}
+
+function keep(url, body) {
+  kept.delete(url);
+  kept.set(url, { at: Date.now(), body });
+  if (kept.size > MOST_KEPT) kept.delete(kept.keys().next().value);
+}
+
+async function attempts(url, signal) {
+  for (let attempt = 0; ; attempt++) {
+    const { body, error, waitMs } = await once(url, signal);
+    if (!error) return body;
+    // A 4xx says the request is wrong: asking again would not mend it.
+    if (attempt >= RETRIES || (error.status && error.status < 500)) throw error;
+    await sleep(Math.min(LONGEST_WAIT_MS, waitMs ?? FIRST_WAIT_MS * 3 ** attempt * (0.7 + 0.6 * Math.random())), signal);
+  }
+}
+
+async function once(url, signal) {
+  let response;
+  try {
+    response = await fetch(url, { headers: { Accept: "application/json" }, signal });
+    if (response.ok) return { body: await response.json() };
+  } catch (error) {
+    if (error.name === "AbortError") throw error;
+    return { error: new ApiError(0, null) };
+  }
+  const told = await response.json().catch(() => null);
+  const after = Number(response.headers.get("Retry-After"));
+  return { error: new ApiError(response.status, told), waitMs: after > 0 ? after * 1000 : undefined };
+}
+
+function sleep(ms, signal) {
+  return new Promise((resolve, reject) => {
+    const timer = setTimeout(resolve, ms);
+    signal.addEventListener("abort", () => {
+      clearTimeout(timer);
+      reject(new DOMException("A newer request took over.", "AbortError"));
+    }, { once: true });
+  });
+}
+
+const PREFETCH_DELAY_MS = 120;
+const MOST_PREFETCHES = 4;
+let prefetching = 0;
+
+// Fetches what a link or row leads to when the pointer or focus rests on it; sweeping over a list
+// asks for nothing. `address(element)` gives the address, "" for none.
+export function prefetch(root, selector, address) {
+  let timer = null;
+  const rest = () => clearTimeout(timer);
+  const begin = (event) => {
+    const element = event.target.closest?.(selector);
+    if (!element) return;
+    rest();
+    timer = setTimeout(() => {
+      const url = address(element);
+      if (!url || lastAnswer(url) || flying.has(url) || prefetching >= MOST_PREFETCHES) return;
+      prefetching += 1;
+      getJson(url, { slot: "prefetch" }).catch(() => {}).finally(() => { prefetching -= 1; });
+    }, PREFETCH_DELAY_MS);
+  };
+  root.addEventListener("pointerover", begin);
+  root.addEventListener("focusin", begin);
+  root.addEventListener("pointerout", rest);
+  root.addEventListener("focusout", rest);
+}

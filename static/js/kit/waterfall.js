@@ -1,0 +1,157 @@
+// The spans of a trace in time: an ARIA treegrid that draws only the rows one sees.
+
+import { duration, el, icon, svg, visible } from "./dom.js";
+import { fill } from "./format.js";
+import { Grid } from "./grid.js";
+import { lastOf, parentsOf, shown } from "./spans.js";
+
+// A span too short to see still gets a visible bar.
+const LEAST_PERCENT = 0.4;
+const DEEPEST = 16;
+
+export class Waterfall extends Grid {
+  // `trace`: {spans, duration_us} as the API gives it. `attributes(span)` is what an opened row shows.
+  constructor(root, { trace, services, texts, attributes }) {
+    super(root.querySelector("[data-scroller]"), { estimate: 34 });
+    this.spans = trace.spans;
+    this.services = services;
+    this.texts = texts;
+    this.attributes = attributes;
+    this.scale = 100 / Math.max(trace.duration_us, 1);
+    this.last = lastOf(this.spans);
+    this.parents = parentsOf(this.spans);
+    this.closed = new Set();
+    this.readout = root.querySelector("[data-readout]");
+    root.classList.add("ph-taken");
+    this.body.replaceChildren();
+    this.body.addEventListener("pointerover", (event) => {
+      const row = event.target.closest(".ph-line");
+      if (row) this.#say(Number(row.dataset.index));
+    });
+    this.#refresh(true);
+  }
+
+  cells(index) {
+    const span = this.spans[this.shown[index]];
+    return [
+      el("td", { class: "ph-c-name" }, this.#name(index, span)),
+      el("td", { class: "ph-c-service" }, this.services.label(span.service)),
+      el("td", { class: "ph-c-duration" }, duration(span.duration_us)),
+      el("td", { class: "ph-c-self" }, duration(span.self_us)),
+      el("td", { class: "ph-c-when" }, this.#bar(span)),
+    ];
+  }
+
+  key(index) {
+    return this.shown[index];
+  }
+
+  detail(index) {
+    return this.attributes(this.spans[this.shown[index]]);
+  }
+
+  copy(index) {
+    const span = this.spans[this.shown[index]];
+    return [span.name, span.service, duration(span.duration_us), span.span_id].map(visible).join("\t");
+  }
+
+  expanded(index) {
+    const span = this.shown[index];
+    return this.last[span] > span ? !this.closed.has(span) : null;
+  }
+
+  dress(row, index) {
+    row.setAttribute("aria-level", this.spans[this.shown[index]].depth + 1);
+    return super.dress(row, index);
+  }
+
+  activate(index, options) {
+    super.activate(index, options);
+    this.#say(this.active);
+  }
+
+  // Closes or opens the spans below one.
+  fold(index, close) {
+    const span = this.shown[index];
+    if (this.last[span] === span || this.closed.has(span) === close) return false;
+    if (close) this.closed.add(span);
+    else this.closed.delete(span);
+    this.#refresh();
+    return true;
+  }
+
+  foldAll(close) {
+    this.closed = new Set(close ? [...this.spans.keys()].filter((i) => this.last[i] > i) : []);
+    this.active = 0;
+    this.#refresh();
+  }
+
+  // Brings a span into sight and makes it active, opening what hides it.
+  show(span) {
+    for (let above = this.parents[span]; above >= 0; above = this.parents[above]) this.closed.delete(above);
+    this.#refresh();
+    this.activate(this.shown.indexOf(span));
+  }
+
+  other(event) {
+    const span = this.shown[this.active];
+    if (event.key === "ArrowLeft") {
+      if (!this.fold(this.active, true) && this.parents[span] >= 0) this.activate(this.shown.indexOf(this.parents[span]));
+      return true;
+    }
+    if (event.key === "ArrowRight") {
+      if (!this.fold(this.active, false) && this.last[span] > span) this.activate(this.active + 1);
+      return true;
+    }
+    return false;
+  }
+
+  #refresh(first = false) {
+    const at = first ? 0 : this.shown[this.active];
+    this.shown = shown(this.spans, this.last, this.closed);
+    this.table.setAttribute("aria-rowcount", this.shown.length + 1);
+    const top = this.scroller.scrollTop;
+    this.active = Math.max(0, this.shown.indexOf(at));
+    this.rows.reset(this.shown.length);
+    this.scroller.scrollTop = top;
+    this.rows.render();
+    if (!first) this.activate(this.active);
+  }
+
+  #name(index, span) {
+    const open = this.expanded(index);
+    const fold = open === null ? el("span", { class: "ph-fold" }) : this.#fold(index, open);
+    const parts = [fold, el("span", { class: "ph-name" }, visible(span.name))];
+    if (span.kind) parts.push(el("small", { class: "ph-lead" }, span.kind));
+    if (span.failed) parts.push(el("span", { class: "ph-failed" }, icon("error"), this.texts.failed));
+    if (span.orphan) parts.push(el("small", { class: "ph-lead" }, this.texts.orphan));
+    return el("div", { class: `ph-span ph-in-${Math.min(span.depth, DEEPEST)}` }, ...parts);
+  }
+
+  // A pointer's way to do what the arrow keys do; the keyboard never has to stop here.
+  #fold(index, open) {
+    const button = el("button", { type: "button", class: "ph-fold", tabindex: "-1", "aria-label": open ? this.texts.close : this.texts.open }, icon(open ? "expand_more" : "chevron_right"));
+    button.addEventListener("click", () => {
+      this.active = index;
+      this.fold(index, open);
+      this.table.focus();
+    });
+    return button;
+  }
+
+  #bar(span) {
+    const x = Math.min(Math.max(span.offset_us, 0) * this.scale, 100 - LEAST_PERCENT);
+    const width = Math.min(Math.max(span.duration_us * this.scale, LEAST_PERCENT), 100 - x);
+    const place = { x: `${x}%`, y: 2, width: `${width}%`, height: 10 };
+    const told = fill(this.texts.when, { offset: duration(span.offset_us), took: duration(span.duration_us) });
+    return svg("svg", { class: "ph-bars", role: "img", "aria-label": told }, ...this.services.bar(span.service, place, span.failed));
+  }
+
+  #say(index) {
+    const span = this.spans[this.shown[index]];
+    if (!span || !this.readout) return;
+    this.readout.textContent = `${visible(span.name)} · ${visible(span.service)} · ${fill(this.texts.said, {
+      offset: duration(span.offset_us), took: duration(span.duration_us), self: duration(span.self_us),
+    })}`;
+  }
+}
