@@ -108,7 +108,8 @@ function banners() {
   } else if (seen.link === "waiting" && seen.retryAt) {
     found.push(banner("error", fill(texts.offline, { age: coarse(seen.retryAt - Date.now()) })));
   }
-  if (seen.error) found.push(banner("error", fill(texts[`error${seen.error[0].toUpperCase()}${seen.error.slice(1)}`] ?? texts.errorFailed, { age: old })));
+  // Before the first figures the panels themselves say what failed.
+  if (seen.error && seen.at !== null) found.push(banner("error", fill(texts[`error${seen.error[0].toUpperCase()}${seen.error.slice(1)}`] ?? texts.errorFailed, { age: old })));
   if (seen.refused) found.push(banner("warning", fill(texts.refused, { message: seen.refused })));
   for (const part of seen.message?.components ?? []) {
     if (part.status === "down") found.push(banner("error", fill(texts.down, part)));

@@ -285,8 +285,13 @@ def test_names_from_outside_are_text_in_the_charts_too(visit):
         panel.scroll_into_view_if_needed()
         names = panel.locator("[data-legend] button")
         expect(names.first).to_be_visible(timeout=30_000)
-        panel.locator(".nsewdrag").first.hover()
-        expect(panel.locator(".hoverlayer .legendtext").first).to_be_attached()
+        expect(panel.locator(".scatterlayer path").first).to_be_attached(timeout=30_000)
+        box = panel.locator(".nsewdrag").first.bounding_box()
+        assert box is not None
+        # The newest points are at the right end.
+        for share in (0.9, 0.97, 0.98, 0.99):
+            page.mouse.move(box["x"] + box["width"] * share, box["y"] + box["height"] / 2)
+        expect(panel.locator(".hoverlayer text").first).to_be_attached(timeout=30_000)
         return names.all_text_contents(), panel.locator("[data-plot] a").count()
 
     assert visit("/admin/?service=odd-shop", look) == (sorted(names), 0)
