@@ -60,9 +60,10 @@ INSTALLED_APPS = [
 MIDDLEWARE = [
     "apps.monitoring.recorder.middleware.RecorderMiddleware",
     "apps.core.delivery.headers.HeadersMiddleware",
-    "django.middleware.security.SecurityMiddleware",
     "apps.core.delivery.csp.PolicyByPath",
     "django_permissions_policy.PermissionsPolicyMiddleware",
+    # Its redirects to https carry the policies, too.
+    "django.middleware.security.SecurityMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
     # Inside whitenoise, which has compressed its files already.
     *DELIVERY_MIDDLEWARE,  # noqa: F405

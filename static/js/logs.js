@@ -87,7 +87,7 @@ function only(parameter, value, name, shown = value) {
 if (root && !("plain" in root.dataset)) {
   const table = new Table(root, { columns, first: data("rows"), load: getPage, detail });
   const cutRow = (element) => {
-    const row = element.closest?.(".ph-row");
+    const row = element.closest?.(".ph-line");
     const found = row ? table.pages.row(Number(row.dataset.index)) : null;
     return found?.cut ? found.id : null;
   };

@@ -27,7 +27,7 @@ function start() {
 
   function show(view) {
     for (const [name, panel] of Object.entries(panels)) panel.toggleAttribute("data-away", name !== view);
-    for (const link of page.querySelectorAll(".ph-views a")) {
+    for (const link of page.querySelectorAll(".ph-tabs a")) {
       if (viewOf(link.href) === view) link.setAttribute("aria-current", "page");
       else link.removeAttribute("aria-current");
     }

@@ -52,7 +52,7 @@ function summary(row, trace) {
 if (root && !("plain" in root.dataset)) {
   const table = new Table(root, { columns, first: data("rows"), load: getPage, detail });
   whole.watch(table.body, (element) => {
-    const row = element.closest?.(".ph-row");
+    const row = element.closest?.(".ph-line");
     return (row && table.pages.row(Number(row.dataset.index))?.trace_id) ?? null;
   });
 }

@@ -3,11 +3,11 @@
 import json
 
 import pytest
-from django.contrib.auth.models import Permission, User
 from django.test import Client
 
 from apps.core.models import AuditEntry
-from apps.core.services import apikeys, audit
+from apps.core.services import audit
+from tests.rights import PermissionMatrix
 
 pytestmark = pytest.mark.django_db
 
@@ -50,18 +50,15 @@ def test_an_entry_has_its_whole_story_and_no_secret(staff_client):
     assert item["at"].endswith("Z")
 
 
-def test_the_trail_is_for_keys_that_read_and_people_with_the_permission():
-    _, reader = apikeys.create("reader", ["read"])
-    _, sender = apikeys.create("sender", ["ingest"])
-    assert ask(secret=reader).status_code == 200
-    assert ask(secret=sender).status_code == 403
-    assert ask().status_code == 401
-    clerk = User.objects.create_user("clerk", is_staff=True)
-    client = Client()
-    client.force_login(clerk)
-    assert ask(client=client).status_code == 403
-    clerk.user_permissions.add(Permission.objects.get(codename="view_auditentry"))
-    assert ask(client=client).status_code == 200
+class TestWhoMayReadTheTrail(PermissionMatrix):
+    path, permissions = "/admin/audit", ["core.view_auditentry"]
+
+
+class TestWhoMayBatch(PermissionMatrix):
+    """Each part asks for more: here there is none that is part of the API."""
+
+    path, method = "/batch", "POST"
+    body = {"requests": [{"method": "GET", "path": "/"}]}
 
 
 def test_the_trail_as_csv_has_no_formula_in_it(staff_client):

@@ -16,6 +16,7 @@ from apps.alerts.services import channels
 from apps.core.services import apikeys
 from apps.monitoring.models import Probe
 from tests.alerts.test_api import make_episode
+from tests.conftest import start_web
 
 pytestmark = [pytest.mark.browser, pytest.mark.slow]
 
@@ -146,3 +147,38 @@ def test_a_script_that_got_into_a_page_does_not_run(visit, portal_server, path):
     ran, violations = visit("/admin/", look, expected_errors="Content Security Policy|status of 40")
     assert ran is None
     assert any(found.startswith("script-src") for found in violations)
+
+
+@pytest.fixture
+def silk_tables(portal_process):
+    """The profiler's tables, which a portal without it does not have."""
+    for target in ([], ["zero"]):
+        process, log = portal_process("cli", "django", "migrate", "silk", *target,
+                                      PHAROS_PROFILING="true")  # fmt: skip
+        assert process.wait(90) == 0, log.read_text()
+        if not target:
+            yield
+
+
+def test_the_profilers_pages_run_by_their_own_exception_only(
+    browser_thread, portal_process, cookie, account, silk_tables
+):
+    server = start_web(portal_process, PHAROS_PROFILING="true")
+
+    def look(page: Page) -> tuple[dict[str, list[str]], dict[str, str]]:
+        page.context.add_cookies([{"name": "sessionid", "value": cookie, "url": server.url}])
+        paths = ["/admin/", "/admin/silk/", "/admin/silk/requests/", "/admin/silk/profiling/"]
+        policies = {
+            path: page.context.request.get(server.url + path).headers["content-security-policy"]
+            for path in ("/admin/", "/admin/silk/", "/api/docs")
+        }
+        return visited(page, server.url, paths), policies
+
+    broken, policies = browser_thread.run(look)
+    assert broken == {}
+    inline = {
+        path
+        for path, policy in policies.items()
+        if "script-src 'self' 'unsafe-eval' 'unsafe-inline'" in policy
+    }
+    assert inline == {"/admin/silk/"}

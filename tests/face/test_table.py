@@ -17,7 +17,7 @@ SIZE = 100
 # What the list holds right now, seen from outside.
 STATE = """() => {
   const scroller = document.querySelector("[data-scroller]");
-  const rows = [...scroller.querySelectorAll(".ph-row")];
+  const rows = [...scroller.querySelectorAll(".ph-line")];
   return {
     drawn: rows.length,
     elements: scroller.querySelectorAll("*").length,
@@ -108,7 +108,7 @@ def test_a_hundred_thousand_rows_keep_the_page_small(visit):
         # Rows in the middle were let go of, and come again when one looks at them.
         page.evaluate("""() => { const s = document.querySelector("[data-scroller]");
                                s.scrollTop = s.scrollHeight / 2; }""")
-        expect(page.locator(".ph-row .ph-away")).to_have_count(0)
+        expect(page.locator(".ph-line .ph-away")).to_have_count(0)
         expect(page.get_by_text(re.compile(r"^row \d+")).first).to_be_visible()
         return end, page.evaluate(STATE), len(source.asked) - asked
 
@@ -129,10 +129,10 @@ def test_rows_of_any_height_neither_overlap_nor_leave_gaps_nor_jump(visit):
             page.evaluate(
                 """(part) => { const s = document.querySelector("[data-scroller]");
                              s.scrollTop = s.scrollHeight * part; }""", place)  # fmt: skip
-            expect(page.locator(".ph-row .ph-away")).to_have_count(0)
+            expect(page.locator(".ph-line .ph-away")).to_have_count(0)
             gaps += page.evaluate("""async () => {
               for (let i = 0; i < 3; i++) await new Promise(requestAnimationFrame);
-              const boxes = [...document.querySelectorAll(".ph-row")].map((row) => [Number(row.dataset.index), row.getBoundingClientRect()]);
+              const boxes = [...document.querySelectorAll(".ph-line")].map((row) => [Number(row.dataset.index), row.getBoundingClientRect()]);
               return boxes.slice(1).flatMap(([n, box], i) => (n === boxes[i][0] + 1 ? [box.top - boxes[i][1].bottom] : []));
             }""")  # noqa: E501
         # One row is followed while one scrolls up over rows never measured: it moves as one
@@ -142,7 +142,7 @@ def test_rows_of_any_height_neither_overlap_nor_leave_gaps_nor_jump(visit):
           const wrong = [];
           for (let i = 0; i < 20; i++) {
             const middle = scroller.getBoundingClientRect().top + scroller.clientHeight / 2;
-            const row = [...document.querySelectorAll(".ph-row")].find((one) => one.getBoundingClientRect().bottom > middle);
+            const row = [...document.querySelectorAll(".ph-line")].find((one) => one.getBoundingClientRect().bottom > middle);
             const before = row.getBoundingClientRect().top;
             scroller.scrollTop -= 60;
             for (let n = 0; n < 3; n++) await new Promise(requestAnimationFrame);
@@ -160,7 +160,7 @@ def test_rows_of_any_height_neither_overlap_nor_leave_gaps_nor_jump(visit):
 def test_the_keyboard_alone_reaches_everything(visit):
     def look(page: Page) -> None:
         opened(page, Endless(300))
-        grid = page.get_by_role("grid")
+        grid = page.get_by_role("treegrid")
         grid.focus()
         active = page.locator(".ph-active")
         expect(active).to_contain_text("first 000")
@@ -251,7 +251,7 @@ def test_hostile_lines_are_inert_when_listed_opened_and_filtered_by(visit, schem
     store(*[line(text, evil=text, **{text: "name"}) for text in HOSTILE])
 
     def look(page: Page) -> tuple[str, str, list[str]]:
-        page.get_by_role("grid").focus()
+        page.get_by_role("treegrid").focus()
         for _ in HOSTILE:
             page.keyboard.press("Enter")
             page.keyboard.press("ArrowDown")
@@ -276,7 +276,7 @@ def test_a_line_of_a_megabyte_is_cut_and_shown_whole_on_demand(visit):
     store(line("x" * 1_000_000, small="yes"))
 
     def look(page: Page) -> list[int]:
-        page.get_by_role("grid").focus()
+        page.get_by_role("treegrid").focus()
         page.keyboard.press("Enter")
         button = page.get_by_role("button", name=re.compile("Show all 1.000.000"))
         expect(button).to_be_visible()
@@ -298,7 +298,7 @@ def test_sweeping_over_rows_fetches_nothing_and_resting_fetches_once(visit):
             "**/admin/logs/lines/*",
             lambda route: (asked.append(route.request.url), route.continue_()),
         )
-        rows = page.locator(".ph-row")
+        rows = page.locator(".ph-line")
         boxes = [box for row in rows.all()[:4] if (box := row.bounding_box())]
         for box in boxes[:3]:
             page.mouse.move(box["x"] + 20, box["y"] + 5)
@@ -338,7 +338,7 @@ def test_the_script_takes_over_without_a_jump(visit):
 
 def test_a_row_is_copied_as_cells_and_marked_text_as_it_is(visit):
     def look(page: Page) -> list[str]:
-        page.get_by_role("grid").focus()
+        page.get_by_role("treegrid").focus()
         copied = """() => { const all = new DataTransfer();
           document.activeElement.dispatchEvent(new ClipboardEvent("copy", { clipboardData: all, bubbles: true, cancelable: true }));
           return all.getData("text/plain"); }"""  # noqa: E501
@@ -360,7 +360,7 @@ def test_filters_live_in_the_address(visit):
         page.select_option("[name=level]", "error")
         page.get_by_role("button", name="Show", exact=True).click()
         page.wait_for_url("**level=error**")
-        return page.url, page.locator(".ph-row").count()
+        return page.url, page.locator(".ph-line").count()
 
     address, rows = visit(LOGS, look)
     assert "service=evidence-shop" in address

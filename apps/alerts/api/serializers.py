@@ -1,6 +1,5 @@
 """The shapes the alert API takes and gives."""
 
-import math
 from datetime import datetime
 from typing import Any
 
@@ -10,34 +9,18 @@ from apps.alerts.machine import Severity, State
 from apps.alerts.models import ChannelKind, Direction, Episode
 from apps.alerts.models.rule import AGGREGATIONS
 from apps.alerts.services.thresholds import ChannelWish, ThresholdWish
+from apps.core.api.fields import Finite, Text
 
 _OPEN = f"{State.FIRING},{State.RECOVERING}"
-
-
-class _Finite(serializers.FloatField):
-    def to_internal_value(self, data: Any) -> float:
-        value = super().to_internal_value(data)
-        if isinstance(data, bool) or not math.isfinite(value):
-            self.fail("invalid")
-        return value
-
-
-class _Text(serializers.CharField):
-    """Text as sent: never made from a number."""
-
-    def to_internal_value(self, data: Any) -> str:
-        if not isinstance(data, str):
-            self.fail("invalid")
-        return super().to_internal_value(data)
 
 
 class ChannelSerializer(serializers.Serializer[ChannelWish]):
     """One receiver: `url` for a webhook, `to` for e-mail."""
 
     kind = serializers.ChoiceField(choices=ChannelKind.choices)
-    url = _Text(required=False, max_length=2000)
-    to = _Text(required=False, max_length=254)
-    secret = _Text(
+    url = Text(required=False, max_length=2000)
+    to = Text(required=False, max_length=254)
+    secret = Text(
         required=False,
         min_length=16,
         max_length=200,
@@ -57,13 +40,13 @@ class ChannelSerializer(serializers.Serializer[ChannelWish]):
 class ThresholdSerializer(serializers.Serializer[ThresholdWish]):
     """The body of a threshold request."""
 
-    metric = _Text(max_length=255)
+    metric = Text(max_length=255)
     scope = serializers.DictField(
-        child=_Text(max_length=1024, allow_blank=True), required=False, default=dict
+        child=Text(max_length=1024, allow_blank=True), required=False, default=dict
     )
     direction = serializers.ChoiceField(choices=Direction.choices, default=Direction.ABOVE.value)
-    warning = _Finite(required=False, allow_null=True, default=None)
-    critical = _Finite(required=False, allow_null=True, default=None)
+    warning = Finite(required=False, allow_null=True, default=None)
+    critical = Finite(required=False, allow_null=True, default=None)
     for_s = serializers.IntegerField(min_value=0, max_value=86_400, default=60)
     aggregation = serializers.ChoiceField(
         choices=AGGREGATIONS,

@@ -45,20 +45,37 @@ def refused(item: Item, error: PortalError) -> Result:
     return Result(error.status, {"Content-Type": "application/json", **error.headers}, body)
 
 
+class _Text:
+    """Text only: what the schema calls a string is not a number that could be written as one."""
+
+    def to_internal_value(self, data: Any) -> Any:
+        if not isinstance(data, str):
+            self.fail("invalid")  # type: ignore[attr-defined]
+        return super().to_internal_value(data)  # type: ignore[misc]
+
+
+class _TextField(_Text, serializers.CharField):
+    pass
+
+
+class _IdField(_Text, serializers.RegexField):
+    pass
+
+
 class ItemSerializer(serializers.Serializer[Any]):
     """One call."""
 
-    id = serializers.RegexField(
+    id = _IdField(
         r"\A[A-Za-z0-9._:-]{1,64}\Z", required=False, allow_null=True,
         help_text="Yours, to find the result by; results come in order anyway.",
     )  # fmt: skip
     method = serializers.ChoiceField(["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE"])
-    path = serializers.CharField(
+    path = _TextField(
         max_length=4000, trim_whitespace=False,
         help_text="With its query, such as /admin/audit?page=2.",
     )  # fmt: skip
     headers = serializers.DictField(
-        child=serializers.CharField(max_length=4000), required=False,
+        child=_TextField(max_length=4000), required=False,
         help_text="If-None-Match, If-Match, If-Modified-Since, If-Unmodified-Since, "
         "Accept-Language, Idempotency-Key. Who calls is the caller of the batch.",
     )  # fmt: skip
@@ -68,9 +85,7 @@ class ItemSerializer(serializers.Serializer[Any]):
 class BatchSerializer(serializers.Serializer[Any]):
     """Up to 20 calls."""
 
-    requests = serializers.ListField(
-        child=ItemSerializer(), allow_empty=False, max_length=MOST_ITEMS
-    )
+    requests = serializers.ListField(child=ItemSerializer(), min_length=1, max_length=MOST_ITEMS)
 
 
 class ResultSerializer(serializers.Serializer[Any]):

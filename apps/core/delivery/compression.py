@@ -80,7 +80,10 @@ def _coding(request: HttpRequest, response: HttpResponseBase) -> str:
         return IDENTITY
     if not _compressible(response):
         return IDENTITY
+    # Of small answers, too: the same address may give a large one, and its 304 knows no size.
     patch_vary_headers(response, ("Accept-Encoding",))
+    if not response.streaming and len(cast(HttpResponse, response).content) < MIN_BYTES:
+        return IDENTITY
     return choose(request.META.get("HTTP_ACCEPT_ENCODING", ""))
 
 
@@ -88,9 +91,7 @@ def _compressible(response: HttpResponseBase) -> bool:
     headers = response.headers
     if response.status_code in _WITHOUT_BODY or not _TEXT.match(headers.get("Content-Type", "")):
         return False
-    if "no-transform" in headers.get("Cache-Control", ""):
-        return False
-    return response.streaming or len(cast(HttpResponse, response).content) >= MIN_BYTES
+    return "no-transform" not in headers.get("Cache-Control", "")
 
 
 def _compress(response: HttpResponseBase, coding: str) -> None:

@@ -20,7 +20,7 @@ export class Flame {
     this.texts = texts;
     this.plot = root.querySelector("[data-plot]");
     this.readout = root.querySelector("[data-readout]");
-    this.path = root.querySelector("[data-path]");
+    this.path = root.querySelector("[data-trail]");
     for (const choice of root.querySelectorAll("[data-merge]")) {
       choice.addEventListener("change", () => this.merge(choice.value === "1"));
     }

@@ -14,11 +14,12 @@ export class Grid {
   #id = `grid-${++grids}`;
 
   // The subclass gives `cells(index)`, `key(index)`, `detail(index)` and `copy(index)`.
-  constructor(scroller, { estimate = 40, role = "grid" } = {}) {
+  constructor(scroller, { estimate = 40 } = {}) {
     this.scroller = scroller;
     this.table = scroller.querySelector("table");
     this.body = this.table.tBodies[0] ?? this.table.createTBody();
-    this.table.setAttribute("role", role);
+    // A plain grid has no rows that open.
+    this.table.setAttribute("role", "treegrid");
     this.table.tabIndex = 0;
     scroller.removeAttribute("tabindex");
     for (const part of [this.table.tHead, this.body]) part?.setAttribute("role", "rowgroup");
@@ -101,7 +102,7 @@ export class Grid {
   }
 
   #focused() {
-    const row = document.activeElement?.closest?.(".ph-row");
+    const row = document.activeElement?.closest?.(".ph-line");
     return row && this.body.contains(row) ? Number(row.dataset.index) : -1;
   }
 
@@ -145,7 +146,7 @@ export class Grid {
   }
 
   #click(event) {
-    const row = event.target.closest(".ph-row");
+    const row = event.target.closest(".ph-line");
     if (!row || event.target.closest("a, button, input, summary, .ph-detail")) return;
     // Who marks text to copy it does not want the row to open.
     if (!document.getSelection().isCollapsed) return;

@@ -50,6 +50,13 @@ export class Table extends Grid {
     return row && !row.gone ? this.detailOf(row) : "";
   }
 
+  other(event) {
+    const open = { ArrowRight: true, ArrowLeft: false }[event.key];
+    if (open === undefined) return false;
+    if (this.isOpen(this.active) !== open) this.toggle(this.active);
+    return true;
+  }
+
   copy(index) {
     const cells = this.rows.row(index)?.querySelectorAll("td:not(.ph-detail)") ?? [];
     return [...cells].map((cell) => cell.textContent.trim()).join("\t");

@@ -12,7 +12,7 @@ const DEEPEST = 16;
 export class Waterfall extends Grid {
   // `trace`: {spans, duration_us} as the API gives it. `attributes(span)` is what an opened row shows.
   constructor(root, { trace, services, texts, attributes }) {
-    super(root.querySelector("[data-scroller]"), { estimate: 34, role: "treegrid" });
+    super(root.querySelector("[data-scroller]"), { estimate: 34 });
     this.spans = trace.spans;
     this.services = services;
     this.texts = texts;
@@ -25,7 +25,7 @@ export class Waterfall extends Grid {
     root.classList.add("ph-taken");
     this.body.replaceChildren();
     this.body.addEventListener("pointerover", (event) => {
-      const row = event.target.closest(".ph-row");
+      const row = event.target.closest(".ph-line");
       if (row) this.#say(Number(row.dataset.index));
     });
     this.#refresh(true);

@@ -146,7 +146,7 @@ export class RowWindow {
   }
 
   #keep(index, row) {
-    row.classList.add("ph-row");
+    row.classList.add("ph-line");
     row.dataset.index = index;
     this.#drawn.set(index, row);
     this.#observer.observe(row);

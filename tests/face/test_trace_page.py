@@ -1,0 +1,247 @@
+"""The page of one trace in a real Chromium: waterfall, flames, tree, and its log lines."""
+
+import re
+from datetime import timedelta
+from uuid import UUID, uuid4
+
+import pytest
+from axe_playwright_python.sync_playwright import Axe
+from playwright.sync_api import Page, expect
+
+from tests.face.conftest import keep
+from tests.face.evidence import ERROR, HOSTILE, NOW, checkout, line, span, store
+from tests.monitoring.store.conftest import clear
+
+pytestmark = [pytest.mark.browser, pytest.mark.slow]
+VIEWS = ("waterfall", "flame", "tree")
+
+
+@pytest.fixture
+def trace(portal_server, transactional_db) -> UUID:
+    """An order over two services, with lines in time and hostile names."""
+    clear()
+    one = uuid4()
+    lines = [line(text, NOW + timedelta(milliseconds=20), trace=one) for text in HOSTILE]
+    store(
+        *checkout(one),
+        *[span(text, 230, 1, trace=one, id=200 + n, parent_id=40, attrs={text: text})
+          for n, text in enumerate(HOSTILE)],
+        *lines,
+        line("charge refused", NOW + timedelta(milliseconds=190), ERROR, one),
+    )  # fmt: skip
+    return one
+
+
+def broken_rules(page: Page) -> list[str]:
+    found = Axe().run(page, options={
+        "runOnly": {"type": "tag", "values": ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa",
+                                              "wcag22aa"]},
+    })  # fmt: skip
+    return [
+        f"{broken['id']}: {node['html'][:200]} — {node.get('failureSummary', '')[:200]}"
+        for broken in found.response["violations"]
+        for node in broken["nodes"]
+    ]
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize("view", VIEWS)
+def test_no_view_of_a_trace_breaks_a_rule_of_wcag(visit, trace, view, scheme):
+    def look(page: Page) -> list[str]:
+        panel = page.locator(f"[data-panel={view}]")
+        expect(panel).to_be_visible()
+        if view == "waterfall":
+            page.get_by_role("treegrid").focus()
+            page.keyboard.press("Enter")
+        keep(page, f"trace-{view}-{scheme}")
+        return broken_rules(page)
+
+    assert visit(f"/admin/traces/{trace.hex}/?view={view}", look, color_scheme=scheme) == []
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize("path", ["/admin/logs/", "/admin/traces/"])
+def test_filled_lists_with_an_open_row_break_no_rule_of_wcag(visit, trace, path, scheme):
+    def look(page: Page) -> list[str]:
+        page.get_by_role("treegrid").focus()
+        page.keyboard.press("Enter")
+        expect(page.locator(".ph-detail a").first).to_be_visible()
+        keep(page, f"open{path.replace('/', '-')}{scheme}")
+        return broken_rules(page)
+
+    assert visit(path + "?service=evidence-shop", look, color_scheme=scheme) == []
+
+
+@pytest.mark.parametrize("path", ["/admin/logs/", "/admin/traces/", "trace"])
+def test_evidence_fits_a_telephone(visit, trace, path):
+    def look(page: Page) -> int:
+        expect(page.locator(".ph-taken").first).to_be_attached()
+        keep(page, f"narrow{path.replace('/', '-')}")
+        return page.evaluate("document.documentElement.scrollWidth - innerWidth")
+
+    address = f"/admin/traces/{trace.hex}/" if path == "trace" else path
+    assert visit(address, look, viewport={"width": 390, "height": 844}) <= 0
+
+
+def test_the_waterfall_is_a_tree_for_the_keyboard(visit, trace):
+    def look(page: Page) -> None:
+        grid = page.get_by_role("treegrid")
+        grid.focus()
+        active = page.locator("[data-panel=waterfall] .ph-active")
+        expect(active).to_contain_text("POST /checkout")
+        expect(active).to_have_attribute("aria-level", "1")
+        rows = page.locator("[data-panel=waterfall] .ph-line")
+        before = rows.count()
+        page.keyboard.press("ArrowLeft")
+        expect(active).to_have_attribute("aria-expanded", "false")
+        expect(rows).to_have_count(2)
+        page.keyboard.press("ArrowRight")
+        expect(rows).to_have_count(before)
+        page.keyboard.press("ArrowRight")
+        expect(active).to_contain_text("SELECT basket")
+        expect(active).to_have_attribute("aria-level", "2")
+        page.keyboard.press("Enter")
+        expect(active.locator(".ph-detail")).to_contain_text("SELECT * FROM basket WHERE id = 0")
+        page.keyboard.press("ArrowLeft")
+        expect(active).to_contain_text("POST /checkout")
+        page.keyboard.press("End")
+        expect(active).to_contain_text("its parent was not received")
+        expect(page.locator("[data-panel=waterfall] [data-readout]")).to_contain_text(
+            "starts after 150 ms, takes 5 ms"
+        )
+
+    visit(f"/admin/traces/{trace.hex}/", look)
+
+
+def test_failure_is_told_in_words_and_log_lines_stand_in_time(visit, trace):
+    def look(page: Page) -> tuple[str, int, str]:
+        row = page.locator("[data-panel=waterfall] .ph-line", has_text="charge").first
+        marks = page.locator("[data-ruler] path")
+        lines = page.locator("tr", has_text="charge refused").last.inner_text()
+        return row.inner_text(), marks.count(), lines
+
+    row, marks, lines = visit(f"/admin/traces/{trace.hex}/", look)
+    assert "failed" in row
+    assert marks == len(HOSTILE) + 1
+    assert "190 ms" in lines
+
+
+def test_flames_zoom_in_and_out_with_the_keyboard(visit, trace):
+    def look(page: Page) -> None:
+        frames = page.locator("[data-panel=flame] g[role=button]")
+        expect(frames.first).to_have_attribute("tabindex", "0")
+        whole = frames.count()
+        frames.first.focus()
+        page.keyboard.press("ArrowDown")
+        page.keyboard.press("ArrowDown")
+        readout = page.locator("[data-panel=flame] [data-readout]")
+        expect(readout).to_contain_text("charge (evidence-shop): 135 ms in all")
+        page.keyboard.press("Enter")
+        path = page.locator("[data-trail]")
+        expect(path).to_contain_text("all › POST /checkout › charge")
+        expect(page.locator("g[role=button]:focus")).to_have_attribute(
+            "aria-label", re.compile("^charge")
+        )
+        assert frames.count() < whole
+        page.keyboard.press("Escape")
+        page.keyboard.press("Escape")
+        expect(frames).to_have_count(whole)
+        page.get_by_text("Every span").click()
+        expect(page.locator("g[aria-label^='SELECT basket']")).to_have_count(8)
+
+    visit(f"/admin/traces/{trace.hex}/?view=flame", look)
+
+
+def test_the_tree_is_walked_with_arrows_and_letters(visit, trace):
+    def look(page: Page) -> None:
+        items = page.get_by_role("treeitem")
+        expect(items.first).to_be_visible()
+        items.first.focus()
+        focused = page.locator("[role=treeitem]:focus > .ph-leaf")
+        expect(focused).to_contain_text("POST /checkout")
+        page.keyboard.press("ArrowRight")
+        expect(focused).to_contain_text("charge")
+        page.keyboard.press("s")
+        expect(focused).to_contain_text("SELECT basket")
+        expect(focused).to_contain_text("8 times")
+        page.keyboard.press("ArrowLeft")
+        page.keyboard.press("ArrowLeft")
+        expect(items).not_to_have_count(1)
+        expect(page.locator("[role=treeitem]:visible")).to_have_count(2)
+        page.keyboard.press("End")
+        expect(focused).to_contain_text("stray")
+
+    visit(f"/admin/traces/{trace.hex}/?view=tree", look)
+
+
+def test_the_view_lives_in_the_address_and_the_way_back_works(visit, trace):
+    def look(page: Page) -> str:
+        page.get_by_role("link", name="Flame graph").click()
+        page.wait_for_url("**view=flame")
+        page.locator(".ph-tabs").get_by_role("link", name="Tree").click()
+        expect(page.locator("[data-panel=tree]")).to_be_visible()
+        page.go_back()
+        expect(page.locator("[data-panel=flame]")).to_be_visible()
+        expect(page.locator("[data-panel=tree]")).to_be_hidden()
+        return page.url
+
+    assert visit(f"/admin/traces/{trace.hex}/", look).endswith("view=flame")
+
+
+def test_names_and_attributes_from_outside_are_text_in_every_view(visit, trace):
+    def look(page: Page) -> str:
+        page.get_by_role("treegrid").focus()
+        page.get_by_role("button", name="Close all").wait_for()
+        for view in ("Flame graph", "Tree"):
+            page.locator(".ph-tabs").get_by_role("link", name=view).click()
+        text = page.locator("[data-panel=tree]").inner_text()
+        assert "<script>" in text
+        assert not set(text) & set("\u202e\u2066\x07\x1b")
+        assert page.locator(".ph script:not([type='application/json']), .ph img").count() == 0
+        return page.title()
+
+    assert visit(f"/admin/traces/{trace.hex}/", look) == "Trace | Pharos"
+
+
+def test_without_a_script_the_spans_and_their_attributes_are_there(visit, trace):
+    def look(page: Page) -> tuple[int, int]:
+        return page.locator("tbody tr").count(), page.locator("noscript").count()
+
+    rows, notes = visit(f"/admin/traces/{trace.hex}/", look, java_script_enabled=False)
+    assert rows == 15 + 2 * len(HOSTILE) + 1
+    assert notes > 0
+
+
+def test_forty_thousand_spans_stay_fluid(visit, trace):
+    """The component itself: pages ask for fewer today."""
+
+    def look(page: Page) -> dict[str, float]:
+        return page.evaluate("""async () => {
+          const at = (name) => document.querySelector(`script[src*="/trace"]`).src.replace(/js\\/trace.*/, `js/kit/${name}`);
+          const { Waterfall } = await import(at("waterfall.js"));
+          const { Services } = await import(at("services.js"));
+          const spans = Array.from({ length: 40000 }, (_, n) => ({
+            name: `span ${n}`, service: `s${n % 9}`, kind: "", depth: n % 2000 === 0 ? 0 : 1 + (n % 7), failed: false,
+            orphan: false, offset_us: n, duration_us: 500, self_us: 400, span_id: String(n), attrs: {},
+          }));
+          const panel = document.querySelector("[data-panel=waterfall]");
+          const old = panel.querySelector("table");
+          old.replaceWith(old.cloneNode(true));
+          const grid = new Waterfall(panel, {
+            trace: { spans, duration_us: 41000 }, services: new Services(["s0"]),
+            texts: { when: "", said: "", open: "open", close: "close" }, attributes: () => "",
+          });
+          let most = 0;
+          for (let i = 0; i <= 20; i++) {
+            grid.scroller.scrollTop = (grid.scroller.scrollHeight * i) / 20;
+            await new Promise(requestAnimationFrame);
+            await new Promise(requestAnimationFrame);
+            most = Math.max(most, panel.querySelectorAll(".ph-line").length);
+          }
+          grid.fold(0, true);
+          return { most, rows: grid.count, last: panel.querySelectorAll(".ph-line").length };
+        }""")  # noqa: E501
+
+    seen = visit(f"/admin/traces/{trace.hex}/", look)
+    assert seen["most"] <= 100
+    assert seen["rows"] == 38_001
