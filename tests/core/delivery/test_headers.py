@@ -24,7 +24,7 @@ ANSWERS = [
     ("/", {}, 302),
     ("/admin/", {}, 302),
     ("/admin/login/", {}, 200),
-    ("/admin/nowhere/at/all/", {}, 302),
+    ("/admin/nowhere/at/all/", {"accept": "text/html"}, 302),
     ("/nowhere", {"accept": "text/html"}, 404),
     ("/api/nowhere", {}, 404),
     ("/api/schema", {}, 401),
