@@ -303,3 +303,15 @@ def test_not_even_sql_rewrites_history(ann):
     decide.reject(proposal.pk, ann, "no")
     with pytest.raises(IntegrityError, match="stays so"), transaction.atomic():
         Proposal.objects.filter(pk=proposal.pk).update(state="approved")
+
+
+def test_a_rule_does_not_start_a_kind_that_waits_for_a_person(ann, monkeypatch):
+    """A rule stands for the approval; the maintenance window stays a person's to choose."""
+    monkeypatch.setattr(CounterKind, "waits_for_apply", True)
+    rules.set_rule("test.counter", "*", "ann", enabled=True)
+    proposal = opened(counting(risk="low"))
+    work()
+    assert again(proposal).state == "approved"
+    decide.apply_now(proposal.pk, ann)
+    work()
+    assert again(proposal).state == "kept"

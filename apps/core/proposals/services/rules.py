@@ -8,6 +8,7 @@ from django.db.models.functions import Now
 
 from apps.core.errors import InvalidInputError
 from apps.core.proposals import conf, kinds
+from apps.core.proposals.errors import UnknownKindError
 from apps.core.proposals.machine import Move, Risk, State
 from apps.core.proposals.models import AutoApplyRule, LoopSwitch, Proposal
 from apps.core.proposals.services import moves
@@ -28,9 +29,15 @@ def allow_one(proposal: Proposal) -> bool:
     rule = allowing(proposal.kind, proposal.target, proposal.risk)
     if rule is None:
         return False
+    try:
+        waits = kinds.get(proposal.kind).waits_for_apply
+    except UnknownKindError:
+        # Installed elsewhere or no more: a process that knows it may allow it.
+        return False
+    # The rule stands for approvals; when such a kind begins is still a person's to say.
     return moves.make(
         proposal, Move.APPROVE, f"rule:{rule.pk}", f"Allowed by {rule}.",
-        auto_rule=rule, next_at=Now(),
+        auto_rule=rule, next_at=None if waits else Now(),
     )  # fmt: skip
 
 
