@@ -85,9 +85,7 @@ class ItemSerializer(serializers.Serializer[Any]):
 class BatchSerializer(serializers.Serializer[Any]):
     """Up to 20 calls."""
 
-    requests = serializers.ListField(
-        child=ItemSerializer(), min_length=1, max_length=MOST_ITEMS
-    )
+    requests = serializers.ListField(child=ItemSerializer(), min_length=1, max_length=MOST_ITEMS)
 
 
 class ResultSerializer(serializers.Serializer[Any]):

@@ -195,3 +195,20 @@ def test_each_call_costs_what_it_costs_alone(batch, settings):
     spent = [item for item in found if item["status"] == 429]
     assert all(item["headers"]["Retry-After"] for item in spent)
     assert batch(get("/echo"), key=key).status_code == 429
+
+
+@pytest.mark.parametrize("depth", [90, 200, 300, 900])
+def test_a_body_nested_too_deep_is_refused_before_anything_is_done(batch, depth):
+    """Else its call would break the batch after those before it were carried out."""
+    nested = []
+    for _ in range(depth):
+        nested = [nested]
+    reply = batch(
+        {"method": "POST", "path": "/echo", "body": {"first": True}},
+        {"method": "POST", "path": "/echo", "body": nested},
+    )
+    if depth < 100:
+        assert outcomes(reply) == [200, 200]
+    else:
+        assert (reply.status_code, json.loads(reply.content)["error"]) == (400, "invalid_input")
+        assert urls.seen == []
