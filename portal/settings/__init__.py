@@ -130,6 +130,7 @@ CACHES = {
             "SOCKET_CONNECT_TIMEOUT": 0.25,
             "SOCKET_TIMEOUT": 0.25,
             "IGNORE_EXCEPTIONS": True,
+            "SERIALIZER": "apps.core.cache.PlainSerializer",
             "CONNECTION_POOL_KWARGS": {"max_connections": 100},
         },
     },
