@@ -80,7 +80,10 @@ def _coding(request: HttpRequest, response: HttpResponseBase) -> str:
         return IDENTITY
     if not _compressible(response):
         return IDENTITY
+    # Also where this one is too short: its address may give a longer one next time, and a 304.
     patch_vary_headers(response, ("Accept-Encoding",))
+    if not response.streaming and len(cast(HttpResponse, response).content) < MIN_BYTES:
+        return IDENTITY
     return choose(request.META.get("HTTP_ACCEPT_ENCODING", ""))
 
 
@@ -88,9 +91,7 @@ def _compressible(response: HttpResponseBase) -> bool:
     headers = response.headers
     if response.status_code in _WITHOUT_BODY or not _TEXT.match(headers.get("Content-Type", "")):
         return False
-    if "no-transform" in headers.get("Cache-Control", ""):
-        return False
-    return response.streaming or len(cast(HttpResponse, response).content) >= MIN_BYTES
+    return "no-transform" not in headers.get("Cache-Control", "")
 
 
 def _compress(response: HttpResponseBase, coding: str) -> None:

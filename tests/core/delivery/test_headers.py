@@ -144,7 +144,7 @@ def test_the_style_of_the_error_page_is_allowed_by_its_hash(client):
 def test_a_session_is_read_by_its_name_in_the_openapi_document(client, db):
     key = apikeys.create("reader", ["read"])[1]
     answer = client.get(
-        "/api/schema", {"format": "json"}, headers={"authorization": f"Bearer {key}"}
+        "/api/schema", {"format": "openapi-json"}, headers={"authorization": f"Bearer {key}"}
     )
     assert answer["Content-Security-Policy"]
     schemes = answer.json()["components"]["securitySchemes"]
