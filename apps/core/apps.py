@@ -12,7 +12,7 @@ class CoreConfig(AppConfig):
     def ready(self) -> None:
         """Register checks, and put the kernel's own tables and all sign-ins under audit."""
         from apps.core import audited, checks, signins  # noqa: F401 (checks register)
-        from apps.core.models import ApiKey, AutoApplyRule, LoopSwitch
+        from apps.core.models import ApiKey, AutoApplyRule, LoopSwitch, SavedView
         from apps.core.services import apikeys
 
         # The id of a key holds its hash.
@@ -20,5 +20,6 @@ class CoreConfig(AppConfig):
             ApiKey, "apikey", secret=["hashed_key"], ignore=["id"], target=apikeys.describe
         )
         audited.watch(AutoApplyRule, "autoapplyrule")
+        audited.watch(SavedView, "savedview", ignore=["updated_at"])
         audited.watch(LoopSwitch, "loopswitch", ignore=["changed_at"])
         signins.install()

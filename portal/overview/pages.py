@@ -1,6 +1,6 @@
 """The Overview page and the JSON it loads first."""
 
-from typing import Any
+from typing import Any, ClassVar
 
 from django.http import HttpRequest
 from django.http.response import HttpResponseBase
@@ -11,6 +11,7 @@ from rest_framework import serializers
 from rest_framework.request import Request
 
 from apps.alerts.queries import open_episodes
+from apps.core.api.openapi import ErrorSerializer
 from apps.core.api.renderers import CSVRenderer, JSONRenderer
 from apps.core.api.views import Endpoint
 from apps.core.charts import Window, figure
@@ -77,9 +78,11 @@ class OverviewData(Endpoint):
     """The Overview of one service."""
 
     parameters = OverviewParameters
+    # As the page: every member of staff.
+    required_permissions: ClassVar = {"GET": ()}
     renderer_classes: Any = [JSONRenderer, CSVRenderer]
 
-    @extend_schema(responses=OverviewAnswerSerializer)
+    @extend_schema(responses={200: OverviewAnswerSerializer, 404: ErrorSerializer})
     def get(self, request: Request) -> HttpResponseBase:
         """`payload.whole` and a figure for each panel, or one panel's points as CSV."""
         service, choice, window, width_px = choose(request.query_params)

@@ -125,3 +125,10 @@ def test_the_error_carries_the_requests_id_and_the_log_has_its_cause(client, bea
 def test_a_foreign_host_is_refused(client):
     reply = client.get("/api/schema", headers={"Host": "evil.example"})
     assert_shape(reply, 400, "invalid_input", "/api/schema")
+
+
+@pytest.mark.parametrize("method", ["GET", "DELETE", "PATCH", "PUT"])
+def test_an_api_address_with_a_wrong_id_is_a_404_and_no_redirect(staff_client, method):
+    path = "/admin/monitoring/alerts/nothing"
+    answer = staff_client.generic(method, path, headers={"Accept": "*/*"})
+    assert_shape(answer, 404, "not_found", path)

@@ -49,7 +49,7 @@ def test_a_view_is_saved_listed_changed_and_deleted_with_a_trace(alice):
     assert names(alice) == []
     trail = AuditEntry.objects.filter(action__startswith="savedview.").order_by("id")
     assert [entry.action for entry in trail] == [
-        "savedview.create", "savedview.change", "savedview.delete",
+        "savedview.create", "savedview.update", "savedview.delete",
     ]  # fmt: skip
     assert {entry.actor for entry in trail} == {"alice"}
 

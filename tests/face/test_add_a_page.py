@@ -27,7 +27,7 @@ _PLACE = re.compile(r"(?:# |<!-- )(\S+\.(?:py|html))(?:: (\w+))?(?: -->)?\n")
 _AFTER = {
     "imports": "from portal import about\n",
     "urlpatterns": "urlpatterns: list[URLPattern] = [\n",
-    "sidebar": '_link(_("Logs"), "notes", "logs"),\n',
+    "sidebar": '_link(_("Logs"), "notes", "logs", "monitoring.view_logrecord"),\n',
 }
 
 

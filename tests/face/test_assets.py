@@ -31,7 +31,7 @@ def test_no_template_has_a_script_or_a_style_inside(path: Path):
 
 def test_the_fonts_are_a_fraction_of_the_skins():
     fonts = list((PROJECT / "static/unfold/fonts").rglob("*.woff2"))
-    assert len(fonts) == 5
+    assert len(fonts) == 4
     assert sum(font.stat().st_size for font in fonts) < 150_000
 
 

@@ -207,6 +207,12 @@ def test_the_kiosk_shows_the_page_alone_and_leads_back(on_shop):
         page.wait_for_url("**kiosk=1")
         expect(page.locator("#nav-sidebar")).to_be_hidden()
         expect(page.locator("[data-range]")).to_be_hidden()
+        page.wait_for_function("""() => {
+            const plot = document.querySelector('#panel-memory [data-plot]');
+            const drawn = plot.querySelector('.main-svg').getBoundingClientRect();
+            return plot.clientHeight > 250 && Math.abs(drawn.width - plot.clientWidth) < 2
+                && Math.abs(drawn.height - plot.clientHeight) < 2;
+        }""")
         keep(page, "kit-kiosk")
         page.get_by_role("button", name="Leave kiosk").click()
         expect(page.locator("#nav-sidebar")).to_be_visible()

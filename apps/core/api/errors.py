@@ -129,8 +129,9 @@ def wants_json(request: HttpRequest) -> bool:
         return True
     if apikeys.presented(request.META.get("HTTP_AUTHORIZATION", "")) is not None:
         return True
-    accept = request.headers.get("Accept", "")
-    return "application/json" in accept and "text/html" not in accept
+    # A browser that goes to a page always names HTML; forms know no other methods.
+    people = "text/html" in request.headers.get("Accept", "text/html")
+    return not people or request.method not in ("GET", "HEAD", "POST")
 
 
 def refuse(request: HttpRequest, error: PortalError) -> HttpResponse:

@@ -55,6 +55,8 @@ class ViewChangeSerializer(serializers.Serializer[Any]):
 class ViewsView(ListEndpoint):
     """Views of one page."""
 
+    # Every member of staff has their own.
+    required_permissions: ClassVar = {"GET": (), "POST": ()}
     parameters = ViewFilter
     item = SavedViewSerializer
     order: ClassVar[tuple[str, ...]] = ("name", "pk")
@@ -74,6 +76,8 @@ class ViewsView(ListEndpoint):
 
 class ViewView(Endpoint):
     """One view of one's own."""
+
+    required_permissions: ClassVar = {"PATCH": (), "DELETE": ()}
 
     @extend_schema(request=ViewChangeSerializer, responses=SavedViewSerializer)
     def patch(self, request: Request, view_id: int) -> HttpResponse:

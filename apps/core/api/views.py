@@ -32,7 +32,8 @@ _PLAIN: Final = JSONRenderer()
 class Endpoint(APIView):
     """One address of the API.
 
-    `parameters`            the serializer of its query; what it does not name is refused
+    `parameters`            the serializer of its query; what it does not name is refused. None:
+                            anything may be sent and nothing is read of it
     `required_scopes`       method → scope of a key; `required_permissions`: method → Django's
     `version(request, asked)`  names the state of the data; with it, 304 costs no reading.
                             Such a view says in `cache_control` what browsers may keep
@@ -51,7 +52,8 @@ class Endpoint(APIView):
     def asked(self, request: Request) -> dict[str, Any]:
         """The validated query. Raises ValidationError or InvalidInputError, which become 400."""
         if self._asked is None:
-            self._asked = read(self.parameters or NoParameters, request.query_params)
+            known = self.parameters
+            self._asked = {} if known is None else read(known, request.query_params)
         return self._asked
 
     _asked: dict[str, Any] | None = None

@@ -80,7 +80,7 @@ def _coding(request: HttpRequest, response: HttpResponseBase) -> str:
         return IDENTITY
     if not _compressible(response):
         return IDENTITY
-    # Also where this one is too short: its address may give a longer one next time, and a 304.
+    # Of small answers, too: the same address may give a large one, and its 304 knows no size.
     patch_vary_headers(response, ("Accept-Encoding",))
     if not response.streaming and len(cast(HttpResponse, response).content) < MIN_BYTES:
         return IDENTITY

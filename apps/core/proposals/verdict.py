@@ -88,11 +88,12 @@ def gain(before: Measurement, after: Measurement, terms: Terms) -> Gain | None:
         return None
     old, new = before.value or 0.0, after.value or 0.0
     better = old - new if terms.direction == "decrease" else new - old
-    scale, weight = (abs(old), (new / old) ** 2) if terms.relative and old else (1.0, 1.0)
     if terms.relative and old == 0:
         return None
+    ratio = new / old if terms.relative else 1.0
+    scale = abs(old) if terms.relative else 1.0
     # By the delta method: a fraction also carries the doubt about what it is a fraction of.
-    half = _Z * math.sqrt(_variance(before) * weight + _variance(after))
+    half = _Z * math.sqrt(_variance(before) * ratio * ratio + _variance(after))
     found = Gain(better / scale, (better - half) / scale, (better + half) / scale, terms.relative)
     return found if math.isfinite(found.low) and math.isfinite(found.high) else None
 
@@ -124,4 +125,6 @@ def _tells(window: Measurement, terms: Terms) -> bool:
 
 
 def _variance(window: Measurement) -> float:
-    return (window.spread or 0.0) ** 2 / window.samples
+    spread = window.spread or 0.0
+    # Not `** 2`, which raises where a product is infinite; an infinite doubt is no gain.
+    return spread * spread / window.samples

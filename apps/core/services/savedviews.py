@@ -10,14 +10,12 @@ from django.db.models import Q, QuerySet
 
 from apps.core.errors import ConflictError, InvalidInputError, NotFoundError
 from apps.core.models import SavedView
-from apps.core.services import audit
 
 MOST_VIEWS: Final = 100
 _LONGEST_QUERY: Final = 2048
 _MOST_FIELDS: Final = 50
 _PAGE: Final = re.compile(r"/admin/(?:[A-Za-z0-9_-]+/)*")
 _ELSEWHERE: Final = re.compile(r"[a-z][a-z0-9+.-]*:|[/\\]", re.IGNORECASE)
-_SHOWN: Final = ("page", "name", "query", "shared", "pinned")
 
 
 def visible(person: User, page: str) -> QuerySet[SavedView]:
@@ -41,7 +39,6 @@ def create(person: User, page: str, name: str, query: str, **flags: bool) -> Sav
         if SavedView.objects.filter(owner=person).count() >= MOST_VIEWS:
             raise ConflictError(f"You keep {MOST_VIEWS} views already: delete one first.")
         _store(view)
-        audit.record(person.get_username(), "savedview.create", _target(view), None, _state(view))
     return view
 
 
@@ -52,11 +49,9 @@ def change(person: User, view_id: int, **fields: Any) -> SavedView:
     """
     with transaction.atomic():
         view = _own(person, view_id)
-        before = _state(view)
         for key, value in fields.items():
             setattr(view, key, {"name": _name, "query": _query}.get(key, bool)(value))
         _store(view)
-        audit.record(person.get_username(), "savedview.change", _target(view), before, _state(view))
     return view
 
 
@@ -64,7 +59,6 @@ def delete(person: User, view_id: int) -> None:
     """Delete one's own view. Raises NotFoundError."""
     with transaction.atomic():
         view = _own(person, view_id)
-        audit.record(person.get_username(), "savedview.delete", _target(view), _state(view), None)
         view.delete()
 
 
@@ -78,7 +72,10 @@ def _own(person: User, view_id: int) -> SavedView:
 def _store(view: SavedView) -> None:
     if view.pinned:
         others = SavedView.objects.filter(owner=view.owner, page=view.page, pinned=True)
-        others.exclude(pk=view.pk).update(pinned=False)
+        # One at most; saved, so that the audit trail hears of it.
+        for other in others.exclude(pk=view.pk):
+            other.pinned = False
+            other.save()
     try:
         with transaction.atomic():
             view.save()
@@ -121,11 +118,3 @@ def _query(text: str) -> str:
     if len(spelt) > _LONGEST_QUERY:
         raise InvalidInputError("`query` is longer than 2 kB.", {"parameter": "query"})
     return spelt
-
-
-def _state(view: SavedView) -> dict[str, Any]:
-    return {name: getattr(view, name) for name in _SHOWN}
-
-
-def _target(view: SavedView) -> str:
-    return f"savedview {view.pk}"

@@ -15,7 +15,7 @@ import { texts } from "./texts.js";
 const plain = (text) => text.replaceAll("&", "&amp;").replaceAll("<", "&lt;");
 // On a touch screen a drag is a scroll.
 const dragmode = matchMedia("(pointer: coarse)").matches || !range.soft ? false : "zoom";
-const CONFIG = { displayModeBar: false, responsive: true, doubleClick: false, showAxisDragHandles: false, showTips: false };
+const CONFIG = { displayModeBar: false, doubleClick: false, showAxisDragHandles: false, showTips: false };
 
 export class Chart {
   #lines = new Map();
@@ -42,6 +42,8 @@ export class Chart {
       this.#visible = entry.isIntersecting;
       this.draw();
     }, { rootMargin: "200px" }).observe(card);
+    // Kiosk, density, the sidebar: the plot follows its place.
+    new ResizeObserver(() => { if (this.#bound) this.restyle(); }).observe(this.plot);
     watch(this);
   }
 
@@ -153,8 +155,7 @@ export class Chart {
     Object.assign(layout.yaxis, axis);
     // All zero is a flat line at the bottom, not in the middle of nowhere.
     if (most(known) === 0) Object.assign(layout.yaxis, { range: [0, 1] });
-    const tall = this.plot.clientHeight;
-    if (tall) layout.height = tall;
+    if (this.plot.clientHeight) Object.assign(layout, { height: this.plot.clientHeight, width: this.plot.clientWidth });
     layout.font.color = colour("--ph-text");
     layout.hoverlabel = { bgcolor: colour("--ph-card"), bordercolor: colour("--ph-grid"), font: { color: colour("--ph-text") } };
     layout.dragmode = dragmode;

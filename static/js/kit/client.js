@@ -24,11 +24,12 @@ const flying = new Map();
 const kept = new Map();
 
 // JSON of an address. `slot` names what the request is for: a newer one for it ends the older one.
-// Answers younger than `freshMs` come from memory (5 minutes by default, 0 for live views).
+// Answers younger than `freshMs` come from memory (5 minutes by default, 0 for live views, at most
+// the ten minutes they are kept).
 // Throws ApiError, or AbortError when a newer request took over.
 export async function getJson(url, { slot = "", freshMs = FRESH_MS } = {}) {
   const found = kept.get(url);
-  if (freshMs && found && Date.now() - found.at < freshMs) {
+  if (found && Date.now() - found.at < Math.min(freshMs, KEPT_MS)) {
     claim(slot, null);
     return found.body;
   }
@@ -42,7 +43,7 @@ export async function getJson(url, { slot = "", freshMs = FRESH_MS } = {}) {
   claim(slot, flight);
   flying.set(url, flight);
   flight.done = attempts(url, control.signal)
-    .then((body) => { keep(url, body); return body; })
+    .then((body) => { if (freshMs) keep(url, body); return body; })
     .finally(() => { if (flying.get(url) === flight) flying.delete(url); });
   return flight.done;
 }
@@ -63,12 +64,6 @@ export async function sendJson(method, url, body, token) {
   const told = await response.json().catch(() => null);
   if (!response.ok) throw new ApiError(response.status, told);
   return told;
-}
-
-// The last answer, if it is not older than ten minutes: shown while a newer one is on its way.
-export function lastAnswer(url) {
-  const found = kept.get(url);
-  return found && Date.now() - found.at < KEPT_MS ? found.body : null;
 }
 
 // The slot now waits for `flight`. What it waited for before ends, unless somebody else waits too.
@@ -123,30 +118,4 @@ function sleep(ms, signal) {
       reject(new DOMException("A newer request took over.", "AbortError"));
     }, { once: true });
   });
-}
-
-const PREFETCH_DELAY_MS = 120;
-const MOST_PREFETCHES = 4;
-let prefetching = 0;
-
-// Fetches what a link or row leads to when the pointer or focus rests on it; sweeping over a list
-// asks for nothing. `address(element)` gives the address, "" for none.
-export function prefetch(root, selector, address) {
-  let timer = null;
-  const rest = () => clearTimeout(timer);
-  const begin = (event) => {
-    const element = event.target.closest?.(selector);
-    if (!element) return;
-    rest();
-    timer = setTimeout(() => {
-      const url = address(element);
-      if (!url || lastAnswer(url) || flying.has(url) || prefetching >= MOST_PREFETCHES) return;
-      prefetching += 1;
-      getJson(url, { slot: "prefetch" }).catch(() => {}).finally(() => { prefetching -= 1; });
-    }, PREFETCH_DELAY_MS);
-  };
-  root.addEventListener("pointerover", begin);
-  root.addEventListener("focusin", begin);
-  root.addEventListener("pointerout", rest);
-  root.addEventListener("focusout", rest);
 }

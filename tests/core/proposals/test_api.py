@@ -186,3 +186,12 @@ def test_drift_is_a_409_that_says_so(ann):
     reply = post(client_of(ann), proposal.pk, "approve", {"plan_hash": proposal.plan_hash})
     assert (reply.status_code, reply.json()["error"]) == (409, "drift")
     assert Proposal.objects.get().state == "void"
+
+
+@pytest.mark.parametrize(("body", "kind"), [("", "application/json"), ("{}", "application/json")])
+def test_to_begin_needs_no_words(ann, body, kind):
+    proposal = approved(counting(), ann)
+    path = f"/admin/proposals/{proposal.pk}/apply"
+    reply = client_of(ann).generic("POST", path, body, content_type=kind)
+    assert reply.status_code == 200
+    assert client_of(ann).generic("POST", path).status_code == 200

@@ -324,10 +324,13 @@ def test_a_worker_whose_code_breaks_leaves_the_rest_to_go_on(ann, monkeypatch):
         return real(self, proposal)
 
     monkeypatch.setattr(CounterKind, "least_gain", breaking)
-    work()
+    work(2)
     assert again(good).state == "kept"
     assert again(bad).state == "measuring"
     assert "ZeroDivisionError" in bad.failure
+    work()
+    # No target stays blocked for good without anybody knowing.
+    assert again(bad).state == "failed"
 
 
 def test_broker_away_is_no_matter(ann, monkeypatch):

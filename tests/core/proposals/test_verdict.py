@@ -3,7 +3,7 @@
 import math
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from apps.core.proposals.verdict import Measurement, Outcome, Terms, gain, judge
@@ -57,6 +57,8 @@ def test_a_fraction_of_nothing_is_unknown_and_not_0():
 
 
 @given(WINDOWS, WINDOWS, st.booleans())
+@example(before=window(1.0, spread=1e200), after=window(1.0, spread=1e200), last=True)
+@example(before=window(1e-300), after=window(1e300), last=True)
 def test_nothing_unknown_is_ever_a_gain(before, after, last):
     found = judge(before, after, TERMS, last=last)
     if found.outcome is Outcome.GAINED:

@@ -13,7 +13,7 @@ from apps.core.proposals.errors import IllegalMoveError, UnknownKindError
 from apps.core.proposals.execution import change, claims, measure, start
 from apps.core.proposals.execution.claims import Claim
 from apps.core.proposals.execution.journal import LostError
-from apps.core.proposals.machine import OPEN, Move, State
+from apps.core.proposals.machine import BUSY, OPEN, Move, State
 from apps.core.proposals.models import Proposal
 from apps.core.proposals.services import moves, rules
 
@@ -54,9 +54,18 @@ def _handled(claim: Claim) -> bool:
         claim.drop()
     except Exception as error:
         log.exception("proposal_not_handled", proposal=str(claim.proposal.pk))
-        claim.release(conf.RETRY_S, moves.told(error), failed=True)
+        _not_handled(claim, moves.told(error))
         return False
     return True
+
+
+def _not_handled(claim: Claim, failure: str) -> None:
+    """Try again later; a target must not stay blocked for good, so a person is asked in the end."""
+    claim.proposal.refresh_from_db()
+    if claim.proposal.state in BUSY and claim.proposal.attempts >= conf.ATTEMPTS:
+        change.give_up(claim, failure)
+    else:
+        claim.release(conf.RETRY_S, failure, failed=True)
 
 
 def _work(claim: Claim) -> None:
