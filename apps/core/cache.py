@@ -9,7 +9,7 @@ import msgspec
 from django_redis.serializers.base import BaseSerializer
 
 
-class PlainSerializer(BaseSerializer):
+class PlainSerializer(BaseSerializer):  # type: ignore[misc]
     """Texts, bytes, numbers, times, lists and mappings; a tuple comes back as a list."""
 
     def dumps(self, value: Any) -> bytes:
