@@ -7,6 +7,7 @@ from django.db import IntegrityError, transaction
 from apps.core.api.authentication import KeyUser
 from apps.core.errors import ConflictError, InvalidInputError, NotFoundError, UnavailableError
 from apps.core.models import AuditEntry
+from apps.core.proposals import conf
 from apps.core.proposals.errors import (
     DriftError,
     IllegalMoveError,
@@ -315,3 +316,13 @@ def test_a_rule_does_not_start_a_kind_that_waits_for_a_person(ann, monkeypatch):
     decide.apply_now(proposal.pk, ann)
     work()
     assert again(proposal).state == "kept"
+
+
+def test_a_rule_finds_its_targets_behind_many_others_that_wait(monkeypatch):
+    monkeypatch.setattr(conf, "RUN_LIMIT", 2)
+    for by in (1, 2, 3):
+        opened(counting("one", by=by, risk="low"))
+    waiting = opened(counting("two", risk="low"))
+    rules.set_rule("test.counter", "two", "ann", enabled=True)
+    assert rules.allow_waiting() == 1
+    assert again(waiting).state == "approved"
