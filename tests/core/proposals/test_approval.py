@@ -284,12 +284,22 @@ def test_every_move_is_in_the_history_and_in_the_audit_log(ann):
     [
         {"plan": {"by": 99}}, {"plan_hash": "0" * 64}, {"target": "two"}, {"kind": "test.index"},
         {"risk": "low"}, {"rollback_plan": {}}, {"fingerprint": "x"}, {"author_name": "x"},
+        {"title": "x"}, {"predicted": {"expected": 0}}, {"cool_down_s": 0},
+        {"evidence_at": "2030-01-01T00:00Z"},
     ],
 )  # fmt: skip
 def test_not_even_sql_rewrites_what_was_proposed(change):
     proposal = opened(counting())
     with pytest.raises(IntegrityError, match="never changed"), transaction.atomic():
         Proposal.objects.filter(pk=proposal.pk).update(**change)
+
+
+def test_nobody_becomes_the_author_and_one_who_is_deleted_is_none(ann, bob):
+    proposal = opened(counting(), author=ann)
+    with pytest.raises(IntegrityError, match="never changed"), transaction.atomic():
+        Proposal.objects.filter(pk=proposal.pk).update(author=bob)
+    ann.delete()
+    assert (again(proposal).author, proposal.author_name) == (None, "ann")
 
 
 def test_not_even_sql_rewrites_history(ann):
