@@ -284,7 +284,7 @@ def test_every_move_is_in_the_history_and_in_the_audit_log(ann):
     [
         {"plan": {"by": 99}}, {"plan_hash": "0" * 64}, {"target": "two"}, {"kind": "test.index"},
         {"risk": "low"}, {"rollback_plan": {}}, {"fingerprint": "x"}, {"author_name": "x"},
-        {"title": "x"}, {"predicted": {"expected": 0}}, {"cool_down_s": 0},
+        {"title": "x"}, {"predicted": {"expected": 0}}, {"cool_down_s": 7},
         {"evidence_at": "2030-01-01T00:00Z"},
     ],
 )  # fmt: skip
