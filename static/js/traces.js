@@ -1,8 +1,8 @@
 // The list of traces: each opens to what its services did.
 
 import { data, duration, el, icon, visible } from "./kit/dom.js";
-import { fill } from "./kit/format.js";
-import { getPage, stamp } from "./kit/evidence.js";
+import { fill, plural } from "./kit/format.js";
+import { stamp } from "./kit/evidence.js";
 import { Prefetch } from "./kit/prefetch.js";
 import { Table } from "./kit/table.js";
 import { textsOf } from "./kit/texts.js";
@@ -12,8 +12,10 @@ const texts = textsOf(page);
 const root = document.getElementById("traces");
 // Enough for a summary; the trace's own page shows the others.
 const SPANS = 300;
+// A trace still grows for a while.
+const FRESH_MS = 60_000;
 const BUSIEST = 5;
-const whole = new Prefetch((id, signal) => getPage(`${page.dataset.detail.replace("ID", id)}?most=${SPANS}`, signal));
+const whole = new Prefetch((id) => `${page.dataset.detail.replace("ID", id)}?most=${SPANS}`, { freshMs: FRESH_MS });
 
 const failed = () => el("span", { class: "ph-failed" }, icon("error"), texts.failed);
 const columns = [
@@ -39,7 +41,7 @@ function detail(row) {
 const open = (row) => el("p", {}, el("a", { href: address(row) }, texts.showTrace));
 
 function summary(row, trace) {
-  const services = trace.services.map((part) => el("li", {}, el("b", {}, visible(part.name)), ` ${fill(texts.part, { n: part.spans, failed: part.failed, self: duration(part.self_us) })}`));
+  const services = trace.services.map((part) => el("li", {}, el("b", {}, visible(part.name)), ` ${plural(texts, "part", part.spans, { failed: part.failed, self: duration(part.self_us) })}`));
   const busiest = [...trace.spans].sort((a, b) => b.self_us - a.self_us).slice(0, BUSIEST);
   const spans = busiest.map((span) => el("li", {}, `${visible(span.name)} · ${visible(span.service)} · ${duration(span.self_us)} `, span.failed ? failed() : ""));
   return [
@@ -50,7 +52,7 @@ function summary(row, trace) {
 }
 
 if (root && !("plain" in root.dataset)) {
-  const table = new Table(root, { columns, first: data("rows"), load: getPage, detail });
+  const table = new Table(root, { columns, first: data("rows"), detail });
   whole.watch(table.body, (element) => {
     const row = element.closest?.(".ph-line");
     return (row && table.pages.row(Number(row.dataset.index))?.trace_id) ?? null;
