@@ -76,8 +76,8 @@ class ItemSerializer(serializers.Serializer[Any]):
     )  # fmt: skip
     headers = serializers.DictField(
         child=_TextField(max_length=4000), required=False,
-        help_text="If-None-Match, If-Match, If-Modified-Since, If-Unmodified-Since, "
-        "Accept-Language, Idempotency-Key. Who calls is the caller of the batch.",
+        help_text="If-None-Match, If-Modified-Since, Accept-Language. "
+        "Who calls is the caller of the batch.",
     )  # fmt: skip
     body = serializers.JSONField(required=False, allow_null=True, help_text="Sent as JSON.")
 

@@ -13,11 +13,9 @@ from apps.core.errors import InvalidInputError, NotFoundError
 # Visible ASCII: everything else is percent-encoded in an address. No fragment, and no second
 # slash at the start, which would make the first word a host.
 _PATH: Final = re.compile(r"/(?!/)[!\"$-~]*", re.ASCII)
-# Who calls, from where, and how a body is framed is not the item's to say.
-HEADERS: Final = frozenset({
-    "if-none-match", "if-match", "if-modified-since", "if-unmodified-since",
-    "accept-language", "idempotency-key",
-})  # fmt: skip
+# Who calls, from where, and how a body is framed is not the item's to say. What no view heeds, as
+# If-Match, is refused too: who sends it relies on it.
+HEADERS: Final = frozenset({"if-none-match", "if-modified-since", "accept-language"})
 _VALUE: Final = re.compile(r"[\t\x20-\x7e\x80-\xff]*")
 
 

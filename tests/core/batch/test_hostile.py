@@ -223,3 +223,11 @@ def test_a_call_behind_a_proxy_is_as_secure_as_its_batch(batch, settings, monkey
     settings.SECURE_SSL_REDIRECT = True
     reply = batch(get("/echo"), {"method": "POST", "path": "/echo"}, **{"X-My-Scheme": "https"})
     assert outcomes(reply) == [200, 200]
+
+
+@pytest.mark.parametrize("name", ["If-Match", "If-Unmodified-Since", "Idempotency-Key"])
+def test_a_promise_that_nobody_keeps_is_not_taken(batch, name):
+    """No view heeds these: whoever sends one must not think that it held."""
+    reply = batch({"method": "POST", "path": "/echo", "headers": {name: '"x"'}})
+    assert outcomes(reply) == [400]
+    assert urls.seen == []
