@@ -79,3 +79,19 @@ def test_nobody_writes_by_the_api(staff_client, method):
     before = AuditEntry.objects.count()
     assert getattr(staff_client, method)("/admin/audit").status_code == 405
     assert AuditEntry.objects.count() == before
+
+
+def test_an_unchanged_trail_is_a_304_and_each_entry_makes_it_another(staff_client):
+    audit.record("ann", "thing.change", "one")
+    tag = ask(client=staff_client)["ETag"]
+    again = staff_client.get("/admin/audit", headers={"If-None-Match": tag})
+    assert (again.status_code, again.content) == (304, b"")
+    newest = audit.record("ann", "thing.change", "two")
+    fresh = staff_client.get("/admin/audit", headers={"If-None-Match": tag})
+    assert fresh.status_code == 200
+    # An entry whose id was given earlier may be committed later: the highest id says nothing.
+    AuditEntry.objects.create(pk=newest.pk + 2, actor="ann", action="thing.change", target="four")
+    tag = ask(client=staff_client)["ETag"]
+    AuditEntry.objects.create(pk=newest.pk + 1, actor="ann", action="thing.change", target="three")
+    late = staff_client.get("/admin/audit", headers={"If-None-Match": tag})
+    assert late.status_code == 200

@@ -43,3 +43,18 @@ def test_a_search_says_in_the_schema_how_far_it_came(staff_client, path):
     assert page["properties"]["searched_to"]["nullable"] is True
     for query in ({}, {"page": 2}, {"page_size": 1}):
         assert set(staff_client.get(path, query).json()) == set(page["required"])
+
+
+def test_whoever_has_the_schema_is_told_so_before_it_is_written_again(staff_client, monkeypatch):
+    first = staff_client.get("/api/schema")
+    assert first.status_code == 200
+
+    def written(*_, **__):
+        raise AssertionError("It was written again.")
+
+    monkeypatch.setattr("drf_spectacular.views.SpectacularAPIView._get_schema_response", written)
+    again = staff_client.get("/api/schema", headers={"If-None-Match": first["ETag"]})
+    assert (again.status_code, again.content) == (304, b"")
+    other = {"If-None-Match": first["ETag"]}
+    with pytest.raises(AssertionError, match="written again"):
+        staff_client.get("/api/schema?format=openapi-json", headers=other)

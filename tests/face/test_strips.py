@@ -24,7 +24,7 @@ HOUR = "/admin/?from=now-1h&to=now"
 
 @pytest.fixture
 def probe(transactional_db) -> None:
-    """A probe that fared well, badly, and unknown, with much in between of which nothing is known."""
+    """A probe that fared well, badly, and unknown; of much in between nothing is known."""
     Probe.objects.create(name=NAME, url="http://shop.example/")
     now = time.time_ns()
 
