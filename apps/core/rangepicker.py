@@ -28,7 +28,7 @@ QUICK: Final = (
     ("now/d", "now", _("Today so far")),
     ("now-1d/d", "now-1d/d", _("Yesterday")),
 )
-REFRESH: Final = (("off", _("off")), ("5s", "5 s"), ("30s", "30 s"), ("1m", _("1 min")))
+REFRESH: Final = (("off", _("off")), ("5s", _("5 s")), ("30s", _("30 s")), ("1m", _("1 min")))
 _SLIDING = re.compile(r"now-([0-9]{1,9})([smhdw])")
 _OLD_RANGE = re.compile(r"[0-9]{1,4}[smhdw]")
 _OWN: Final = ("from", "to", "range", "refresh")
