@@ -56,6 +56,7 @@ def dashboard(request: HttpRequest, context: dict[str, Any]) -> dict[str, Any]:
         ],
         "data_url": reverse("overview-data"),
         "episodes_url": _episodes_url(),
+        "history_url": _history_url(request),
     }
 
 
@@ -115,6 +116,13 @@ def _remedy(panel: Panel, service: str, request: HttpRequest) -> dict[str, str]:
     else:
         command = f"OTEL_EXPORTER_OTLP_ENDPOINT={origin} opentelemetry-instrument <command>"
     return {"why": str(panel.hint), "command": command}
+
+
+def _history_url(request: HttpRequest) -> str:
+    """The history of one component; the script puts its key in place of KEY. "": not for them."""
+    if not request.user.has_perm("monitoring.view_collectorstate"):
+        return ""
+    return reverse("component-history", args=["KEY"])
 
 
 def _episodes_url() -> str:

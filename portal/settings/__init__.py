@@ -59,13 +59,13 @@ INSTALLED_APPS = [
 
 MIDDLEWARE = [
     "apps.monitoring.recorder.middleware.RecorderMiddleware",
+    # Outside the policies: they would weigh more than many a file, and say nothing of one.
+    "whitenoise.middleware.WhiteNoiseMiddleware",
     "apps.core.delivery.headers.HeadersMiddleware",
     "apps.core.delivery.csp.PolicyByPath",
     "django_permissions_policy.PermissionsPolicyMiddleware",
     # Its redirects to https carry the policies, too.
     "django.middleware.security.SecurityMiddleware",
-    "whitenoise.middleware.WhiteNoiseMiddleware",
-    # Inside whitenoise, which has compressed its files already.
     *DELIVERY_MIDDLEWARE,  # noqa: F405
     "django.contrib.sessions.middleware.SessionMiddleware",
     "django.middleware.locale.LocaleMiddleware",

@@ -2,7 +2,7 @@
 
 import { data, el, visible } from "./kit/dom.js";
 import { fill } from "./kit/format.js";
-import { getPage, stamp, onlyThis } from "./kit/evidence.js";
+import { stamp, onlyThis } from "./kit/evidence.js";
 import { Prefetch } from "./kit/prefetch.js";
 import { Table } from "./kit/table.js";
 import { textsOf } from "./kit/texts.js";
@@ -10,7 +10,7 @@ import { textsOf } from "./kit/texts.js";
 const page = document.getElementById("evidence");
 const texts = textsOf(page);
 const root = document.getElementById("logs");
-const whole = new Prefetch((id, signal) => getPage(page.dataset.line.replace("ID", id), signal));
+const whole = new Prefetch((id) => page.dataset.line.replace("ID", id));
 
 const columns = [
   { name: "time", cell: (row) => stamp(row.ts) },
@@ -85,7 +85,7 @@ function only(parameter, value, name, shown = value) {
 }
 
 if (root && !("plain" in root.dataset)) {
-  const table = new Table(root, { columns, first: data("rows"), load: getPage, detail });
+  const table = new Table(root, { columns, first: data("rows"), detail });
   const cutRow = (element) => {
     const row = element.closest?.(".ph-line");
     const found = row ? table.pages.row(Number(row.dataset.index)) : null;

@@ -3,6 +3,8 @@
 import { csvLinks, dataAddress } from "./kit/board.js";
 import { Chart } from "./kit/chart.js";
 import { getJson } from "./kit/client.js";
+import { Components } from "./kit/components.js";
+import { el } from "./kit/dom.js";
 import { age, fill, moment, number, time } from "./kit/format.js";
 import { Live } from "./kit/live.js";
 import { range } from "./kit/range.js";
@@ -14,20 +16,14 @@ const page = document.getElementById("overview");
 const texts = { ...kitTexts, ...textsOf(page) };
 const charts = [...page.querySelectorAll("[data-panel]")].map((card) => new Chart(card));
 const seen = { link: "connecting", at: null, intervalS: 2, retryAt: 0, message: null, error: null, refused: "", before: {}, range: null };
+const components = new Components(page.querySelector("[data-components]"));
 let loading = null;
 let live = null;
 let topic = "";
 
-function make(tag, className, text = "") {
-  const element = document.createElement(tag);
-  element.className = className;
-  element.textContent = text;
-  return element;
-}
-
 // Replaces children only when their content differs: screen readers and selections stay in peace.
 function put(parent, children) {
-  const fresh = make("div", "");
+  const fresh = el("div");
   fresh.append(...children);
   if (parent.innerHTML !== fresh.innerHTML) parent.replaceChildren(...fresh.childNodes);
 }
@@ -45,19 +41,6 @@ function showTiles(tiles) {
   }
 }
 
-function showComponents(components) {
-  put(page.querySelector("[data-components]"), components.map((component) => {
-    const pill = make("li", "ph-pill");
-    pill.dataset.status = component.status;
-    const checked = component.age_s === null ? texts.never : fill(texts.checked, { age: age(component.age_s) });
-    pill.title = [component.detail, checked].filter(Boolean).join(" · ");
-    const word = texts[`status${component.status[0].toUpperCase()}${component.status.slice(1)}`] ?? component.status;
-    pill.append(make("span", "ph-mark"), make("b", "", component.name), make("span", "ph-word", word));
-    if (component.status !== "ok" && component.detail) pill.append(make("small", "", component.detail));
-    return pill;
-  }));
-}
-
 // A utilisation is a share of one: people read it in percent.
 const figure = ({ unit, metric }) => (value) =>
   unit === "1" && metric.endsWith(".utilization") ? `${number(100 * value)} %` : `${number(value)} ${unit === "1" ? "" : unit}`.trim();
@@ -65,33 +48,24 @@ const figure = ({ unit, metric }) => (value) =>
 function showAlerts(alerts, trouble) {
   const list = page.querySelector("[data-alerts]");
   const items = alerts.map((alert) => {
-    const item = make("li", "ph-alert");
-    item.dataset.severity = alert.severity;
+    const item = el("li", { class: "ph-alert", dataset: { severity: alert.severity } });
     const word = texts[alert.severity === "critical" ? "severityCritical" : "severityWarning"];
-    const link = make("a", "", alert.rule);
-    link.href = list.dataset.href.replace("00000000-0000-0000-0000-000000000000", alert.id);
+    const link = el("a", { href: list.dataset.href.replace("00000000-0000-0000-0000-000000000000", alert.id) }, alert.rule);
     const told = figure(alert);
     const value = alert.value === null ? texts.noData : told(alert.value);
     const limit = alert.threshold === null ? "" : fill(texts[alert.direction === "below" ? "below" : "above"], { threshold: told(alert.threshold) });
     const labels = Object.entries(alert.labels).map(([key, text]) => `${key}=${text}`).join(" ");
-    item.append(make("span", "ph-word", word), link, make("span", "", `${value} ${limit}`), make("small", "", labels),
-      make("small", "ph-right", fill(texts.since, { time: moment(alert.since) })));
+    item.append(el("span", { class: "ph-word" }, word), link, el("span", {}, `${value} ${limit}`), el("small", {}, labels),
+      el("small", { class: "ph-right" }, fill(texts.since, { time: moment(alert.since) })));
     return item;
   });
   for (const rule of trouble) {
-    const item = make("li", "ph-alert");
-    item.dataset.severity = "unknown";
-    item.append(make("span", "", fill(texts.trouble, rule)));
-    items.push(item);
+    items.push(el("li", { class: "ph-alert", dataset: { severity: "unknown" } }, el("span", {}, fill(texts.trouble, rule))));
   }
-  put(list, items.length ? items : [make("li", "ph-calm", texts.noAlerts)]);
+  put(list, items.length ? items : [el("li", { class: "ph-calm" }, texts.noAlerts)]);
 }
 
-function banner(kind, text) {
-  const line = make("p", "ph-banner", text);
-  line.dataset.kind = kind;
-  return line;
-}
+const banner = (kind, ...parts) => el("p", { class: "ph-banner", dataset: { kind } }, ...parts);
 
 // Whole tens of seconds: a countdown would chatter in a screen reader.
 const coarse = (ms) => age(Math.max(1, Math.ceil(ms / 10_000)) * 10);
@@ -100,11 +74,7 @@ function banners() {
   const found = [];
   const old = seen.at === null ? "?" : coarse(Date.now() - seen.at);
   if (seen.link === "signed-out") {
-    const line = banner("error", `${texts.signedOut} `);
-    const link = make("a", "", texts.signIn);
-    link.href = page.dataset.login;
-    line.append(link);
-    found.push(line);
+    found.push(banner("error", `${texts.signedOut} `, el("a", { href: page.dataset.login }, texts.signIn)));
   } else if (seen.link === "waiting" && seen.retryAt) {
     found.push(banner("error", fill(texts.offline, { age: coarse(seen.retryAt - Date.now()) })));
   }
@@ -149,7 +119,7 @@ function show(message, atMs) {
   seen.newest = Math.max(seen.newest ?? 0, message.newest_at ?? 0);
   page.querySelector("[data-as-of]").textContent = fill(texts.asOf, { time: time(atMs) });
   showTiles(message.tiles);
-  showComponents(message.components);
+  components.show(message.components);
   showAlerts(message.alerts, message.trouble);
   for (const chart of charts) {
     chart.window(seen.range.sliding ? message.end - seen.lengthMs : seen.start, message.end);
@@ -169,6 +139,7 @@ async function load() {
   show(data, Date.now());
   csvLinks(page.dataset.url, page);
   follow(answer.topic);
+  components.over(answer.range);
 }
 
 // Once at a time for live messages; a failure is shown and tried again with the next one.

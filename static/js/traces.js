@@ -2,7 +2,7 @@
 
 import { data, duration, el, icon, visible } from "./kit/dom.js";
 import { fill } from "./kit/format.js";
-import { getPage, stamp } from "./kit/evidence.js";
+import { stamp } from "./kit/evidence.js";
 import { Prefetch } from "./kit/prefetch.js";
 import { Table } from "./kit/table.js";
 import { textsOf } from "./kit/texts.js";
@@ -12,8 +12,10 @@ const texts = textsOf(page);
 const root = document.getElementById("traces");
 // Enough for a summary; the trace's own page shows the others.
 const SPANS = 300;
+// A trace still grows for a while.
+const FRESH_MS = 60_000;
 const BUSIEST = 5;
-const whole = new Prefetch((id, signal) => getPage(`${page.dataset.detail.replace("ID", id)}?most=${SPANS}`, signal));
+const whole = new Prefetch((id) => `${page.dataset.detail.replace("ID", id)}?most=${SPANS}`, { freshMs: FRESH_MS });
 
 const failed = () => el("span", { class: "ph-failed" }, icon("error"), texts.failed);
 const columns = [
@@ -50,7 +52,7 @@ function summary(row, trace) {
 }
 
 if (root && !("plain" in root.dataset)) {
-  const table = new Table(root, { columns, first: data("rows"), load: getPage, detail });
+  const table = new Table(root, { columns, first: data("rows"), detail });
   whole.watch(table.body, (element) => {
     const row = element.closest?.(".ph-line");
     return (row && table.pages.row(Number(row.dataset.index))?.trace_id) ?? null;

@@ -4,6 +4,7 @@ import re
 from pathlib import Path
 
 import pytest
+from django.contrib import admin
 from plotly import graph_objects as go
 
 from apps.core.charts import Line, figure
@@ -33,6 +34,12 @@ def test_the_fonts_are_a_fraction_of_the_skins():
     fonts = list((PROJECT / "static/unfold/fonts").rglob("*.woff2"))
     assert len(fonts) == 4
     assert sum(font.stat().st_size for font in fonts) < 150_000
+
+
+def test_no_list_needs_the_sorting_that_is_left_out():
+    for model_admin in admin.site._registry.values():
+        for part in (model_admin, *model_admin.inlines):
+            assert not getattr(part, "ordering_field", None), "delete static/unfold/js/alpine"
 
 
 def test_a_figure_is_one_that_plotly_accepts():

@@ -34,8 +34,7 @@ def create(person: User, page: str, name: str, query: str, **flags: bool) -> Sav
     """A new view. Raises InvalidInputError; ConflictError when the name is taken or the cap met."""
     view = SavedView(owner=person, page=_page(page), name=_name(name), query=_query(query), **flags)
     with transaction.atomic():
-        # The row of the person serialises their own savers, so the cap holds under concurrency.
-        User.objects.select_for_update().get(pk=person.pk)
+        _alone(person)
         if SavedView.objects.filter(owner=person).count() >= MOST_VIEWS:
             raise ConflictError(f"You keep {MOST_VIEWS} views already: delete one first.")
         _store(view)
@@ -48,6 +47,7 @@ def change(person: User, view_id: int, **fields: Any) -> SavedView:
     Raises NotFoundError, also for the view of somebody else; InvalidInputError; ConflictError.
     """
     with transaction.atomic():
+        _alone(person)
         view = _own(person, view_id)
         for key, value in fields.items():
             setattr(view, key, {"name": _name, "query": _query}.get(key, bool)(value))
@@ -60,6 +60,11 @@ def delete(person: User, view_id: int) -> None:
     with transaction.atomic():
         view = _own(person, view_id)
         view.delete()
+
+
+def _alone(person: User) -> None:
+    """Wait for the person's other savers: the cap and the one default hold between them."""
+    User.objects.select_for_update(no_key=True).get(pk=person.pk)
 
 
 def _own(person: User, view_id: int) -> SavedView:

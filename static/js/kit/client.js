@@ -25,18 +25,18 @@ const kept = new Map();
 
 // JSON of an address. `slot` names what the request is for: a newer one for it ends the older one.
 // Answers younger than `freshMs` come from memory (5 minutes by default, 0 for live views, at most
-// the ten minutes they are kept).
+// the ten minutes they are kept). `signal` gives up waiting; the request itself ends with the last
+// who waits for it.
 // Throws ApiError, or AbortError when a newer request took over.
-export async function getJson(url, { slot = "", freshMs = FRESH_MS } = {}) {
-  const found = kept.get(url);
-  if (found && Date.now() - found.at < Math.min(freshMs, KEPT_MS)) {
+export async function getJson(url, { slot = "", freshMs = FRESH_MS, signal = null } = {}) {
+  if (isKept(url, freshMs)) {
     claim(slot, null);
-    return found.body;
+    return kept.get(url).body;
   }
   const there = flying.get(url);
   if (there) {
     claim(slot, there);
-    return there.done;
+    return until(signal, there);
   }
   const control = new AbortController();
   const flight = { control, users: 0, done: null };
@@ -45,7 +45,27 @@ export async function getJson(url, { slot = "", freshMs = FRESH_MS } = {}) {
   flight.done = attempts(url, control.signal)
     .then((body) => { if (freshMs) keep(url, body); return body; })
     .finally(() => { if (flying.get(url) === flight) flying.delete(url); });
-  return flight.done;
+  return until(signal, flight);
+}
+
+// Whether `getJson` would answer from memory.
+export function isKept(url, freshMs = FRESH_MS) {
+  const found = kept.get(url);
+  return found !== undefined && Date.now() - found.at < Math.min(freshMs, KEPT_MS);
+}
+
+// What the flight brings, unless its caller gives up before.
+function until(signal, flight) {
+  if (!signal) return flight.done;
+  return new Promise((resolve, reject) => {
+    const stop = () => {
+      leave(flight);
+      reject(signal.reason);
+    };
+    if (signal.aborted) stop();
+    else signal.addEventListener("abort", stop, { once: true });
+    flight.done.then(resolve, reject).finally(() => signal.removeEventListener("abort", stop));
+  });
 }
 
 // Sends a change, once: whether a lost one took effect is for a person to see. `token`: Django's.
@@ -73,11 +93,14 @@ function claim(slot, flight) {
   if (!slot || before === flight) return;
   if (flight) slots.set(slot, flight);
   else slots.delete(slot);
-  if (!before) return;
-  before.users -= 1;
-  if (before.users > 0) return;
-  before.control.abort();
-  for (const [url, other] of flying) if (other === before) flying.delete(url);
+  if (before) leave(before);
+}
+
+function leave(flight) {
+  flight.users -= 1;
+  if (flight.users > 0) return;
+  flight.control.abort();
+  for (const [url, other] of flying) if (other === flight) flying.delete(url);
 }
 
 function keep(url, body) {

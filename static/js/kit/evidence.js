@@ -3,14 +3,6 @@
 import { el } from "./dom.js";
 import { fullMoment } from "./format.js";
 
-// JSON of the API. Rejects with the API's own sentence.
-export async function getPage(url, signal) {
-  const answer = await fetch(url, { headers: { Accept: "application/json" }, signal });
-  const body = await answer.json().catch(() => null);
-  if (!answer.ok || body === null) throw new Error(body?.message ?? `HTTP ${answer.status}`);
-  return body;
-}
-
 // A time in the reader's zone, UTC to the microsecond in its title.
 export function stamp(text) {
   return el("time", { datetime: text, title: text.replace("T", " ").replace("Z", " UTC") }, fullMoment(Date.parse(text)));

@@ -1,22 +1,23 @@
 // Fetches details before one asks: when the pointer or the focus rests on a row. A sweep over a
-// hundred rows fetches nothing, one row is fetched once, and only a few requests run at a time.
+// hundred rows fetches nothing, and only a few requests run at a time. What came is remembered by the
+// client (client.js), so whoever asks next has it at once.
+
+import { getJson, isKept } from "./client.js";
 
 const DELAY_MS = 120;
-const FRESH_MS = 60_000;
-const KEPT = 40;
 const AT_ONCE = 2;
 const A_MINUTE = 30;
 
 export class Prefetch {
-  #kept = new Map();
   #timer = 0;
   #waiting = null;
   #running = new Map();
   #recent = [];
 
-  // `load(key, signal)` gives a promise.
-  constructor(load) {
-    this.load = load;
+  // `address(key)`: where the details are; they are new enough for `freshMs`.
+  constructor(address, { freshMs } = {}) {
+    this.address = address;
+    this.freshMs = freshMs;
   }
 
   // `keyOf(element)` names what lies under it, or null.
@@ -33,7 +34,7 @@ export class Prefetch {
 
   // For who really wants it: what was fetched, what is on its way, or a new request.
   get(key) {
-    return this.#fresh(key) ?? this.#start(key).promise;
+    return this.#onItsWay(key) ?? this.#start(key).promise;
   }
 
   #rest(key) {
@@ -52,7 +53,8 @@ export class Prefetch {
   #guess(key) {
     const now = Date.now();
     this.#recent = this.#recent.filter((at) => now - at < 60_000);
-    if (this.#fresh(key) || this.#running.size >= AT_ONCE || this.#recent.length >= A_MINUTE) return;
+    if (this.#running.has(key) || isKept(this.address(key), this.freshMs)) return;
+    if (this.#running.size >= AT_ONCE || this.#recent.length >= A_MINUTE) return;
     this.#recent.push(now);
     const run = this.#start(key);
     run.guess = true;
@@ -60,25 +62,15 @@ export class Prefetch {
     run.promise.catch(() => {});
   }
 
-  #fresh(key) {
+  #onItsWay(key) {
     const running = this.#running.get(key);
-    if (running) {
-      running.guess = false;
-      return running.promise;
-    }
-    const kept = this.#kept.get(key);
-    return kept && Date.now() - kept.at < FRESH_MS ? Promise.resolve(kept.value) : null;
+    if (running) running.guess = false;
+    return running?.promise;
   }
 
   #start(key) {
     const run = { abort: new AbortController(), guess: false };
-    run.promise = this.load(key, run.abort.signal)
-      .then((value) => {
-        this.#kept.delete(key);
-        this.#kept.set(key, { at: Date.now(), value });
-        if (this.#kept.size > KEPT) this.#kept.delete(this.#kept.keys().next().value);
-        return value;
-      })
+    run.promise = getJson(this.address(key), { freshMs: this.freshMs, signal: run.abort.signal })
       .finally(() => {
         if (this.#running.get(key) === run) this.#running.delete(key);
       });

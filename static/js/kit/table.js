@@ -1,19 +1,22 @@
 // A long list. The server draws its first rows as a plain table; this takes it over, fetches what
 // follows as one scrolls, and draws only what one sees.
 
+import { getJson } from "./client.js";
 import { el, visible } from "./dom.js";
 import { fill } from "./format.js";
 import { Grid } from "./grid.js";
 import { Pages } from "./pages.js";
 import { textsOf } from "./texts.js";
 
+// The list itself remembers what it holds.
+const load = (url) => getJson(url, { freshMs: 0 });
 // So many screens before the end the next page is asked for.
 const AHEAD = 2;
 
 export class Table extends Grid {
   // `root`: what templates/kit/table.html makes. `columns`: [{name, cell(row)}], in the order of the
-  // header. `detail(row)`: what an opened row shows. `load(url)`: a promise of one page of the API.
-  constructor(root, { columns, first, load, detail, estimate = 38, most }) {
+  // header. `detail(row)`: what an opened row shows.
+  constructor(root, { columns, first, detail, estimate = 38, most }) {
     super(root.querySelector("[data-scroller]"), { estimate });
     this.root = root;
     this.columns = columns;

@@ -1,0 +1,75 @@
+// The components of the portal: how each is now, and how it fared over the range of the page.
+
+import { el, visible } from "./dom.js";
+import { age, fill } from "./format.js";
+import { textsOf } from "./texts.js";
+import { loadTracker } from "./tracker.js";
+
+const MOST_SLOTS = 24;
+// Collectors look once a minute or oftener: narrower slots would be empty between two looks.
+const SLOT_S = 60;
+const AGAIN_MS = 60_000;
+
+export class Components {
+  #range = null;
+  #loadedAt = 0;
+  #round = 0;
+
+  // `list`: the <ul data-components> of the page, filled by the server.
+  constructor(list) {
+    this.list = list;
+    this.texts = textsOf(list);
+    this.readout = document.querySelector("[data-slot-text]");
+  }
+
+  // What is as it was is left alone: readers, selections and the focus stay in peace.
+  show(components) {
+    const there = new Map([...this.list.children].map((pill) => [pill.dataset.component, pill]));
+    const pills = components.map((component) => this.#dress(there.get(component.key) ?? this.#pill(component), component));
+    if (pills.length !== this.list.children.length || pills.some((pill, i) => this.list.children[i] !== pill)) this.list.replaceChildren(...pills);
+    if (this.#range?.live && Date.now() - this.#loadedAt > AGAIN_MS) this.#load();
+  }
+
+  // Another range, as the server told it (`Choice.told`).
+  over(range) {
+    this.#range = range;
+    this.#load();
+  }
+
+  #pill({ key }) {
+    const pill = el("li", { class: "ph-pill", dataset: { component: key } }, el("p", { class: "ph-pill-now" }));
+    if (this.list.dataset.history) pill.append(el("div", { class: "ph-tracker" }));
+    return pill;
+  }
+
+  #dress(pill, component) {
+    const { status, detail, name } = component;
+    const { texts } = this;
+    pill.dataset.status = status;
+    const checked = component.age_s === null ? texts.never : fill(texts.checked, { age: age(component.age_s) });
+    pill.title = [detail, checked].filter(Boolean).join(" · ");
+    const now = [el("span", { class: "ph-mark" }), el("b", {}, name), el("span", { class: "ph-word" }, texts[status] ?? status)];
+    if (status !== "ok" && detail) now.push(el("small", {}, detail));
+    const place = pill.querySelector(".ph-pill-now");
+    const fresh = el("p", {}, ...now);
+    if (place.innerHTML !== fresh.innerHTML) place.replaceChildren(...fresh.childNodes);
+    return pill;
+  }
+
+  // One after the other, after the figures: nobody waits for them.
+  async #load() {
+    const { from, to, start, end } = this.#range;
+    this.#loadedAt = Date.now();
+    const round = ++this.#round;
+    const slots = Math.max(1, Math.min(MOST_SLOTS, Math.floor((end - start) / 1000 / SLOT_S)));
+    const query = new URLSearchParams({ from, to, slots });
+    for (const pill of [...this.list.children]) {
+      const place = pill.querySelector(".ph-tracker");
+      if (!place || round !== this.#round) continue;
+      const key = pill.dataset.component;
+      const path = key.split("/").map(encodeURIComponent).join("/");
+      const url = `${this.list.dataset.history.replace("KEY", () => path)}?${query}`;
+      await loadTracker(place, { url, name: visible(pill.querySelector("b").textContent), texts: this.texts, shared: this.readout, slot: `history:${key}` });
+    }
+  }
+}
