@@ -22,17 +22,17 @@ from apps.monitoring.queries.services import services
 from portal.overview import payload, topic
 from portal.overview.choice import OWN, choose, service_of
 from portal.overview.panels import PANELS, Panel
-from portal.overview.strip import components
+from portal.overview.strip import WHY, worded
 
 
 def dashboard(request: HttpRequest, context: dict[str, Any]) -> dict[str, Any]:
     """Fill the admin's index page (unfold's DASHBOARD_CALLBACK)."""
     known = [service.name for service in services()]
-    mistake = ""
+    mistake: Any = ""
     try:
         service = service_of(request.GET)
     except NotFoundError as error:
-        service, mistake = OWN, error.message
+        service, mistake = OWN, error.words
     choice = Choice.read(request.GET)
     return {
         **context,
@@ -42,7 +42,8 @@ def dashboard(request: HttpRequest, context: dict[str, Any]) -> dict[str, Any]:
         "choice": choice,
         "mistake": mistake,
         # What stands above the charts is there at once: nothing moves when figures arrive.
-        "components": components(),
+        "components": worded(),
+        "why": WHY,
         "alerts": range(len(open_episodes(payload.MOST_ALERTS))),
         "mistakes": choice.mistakes,
         "panels": [

@@ -1,7 +1,7 @@
 // The components of the portal: how each is now, and how it fared over the range of the page.
 
 import { el, visible } from "./dom.js";
-import { age, fill } from "./format.js";
+import { age, fill, moment } from "./format.js";
 import { textsOf } from "./texts.js";
 import { loadTracker } from "./tracker.js";
 
@@ -20,6 +20,15 @@ export class Components {
     this.list = list;
     this.texts = textsOf(list);
     this.readout = document.querySelector("[data-slot-text]");
+    // One message serves readers of every language: the page has the names in theirs.
+    this.names = new Map([...list.children].map((pill) => [pill.dataset.component, pill.querySelector("b").textContent]));
+  }
+
+  // The name and what is wrong, in the language of the page.
+  told({ key, name, detail, why, since, age_s }) {
+    const words = why && this.texts[`why${why[0].toUpperCase()}${why.slice(1)}`];
+    const values = { age: age_s === null ? "" : age(age_s), time: since === null ? "" : moment(since) };
+    return { name: this.names.get(key) ?? name, detail: words ? fill(words, values) : detail };
   }
 
   // What is as it was is left alone: readers, selections and the focus stay in peace.
@@ -43,7 +52,8 @@ export class Components {
   }
 
   #dress(pill, component) {
-    const { status, detail, name } = component;
+    const { status } = component;
+    const { name, detail } = this.told(component);
     const { texts } = this;
     pill.dataset.status = status;
     const checked = component.age_s === null ? texts.never : fill(texts.checked, { age: age(component.age_s) });
