@@ -12,6 +12,7 @@ from typing import Any, Final
 from urllib.parse import urlencode
 
 from django.http import QueryDict
+from django.utils.text import format_lazy
 from django.utils.translation import gettext_lazy as _
 
 from apps.core.errors import InvalidInputError
@@ -45,7 +46,7 @@ class Choice:
     time_range: TimeRange
     refresh: str = "off"
     others: tuple[tuple[str, str], ...] = ()
-    mistakes: dict[str, str] = field(default_factory=dict)
+    mistakes: dict[str, Any] = field(default_factory=dict)
     default: str = "now-15m"
 
     @classmethod
@@ -53,14 +54,16 @@ class Choice:
         """The choice of an address; with a mistake in it the page's default. Never raises."""
         now = datetime.now(UTC)
         others = tuple(_others(query))
-        refresh, mistakes = query.get("refresh", "off"), {}
+        refresh, mistakes = query.get("refresh", "off"), dict[str, Any]()
         if refresh not in dict(REFRESH):
-            refresh, mistakes["refresh"] = "off", f"`refresh` is one of {_names(REFRESH)}."
+            refresh = "off"
+            words = _("`refresh` is one of {names}.")
+            mistakes["refresh"] = format_lazy(words, names=_names(REFRESH))
         from_, to = _ends(query, default)
         try:
             chosen = TimeRange.parse(from_, to, now)
         except InvalidInputError as error:
-            mistakes[str(error.details.get("parameter", "from"))] = error.message
+            mistakes[str(error.details.get("parameter", "from"))] = error.words
             from_, to, chosen = default, "now", TimeRange.parse(default, "now", now)
         return cls(from_, to, chosen, refresh, others, mistakes, default)
 

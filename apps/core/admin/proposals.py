@@ -144,7 +144,7 @@ class ProposalAdmin(ModelAdmin):  # type: ignore[misc]
         except NotFoundError:
             raise Http404 from None
         except PortalError as error:
-            self.message_user(request, error.message, messages.ERROR)
+            self.message_user(request, error.words, messages.ERROR)
         else:
             text = gettext("Done. The proposal is now: %(state)s.") % {
                 "state": done.get_state_display()
