@@ -5,9 +5,12 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
+from django.utils.formats import localize
 from django.utils.translation import gettext, override
 
+from apps.core.admin.proposals import STATE_COLOURS
 from apps.core.errors import InvalidInputError
+from apps.core.proposals.models.words import STATES
 from apps.core.timerange import TimeRange
 from apps.monitoring.queries.components import Component
 from portal.overview import strip
@@ -94,3 +97,15 @@ def test_the_strip_says_in_korean_why_it_knows_nothing(monkeypatch, why, korean)
     with override("ko"):
         assert [one["detail"] for one in strip.worded()] == [korean]
     assert strip.components()[0]["detail"] == "down: refused"
+
+
+def test_times_of_lists_are_in_korean_order_with_seconds():
+    at = datetime(2026, 3, 1, 14, 59, 7, tzinfo=UTC)
+    with override("ko"):
+        assert localize(at) == "2026년 3월 1일 14:59:07"
+    with override("en"):
+        assert localize(at) == "March 1, 2026, 2:59 p.m."
+
+
+def test_every_state_of_a_proposal_has_its_word_in_the_list():
+    assert {state for state, _word in STATES} == set(STATE_COLOURS)

@@ -29,6 +29,8 @@ from apps.core.proposals.services import decide, rules
 STATE_COLOURS = {
     "proposed": "info", "approved": "info", "applying": "warning", "measuring": "warning",
     "rolling_back": "warning", "kept": "success", "rolled_back": "warning", "failed": "danger",
+    # Without a colour the skin would show the key, not the word.
+    "rejected": "default", "expired": "default", "void": "default",
 }  # fmt: skip
 RISK_COLOURS = {"low": "success", "medium": "warning", "high": "danger"}
 _Verb = Callable[[str, Any, str, str], Proposal]
