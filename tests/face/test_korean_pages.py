@@ -22,6 +22,13 @@ KOREAN = {"accept-language": "ko"}
 UNUSED = ("contrib", "migrations", "tests")
 
 
+@pytest.fixture(autouse=True)
+def _english_again():
+    """A request in Korean leaves its thread Korean."""
+    with override("en"):
+        yield
+
+
 def words_of(package: str) -> set[str]:
     module = __import__(package)
     root = Path(str(module.__file__)).parent
