@@ -1,5 +1,6 @@
 """The filters of the evidence lists, read from the address as the API reads them."""
 
+from dataclasses import dataclass
 from typing import Any
 from urllib.parse import urlencode
 
@@ -11,21 +12,34 @@ from apps.core.errors import InvalidInputError
 from apps.monitoring.api.ranges import RangeParameters
 from apps.monitoring.api.searches import LONGEST_TEXT, TraceIdField
 
-_NAMES = ("from", "to", "service", "level", "text", "failed", "least_ms", "trace", "attr")
+# Those a form shows; the others are listed above the rows.
+_FIELDS = ("service", "level", "text", "failed", "least_ms")
+_NAMES = ("from", "to", *_FIELDS, "trace", "attr")
 
 
-def read(query: QueryDict, parameters: type[RangeParameters]) -> dict[str, Any]:
-    """The validated values of these parameters; others of the page are left alone.
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """What an address asks a list for.
 
-    A form sends what nobody filled in as empty: that means "all". Raises InvalidInputError that
-    names the mend.
+    `values` are validated, or, where `mistakes` names a field and its mend, what was typed.
     """
-    reader = parameters(data=filled(query))
-    if not reader.is_valid():
-        name, told = next(iter(reader.errors.items()))
-        raise InvalidInputError(f"`{name}`: {_first(told)}", {"parameter": str(name)})
-    values: dict[str, Any] = reader.validated_data
-    return values
+
+    values: dict[str, Any]
+    mistakes: dict[str, str]
+
+
+def read(query: QueryDict, parameters: type[RangeParameters]) -> Asked:
+    """The filters among these parameters; others of the page are left alone.
+
+    A form sends what nobody filled in as empty: that means "all". The range is the picker's to
+    read. Never raises.
+    """
+    given = filled(query)
+    reader = parameters(data=given)
+    if reader.is_valid():
+        return Asked(reader.validated_data, {})
+    mistakes = {str(name): _first(told) for name, told in reader.errors.items()}
+    return Asked({name: given.get(name, "") for name in _FIELDS}, mistakes)
 
 
 def filled(query: QueryDict) -> QueryDict:

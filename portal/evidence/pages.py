@@ -1,20 +1,21 @@
 """The lists of traces and log lines, and one trace."""
 
-from typing import Any
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, Final
 
 from django.http import HttpRequest, HttpResponse, QueryDict
 from django.urls import reverse
 from django.utils.translation import gettext as _
 
 from apps.core.rangepicker import Choice
-from apps.core.timerange import TimeRange
 from apps.monitoring.api import ranges, rows, searches
 from apps.monitoring.queries import logs, traces
 from apps.monitoring.queries.found import Found
 from apps.monitoring.queries.services import services
 from portal.evidence import filters
 from portal.evidence.guard import in_shell
-from portal.evidence.paging import Listed, after, listed
+from portal.evidence.paging import after, listed
 from portal.pages import render
 
 PAGE = 50
@@ -23,15 +24,27 @@ PLAIN = 1000
 _DEFAULT = "now-1h"
 
 
-def _common(request: HttpRequest, title: str, values: dict[str, Any]) -> dict[str, Any]:
-    return {
-        "title": title,
-        "filters": values,
-        "choice": Choice.read(_without_place(request.GET), _DEFAULT),
-        "services": [service.name for service in services()],
-        "plain": _plain(request),
-        "chosen": filters.chosen(request.GET),
-    }
+@dataclass(frozen=True)
+class _List:
+    """What one list is made of. `search(values, range, after=, limit=)` reads, `row` shows one."""
+
+    template: str
+    api: str
+    parameters: type[ranges.RangeParameters]
+    search: Callable[..., Found[Any]]
+    row: Callable[[Any], Any]
+
+
+_TRACES: Final = _List(
+    "pages/traces.html", "trace-list", searches.TraceParameters,
+    lambda values, where, **page: traces.search(where, searches.trace_filter(values), **page),
+    rows.root_row,
+)  # fmt: skip
+_LOGS: Final = _List(
+    "pages/logs.html", "log-search", searches.LogParameters,
+    lambda values, where, **page: logs.search(where, searches.log_filter(values), **page),
+    rows.log_row,
+)  # fmt: skip
 
 
 def _without_place(query: QueryDict) -> QueryDict:
@@ -52,34 +65,37 @@ def _size(request: HttpRequest) -> int:
 @in_shell("monitoring.view_span")
 def trace_list(request: HttpRequest) -> HttpResponse:
     """Recent traces by their root spans."""
-    values = filters.read(request.GET, searches.TraceParameters)
-    time_range = ranges.time_range(values)
-    found = traces.search(
-        time_range, searches.trace_filter(values), after=after(request), limit=_size(request)
-    )
-    context = _common(request, _("Traces"), values) | _list(
-        request, found, time_range, "trace-list"
-    )
-    context["first"] = [rows.root_row(row) for row in found.rows]
-    return render(request, "pages/traces.html", context)
+    return _shown(request, _TRACES, {"title": _("Traces")})
 
 
 @in_shell("monitoring.view_logrecord")
 def log_list(request: HttpRequest) -> HttpResponse:
     """Recent log lines."""
-    values = filters.read(request.GET, searches.LogParameters)
-    time_range = ranges.time_range(values)
-    found = logs.search(
-        time_range, searches.log_filter(values), after=after(request), limit=_size(request)
-    )
-    context = _common(request, _("Logs"), values) | _list(request, found, time_range, "log-search")
-    context["first"] = [rows.log_row(row) for row in found.rows]
-    context["levels"] = list(logs.LEVELS)
-    return render(request, "pages/logs.html", context)
+    return _shown(request, _LOGS, {"title": _("Logs"), "levels": list(logs.LEVELS)})
 
 
-def _list(
-    request: HttpRequest, found: Found[Any], time_range: TimeRange, name: str
-) -> dict[str, Any]:
-    shown: Listed = listed(request.GET, found, time_range, reverse(name))
-    return {"rows": found.rows, "listed": shown}
+def _shown(request: HttpRequest, what: _List, more: dict[str, Any]) -> HttpResponse:
+    """The list; or, 400 as the API, its form with each mistake beside its field, and no rows."""
+    asked = filters.read(request.GET, what.parameters)
+    choice = Choice.read(_without_place(request.GET), _DEFAULT)
+    ends = {name: told for name, told in choice.mistakes.items() if name in ("from", "to")}
+    mistakes = {**asked.mistakes, **ends}
+    context = {
+        **more,
+        "filters": asked.values,
+        "choice": choice,
+        "mistakes": mistakes,
+        "services": [service.name for service in services()],
+        "plain": _plain(request),
+        "chosen": filters.chosen(request.GET),
+    }
+    if mistakes:
+        return render(request, what.template, context, status=400)
+    time_range = choice.time_range
+    found = what.search(asked.values, time_range, after=after(request), limit=_size(request))
+    context |= {
+        "rows": found.rows,
+        "listed": listed(request.GET, found, time_range, reverse(what.api)),
+        "first": [what.row(row) for row in found.rows],
+    }
+    return render(request, what.template, context)

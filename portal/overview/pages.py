@@ -1,6 +1,8 @@
 """The Overview page and the JSON it loads first."""
 
+from difflib import get_close_matches
 from typing import Any, ClassVar
+from urllib.parse import urlencode
 
 from django.http import HttpRequest
 from django.http.response import HttpResponseBase
@@ -28,11 +30,11 @@ from portal.overview.strip import WHY, worded
 def dashboard(request: HttpRequest, context: dict[str, Any]) -> dict[str, Any]:
     """Fill the admin's index page (unfold's DASHBOARD_CALLBACK)."""
     known = [service.name for service in services()]
-    mistake: Any = ""
+    unknown = ""
     try:
         service = service_of(request.GET)
-    except NotFoundError as error:
-        service, mistake = OWN, error.words
+    except NotFoundError:
+        service, unknown = OWN, request.GET["service"][:100]
     choice = Choice.read(request.GET)
     return {
         **context,
@@ -40,7 +42,8 @@ def dashboard(request: HttpRequest, context: dict[str, Any]) -> dict[str, Any]:
         "services": known if OWN in known else [OWN, *known],
         "service": service,
         "choice": choice,
-        "mistake": mistake,
+        "unknown": unknown,
+        "instead": _instead(unknown, known, choice) if unknown else [],
         # What stands above the charts is there at once: nothing moves when figures arrive.
         "components": worded(),
         "why": WHY,
@@ -117,6 +120,16 @@ def _remedy(panel: Panel, service: str, request: HttpRequest) -> dict[str, str]:
     else:
         command = f"OTEL_EXPORTER_OTLP_ENDPOINT={origin} opentelemetry-instrument <command>"
     return {"why": str(panel.hint), "command": command}
+
+
+def _instead(unknown: str, known: list[str], choice: Choice) -> list[dict[str, str]]:
+    """The services that are written much like this one, and our own: names and addresses."""
+    close = get_close_matches(unknown, known, n=3)
+    ends = {"from": choice.from_, "to": choice.to}
+    return [
+        {"name": name, "href": f"?{urlencode({'service': name, **ends})}"}
+        for name in dict.fromkeys([*close, OWN])
+    ]
 
 
 def _history_url(request: HttpRequest) -> str:

@@ -130,6 +130,7 @@ CACHES = {
             "SOCKET_CONNECT_TIMEOUT": 0.25,
             "SOCKET_TIMEOUT": 0.25,
             "IGNORE_EXCEPTIONS": True,
+            "SERIALIZER": "apps.core.cache.PlainSerializer",
             "CONNECTION_POOL_KWARGS": {"max_connections": 100},
         },
     },
@@ -215,4 +216,6 @@ LOGGING["root"]["level"] = _env.LOG_LEVEL
 if _env.SENTRY_DSN:
     import sentry_sdk
 
-    sentry_sdk.init(dsn=_env.SENTRY_DSN, send_default_pii=False)
+    from portal.settings.sentry import OPTIONS as _SENTRY
+
+    sentry_sdk.init(dsn=_env.SENTRY_DSN, **_SENTRY)

@@ -1,7 +1,7 @@
 // The list of traces: each opens to what its services did.
 
 import { data, duration, el, icon, visible } from "./kit/dom.js";
-import { fill } from "./kit/format.js";
+import { fill, plural } from "./kit/format.js";
 import { stamp } from "./kit/evidence.js";
 import { Prefetch } from "./kit/prefetch.js";
 import { Table } from "./kit/table.js";
@@ -41,7 +41,7 @@ function detail(row) {
 const open = (row) => el("p", {}, el("a", { href: address(row) }, texts.showTrace));
 
 function summary(row, trace) {
-  const services = trace.services.map((part) => el("li", {}, el("b", {}, visible(part.name)), ` ${fill(texts.part, { n: part.spans, failed: part.failed, self: duration(part.self_us) })}`));
+  const services = trace.services.map((part) => el("li", {}, el("b", {}, visible(part.name)), ` ${plural(texts, "part", part.spans, { failed: part.failed, self: duration(part.self_us) })}`));
   const busiest = [...trace.spans].sort((a, b) => b.self_us - a.self_us).slice(0, BUSIEST);
   const spans = busiest.map((span) => el("li", {}, `${visible(span.name)} · ${visible(span.service)} · ${duration(span.self_us)} `, span.failed ? failed() : ""));
   return [

@@ -4,6 +4,7 @@ from io import StringIO
 
 import pytest
 from django.core.management import call_command
+from drf_spectacular.generators import SchemaGenerator
 
 from apps.core.services import apikeys
 
@@ -29,3 +30,16 @@ def test_the_page_loads_nothing_from_elsewhere(staff_client):
     page = staff_client.get("/api/docs").content.decode()
     assert "swagger-ui-bundle.js" in page
     assert "https://" not in page
+
+
+@pytest.mark.parametrize("path", ["/admin/logs/search", "/admin/performance/traces"])
+def test_a_search_says_in_the_schema_how_far_it_came(staff_client, path):
+    schema = SchemaGenerator().get_schema(public=True)
+    content = schema["paths"][path]["get"]["responses"]["200"]["content"]["application/json"]
+    name = content["schema"]["$ref"].rpartition("/")[2]
+    page = schema["components"]["schemas"][name]
+    assert {"partial", "searched_to", "items", "next_cursor"} <= set(page["required"])
+    assert page["properties"]["partial"]["type"] == "boolean"
+    assert page["properties"]["searched_to"]["nullable"] is True
+    for query in ({}, {"page": 2}, {"page_size": 1}):
+        assert set(staff_client.get(path, query).json()) == set(page["required"])

@@ -107,6 +107,50 @@ def test_whoever_follows_the_page_has_a_page(server, browser_thread, cookie):
     assert browser_thread.run(look) == []
 
 
+def test_it_refreshes_as_often_as_its_reader_asks_and_rests_while_hidden(
+    server, browser_thread, cookie
+):
+    asked: list[str] = []
+    hide = """(hidden) => {
+        Object.defineProperty(document, 'hidden', {value: hidden, configurable: true});
+        document.dispatchEvent(new Event('visibilitychange'));
+    }"""
+
+    def look(page: Page) -> None:
+        def passes(ms: int, loads: int) -> None:
+            before = len(asked)
+            for _ in range(loads):
+                with page.expect_response("**/queues/data**"):
+                    page.clock.run_for(ms // loads)
+            if not loads:
+                page.clock.run_for(ms)
+            # Whatever a timer began has been sent once the page answers again.
+            page.evaluate("1")
+            assert len(asked) - before == loads
+
+        page.context.add_cookies([{"name": "sessionid", "value": cookie, "url": server.url}])
+        page.on("request", lambda sent: asked.append(sent.url) if "queues/data" in sent.url else 0)
+        page.clock.install()
+        with page.expect_response("**/queues/data**"):
+            page.goto(f"{server.url}/admin/queues/?refresh=30s")
+        assert page.locator("[data-refresh]").input_value() == "30s"
+        passes(29_000, 0)
+        passes(1_000, 1)
+        passes(60_000, 2)
+        page.locator("[data-refresh]").select_option("5s")
+        assert "refresh=5s" in page.url
+        passes(10_000, 2)
+        page.evaluate(hide, True)
+        passes(600_000, 0)
+        page.evaluate(hide, False)
+        passes(5_000, 1)
+        page.locator("[data-refresh]").select_option("off")
+        assert "refresh" not in page.url
+        passes(600_000, 0)
+
+    browser_thread.run(look)
+
+
 def test_its_figures_are_for_staff_and_as_csv(server, account, cookie):
     request = urllib.request.Request(
         f"{server.url}/admin/queues/data?format=csv&panel=age",

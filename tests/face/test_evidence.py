@@ -1,6 +1,5 @@
 """The pages of traces and log lines, on real rows."""
 
-from contextlib import suppress
 from datetime import timedelta
 from uuid import uuid4
 
@@ -11,7 +10,7 @@ from django.test import Client
 from hypothesis import given
 from hypothesis import strategies as st
 
-from apps.core.errors import InvalidInputError, UnavailableError
+from apps.core.errors import UnavailableError
 from apps.core.timerange import TimeRange
 from apps.monitoring.api import searches
 from apps.monitoring.queries import logs, traces, walk
@@ -173,16 +172,41 @@ def test_wrong_filters_are_told_and_never_a_fault(staff_client, address, status)
     assert staff_client.get(address).status_code == status
 
 
+@pytest.mark.parametrize(
+    ("address", "told"),
+    [
+        ("/admin/logs/?level=loud&text=mine", 'id="level-mistake"'),
+        ("/admin/traces/?least_ms=-1&text=mine", 'id="least-mistake"'),
+        ("/admin/logs/?from=yesterday&text=mine", 'id="range-from-error">`from` is not a time'),
+        ("/admin/traces/?from=now&to=now-1h&text=mine", 'aria-invalid="true"'),
+        ("/admin/logs/?attr=nothing&text=mine", "Write &#x27;nothing&#x27; as name:value."),
+    ],
+)
+def test_a_mistake_is_told_beside_its_field_and_the_others_keep_what_was_typed(
+    staff_client, address, told
+):
+    store(line("mine", NOW), span("mine", 0, 5))
+    answer = staff_client.get(address)
+    page = answer.content.decode()
+    assert answer.status_code == 400
+    assert told in page
+    assert 'name="text" value="mine"' in page
+    assert "This cannot be shown" in page
+    # A filter that was not understood must not look like one that found nothing, or everything.
+    assert "Nothing found" not in page
+    assert "data-scroller" not in page
+
+
 @given(st.text(max_size=300))
 def test_any_filter_text_is_understood_or_refused_politely(text):
     query = QueryDict(mutable=True)
     query.update(dict.fromkeys(("from", "least_ms", "level", "trace", "text", "attr"), text))
     for parameters in (searches.LogParameters, searches.TraceParameters):
-        with suppress(InvalidInputError):
-            filters.read(query, parameters)
+        asked = filters.read(query, parameters)
+        assert all(asked.mistakes.values())
     only = QueryDict(mutable=True)
     only["text"] = text
-    assert filters.read(only, searches.LogParameters)["text"] == text.replace("\0", "")[:200]
+    assert filters.read(only, searches.LogParameters).values["text"] == text.replace("\0", "")[:200]
 
 
 @pytest.mark.parametrize(

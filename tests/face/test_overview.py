@@ -11,6 +11,7 @@ from psycopg.errors import QueryCanceled
 from apps.core.charts.palette import STYLES
 from apps.core.charts.window import Window, tail
 from apps.core.timerange import TimeRange
+from apps.monitoring.models import Resource as ResourceRow
 from apps.monitoring.queries.series import Latest, SeriesResult
 from apps.monitoring.store.rows import Resource
 from portal.overview import panels, payload, reading
@@ -212,6 +213,33 @@ class TestData:
         assert staff_client.post(self.URL).status_code == 405
 
 
+def test_an_unknown_service_is_told_once_with_those_that_are_written_like_it(staff_client):
+    now = datetime.now(UTC)
+    ResourceRow.objects.create(
+        id=999_998, hash=Resource({"service.name": "shop"}).hash, service="shop", attrs={},
+        first_seen=now, last_seen=now,
+    )  # fmt: skip
+    answer = staff_client.get("/admin/", {"service": "shopp", "from": "now-6h"})
+    page = answer.content.decode()
+    assert answer.status_code == 200
+    assert page.count("has sent anything yet") == 1
+    assert 'href="?service=shop&amp;from=now-6h&amp;to=now"' in page
+    assert 'href="?service=pharos&amp;from=now-6h&amp;to=now"' in page
+    # Nothing asks for figures nobody has.
+    assert "data-panel=" not in page
+    assert "overview.js" not in page
+
+
+@pytest.mark.parametrize("name", ['"><script>alert(1)</script>', "a\u202eb", "a\0b"])
+def test_an_unknown_service_may_be_called_anything(staff_client, name):
+    page = staff_client.get("/admin/", {"service": name}).content.decode()
+    assert "has sent anything yet" in page
+    assert "<script>alert" not in page
+    card = page.split('role="alert"')[1].split("</div>")[0]
+    assert "\u202e" not in card
+    assert "\0" not in card
+
+
 def test_anonymous_visitors_are_led_to_the_login_page(db):
     for path in ("/admin/", "/admin/traces/", "/admin/logs/", "/admin/about/"):
         answer = Client().get(path)
@@ -220,8 +248,6 @@ def test_anonymous_visitors_are_led_to_the_login_page(db):
 
 
 def test_a_service_name_cannot_smuggle_markup_into_the_page(staff_client):
-    from apps.monitoring.models import Resource as ResourceRow
-
     name = '"><script>alert(1)</script>&range=24h'
     hash_ = Resource({"service.name": name}).hash
     now = datetime.now(UTC)

@@ -56,7 +56,7 @@ class EndpointSchema(AutoSchema):
         """The page of a list."""
         view: Any = self.view
         if self._is_list():
-            return page_of(view.item)
+            return page_of(view.item, view.extra)
         return super().get_response_serializers()
 
     def get_description(self) -> Any:  # type: ignore[override]
@@ -132,8 +132,10 @@ class EndpointSchema(AutoSchema):
         return AllowAny in self.view.permission_classes
 
 
-def page_of(item: type[serializers.Serializer[Any]]) -> Any:
-    """The serializer of one page of rows."""
+def page_of(
+    item: type[serializers.Serializer[Any]], extra: type[serializers.Serializer[Any]] | None = None
+) -> Any:
+    """The serializer of one page of rows, and of what it tells besides."""
     name = item.__name__.removesuffix("Serializer")
     total_help = "Asked for with `total`; null otherwise and where it cannot be told."
     return inline_serializer(
@@ -151,5 +153,6 @@ def page_of(item: type[serializers.Serializer[Any]]) -> Any:
                 ["exact", "at_least", "estimate"], allow_null=True,
                 help_text="What `total` is: at_least where counting stopped at its limit.",
             ),
+            **(extra().get_fields() if extra else {}),
         },
     )  # fmt: skip

@@ -121,6 +121,7 @@ class ListEndpoint(Endpoint):
     """Rows in pages, by cursor, or whole as CSV and NDJSON.
 
     `item`          the serializer that declares a row's fields
+    `extra`         the serializer of what a page tells besides, which `besides` gives
     `order`         names as in `order_by`, the last of them unique; for querysets
     `rows(request, asked)`  a queryset, or a `Reader` for rows that come from elsewhere
     `export_rows`   the most rows an export holds
@@ -128,6 +129,7 @@ class ListEndpoint(Endpoint):
     """
 
     item: ClassVar[shapes.ItemSerializer]
+    extra: ClassVar[shapes.ItemSerializer | None] = None
     order: ClassVar[tuple[str, ...]] = ("pk",)
     renderer_classes: Any = [JSONRenderer, CSVRenderer, NDJSONRenderer]
     export_rows: ClassVar[int] = 100_000
@@ -156,7 +158,12 @@ class ListEndpoint(Endpoint):
         if form != "json":
             return self._export(request, source, wish, form)
         page: Page = page_of(source, wish)
-        return self.reply({"items": [self.show(row) for row in page.rows], **page.about()})
+        items = [self.show(row) for row in page.rows]
+        return self.reply({"items": items, **page.about(), **self.besides()})
+
+    def besides(self) -> dict[str, Any]:
+        """What `extra` declares, for a page read by the kit."""
+        return {}
 
     def _source(self, request: Request, asked: dict[str, Any]) -> Source[Any]:
         found = self.rows(request, asked)

@@ -7,6 +7,7 @@ from typing import Any
 from django.http import HttpResponse
 from django.http.response import HttpResponseBase
 from django.utils.translation import gettext_lazy as _
+from rest_framework import serializers
 from rest_framework.request import Request
 
 from apps.core.api.cursors import Key
@@ -22,12 +23,27 @@ from apps.monitoring.queries.position import TICK, Place
 Searched = Found[Any]
 
 
+class SearchedSerializer(serializers.Serializer[Any]):
+    """How far a search came."""
+
+    searched_to = serializers.DateTimeField(
+        allow_null=True, help_text="What is older was not looked at yet; null for `page` 2 and on."
+    )
+
+    def get_fields(self) -> dict[str, Any]:
+        """`partial` is a word of DRF's."""
+        told = "Whether time ran out before the page was full or the range at its end."
+        return {"partial": serializers.BooleanField(help_text=told), **super().get_fields()}
+
+
 class SearchEndpoint(ListEndpoint):
     """Newest rows first, by cursor; `partial` says that time ran out before the end.
 
     A cursor also holds the start of the range: "the last hour" would otherwise lose at its far end
     what grew older while the first pages were read.
     """
+
+    extra = SearchedSerializer
 
     @abstractmethod
     def search(
@@ -63,7 +79,11 @@ class SearchEndpoint(ListEndpoint):
             }
         )
 
-    def rows(self, request: Request, asked: dict[str, Any]) -> Any:  # noqa: ARG002
+    def besides(self) -> dict[str, Any]:
+        """By number, a page that is not whole is refused (`rows`)."""
+        return {"partial": False, "searched_to": None}
+
+    def rows(self, request: Request, asked: dict[str, Any]) -> Reader[Any]:  # noqa: ARG002
         """For exports and for pages by number; those raise UnavailableError where time runs out.
 
         A part of a search would look like the whole of it there.

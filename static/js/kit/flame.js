@@ -1,7 +1,7 @@
 // A flame graph: every frame as wide as the time spent in it and in what it called.
 
 import { duration, el, svg, visible } from "./dom.js";
-import { fill } from "./format.js";
+import { fill, plural } from "./format.js";
 import { callTree, frames } from "./spans.js";
 
 const HEIGHT = 22;
@@ -81,9 +81,9 @@ export class Flame {
   #told(frame) {
     const { node } = frame;
     const whole = this.tree.total || 1;
-    const told = fill(this.texts.frame, {
+    const told = plural(this.texts, "frame", node.count, {
       name: visible(this.#name(node)), service: visible(node.service), total: duration(node.total), self: duration(node.self),
-      percent: `${((100 * node.total) / whole).toFixed(1)} %`, n: node.count,
+      percent: `${((100 * node.total) / whole).toFixed(1)} %`,
     });
     return node.failed ? `${told} ${fill(this.texts.failedCount, { n: node.failed })}` : told;
   }
@@ -95,7 +95,7 @@ export class Flame {
     const buttons = way.map((node) => el("button", { type: "button", class: "ph-link", onclick: () => this.zoom(node) }, visible(this.#name(node))));
     const parts = buttons.flatMap((button) => [button, " › "]);
     parts.push(el("b", {}, visible(this.#name(this.top))));
-    if (hidden) parts.push(` · ${fill(this.texts.thin, { n: hidden })}`);
+    if (hidden) parts.push(` · ${plural(this.texts, "thin", hidden)}`);
     this.path.replaceChildren(...parts);
   }
 

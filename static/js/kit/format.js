@@ -54,6 +54,12 @@ export function age(seconds) {
 // Fills {placeholders} of a translated sentence.
 export const fill = (text, values) => text.replace(/\{(\w+)\}/g, (_, name) => values[name] ?? "");
 
+const plurals = new Intl.PluralRules(locale);
+
+// The sentence for so many: `<key>One` where the reader's language says one thing differently.
+export const plural = (texts, key, n, values = {}) =>
+  fill((plurals.select(n) === "one" && texts[`${key}One`]) || texts[key], { n: number(n), ...values });
+
 // Plotly draws times as if they were UTC; shifted, it shows the reader's zone.
 export function local(ms) {
   const offset = UTC ? 0 : new Date(ms).getTimezoneOffset() * 60_000;

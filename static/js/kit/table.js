@@ -3,7 +3,7 @@
 
 import { getJson } from "./client.js";
 import { el, visible } from "./dom.js";
-import { fill } from "./format.js";
+import { fill, plural } from "./format.js";
 import { Grid } from "./grid.js";
 import { Pages } from "./pages.js";
 import { textsOf } from "./texts.js";
@@ -100,7 +100,7 @@ export class Table extends Grid {
     else if (this.failure) [text, button] = [fill(texts.failed, { message: visible(this.failure.message ?? "") }), texts.retry];
     else if (pages.full) text = fill(texts.full, { n });
     else if (pages.partial && !pages.ended) [text, button] = [fill(texts.partial, { time: this.#searchedTo() }), texts.on];
-    else if (pages.ended) text = fill(texts.end, { n });
+    else if (pages.ended) text = plural(texts, "end", n);
     this.#show(text, button);
     if (!pages.loading) this.status.textContent = pages.ended || this.failure ? text : fill(texts.loaded, { n });
   }

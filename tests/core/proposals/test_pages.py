@@ -42,6 +42,8 @@ def test_an_empty_list_teaches(staff_client):
     text = staff_client.get(LIST).content.decode()
     assert "Nothing has been proposed yet" in text
     assert "test.counter" in text
+    for second in ("No results found", "0 results", 'id="searchbar"'):
+        assert second not in text
     opened(counting())
     assert "Nothing has been proposed yet" not in staff_client.get(LIST).content.decode()
 
