@@ -1,4 +1,4 @@
-"""Every page of ours without and with something to show: all may use it, and it fits a telephone."""
+"""Every page of ours without and with something to show: for everyone, and on a telephone."""
 
 import time
 from uuid import UUID
