@@ -7,6 +7,7 @@ from django.utils.translation import gettext_lazy as _
 
 from apps.alerts.delivery.wording import duration
 from apps.monitoring.queries.components import components as all_components
+from apps.monitoring.queries.history import is_kept
 
 # `Component.why` in words. The page's script fills in the same sentences.
 WHY: Final[dict[str, Any]] = {
@@ -19,7 +20,10 @@ WHY: Final[dict[str, Any]] = {
 
 
 def components() -> list[dict[str, Any]]:
-    """Every component: key, name, status, since when (ms), age of the verdict in s, detail, why."""
+    """Every component: key, name, status, since when (ms), age of the verdict in s, detail, why.
+
+    `kept` says whether it has a history to show.
+    """
     return [
         {
             "key": item.key,
@@ -29,6 +33,7 @@ def components() -> list[dict[str, Any]]:
             "age_s": None if item.age_s is None else round(item.age_s),
             "detail": item.error or item.detail,
             "why": item.why,
+            "kept": is_kept(item.key),
         }
         for item in all_components()
     ]

@@ -201,6 +201,9 @@ function follow(name) {
 
 new MutationObserver(() => charts.forEach((chart) => chart.restyle())).observe(document.documentElement, { attributeFilter: ["class"] });
 addEventListener("ph:range", move);
-addEventListener("ph:refresh", reload);
+addEventListener("ph:refresh", (event) => {
+  event.preventDefault();
+  reload();
+});
 setInterval(showState, 1000);
 await reload();

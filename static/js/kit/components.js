@@ -11,6 +11,7 @@ const SLOT_S = 60;
 const AGAIN_MS = 60_000;
 
 export class Components {
+  #kept = new Set();
   #range = null;
   #loadedAt = 0;
   #round = 0;
@@ -33,6 +34,7 @@ export class Components {
 
   // What is as it was is left alone: readers, selections and the focus stay in peace.
   show(components) {
+    this.#kept = new Set(components.filter((component) => component.kept).map((component) => component.key));
     const there = new Map([...this.list.children].map((pill) => [pill.dataset.component, pill]));
     const pills = components.map((component) => this.#dress(there.get(component.key) ?? this.#pill(component), component));
     if (pills.length !== this.list.children.length || pills.some((pill, i) => this.list.children[i] !== pill)) this.list.replaceChildren(...pills);
@@ -45,9 +47,9 @@ export class Components {
     this.#load();
   }
 
-  #pill({ key }) {
+  #pill({ key, kept }) {
     const pill = el("li", { class: "ph-pill", dataset: { component: key } }, el("p", { class: "ph-pill-now" }));
-    if (this.list.dataset.history) pill.append(el("div", { class: "ph-tracker" }));
+    if (this.list.dataset.history) pill.append(el("div", { class: "ph-tracker" }, kept ? null : el("p", { class: "ph-lead" }, this.texts.notKept)));
     return pill;
   }
 
@@ -75,8 +77,8 @@ export class Components {
     const query = new URLSearchParams({ from, to, slots });
     for (const pill of [...this.list.children]) {
       const place = pill.querySelector(".ph-tracker");
-      if (!place || round !== this.#round) continue;
       const key = pill.dataset.component;
+      if (!place || !this.#kept.has(key) || round !== this.#round) continue;
       const path = key.split("/").map(encodeURIComponent).join("/");
       const url = `${this.list.dataset.history.replace("KEY", () => path)}?${query}`;
       await loadTracker(place, { url, name: visible(pill.querySelector("b").textContent), texts: this.texts, shared: this.readout, slot: `history:${key}` });
