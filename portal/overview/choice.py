@@ -1,8 +1,6 @@
 """Which service and range a request of the Overview means."""
 
 from django.http import QueryDict
-from django.utils.text import format_lazy
-from django.utils.translation import gettext_lazy as _
 
 from apps.core.charts import Window
 from apps.core.charts.board import chosen
@@ -17,8 +15,7 @@ def service_of(query: QueryDict) -> str:
     """The service of `?service=…`. Raises NotFoundError."""
     service = query.get("service", OWN)
     if service != OWN and not is_known(service):
-        words = _("No service called {name} has sent anything yet.")
-        raise NotFoundError(format_lazy(words, name=repr(service[:100])))
+        raise NotFoundError(f"No service called {service[:100]!r} has sent anything yet.")
     return service
 
 
