@@ -7,6 +7,9 @@ import math
 from collections.abc import Mapping
 from typing import Any, ClassVar, Final
 
+from django.utils.functional import Promise
+from django.utils.translation import override
+
 from apps.core import request_id
 
 _STYLE: Final = "body{font:16px system-ui;margin:15vh auto;max-width:34rem;padding:0 1rem}"
@@ -20,7 +23,8 @@ class PortalError(Exception):
     """A failure a caller may be told about.
 
     `code` is for programs, the message for people, `details` holds JSON-ready data.
-    `retry_after_s` becomes a Retry-After header.
+    `retry_after_s` becomes a Retry-After header. `message` is always English, as the API tells it;
+    `words` is the same in the language of whoever reads a page, where it was given as lazy text.
     """
 
     code: ClassVar[str] = "error"
@@ -28,13 +32,14 @@ class PortalError(Exception):
 
     def __init__(
         self,
-        message: str,
+        message: str | Promise,
         details: Mapping[str, Any] | None = None,
         *,
         retry_after_s: float | None = None,
     ) -> None:
-        super().__init__(message)
-        self.message = message
+        self.words = message
+        self.message = message if isinstance(message, str) else _english(message)
+        super().__init__(self.message)
         self.details: dict[str, Any] = dict(details or {})
         self.retry_after_s = retry_after_s
 
@@ -72,12 +77,17 @@ class UnavailableError(PortalError):
 
     def __init__(
         self,
-        message: str,
+        message: str | Promise,
         details: Mapping[str, Any] | None = None,
         *,
         retry_after_s: float | None = 5.0,
     ) -> None:
         super().__init__(message, details, retry_after_s=retry_after_s)
+
+
+def _english(message: Promise) -> str:
+    with override("en"):
+        return str(message)
 
 
 _CODES = {

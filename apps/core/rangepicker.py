@@ -12,6 +12,7 @@ from typing import Any, Final
 from urllib.parse import urlencode
 
 from django.http import QueryDict
+from django.utils.text import format_lazy
 from django.utils.translation import gettext_lazy as _
 
 from apps.core.errors import InvalidInputError
@@ -28,7 +29,7 @@ QUICK: Final = (
     ("now/d", "now", _("Today so far")),
     ("now-1d/d", "now-1d/d", _("Yesterday")),
 )
-REFRESH: Final = (("off", _("off")), ("5s", "5 s"), ("30s", "30 s"), ("1m", _("1 min")))
+REFRESH: Final = (("off", _("off")), ("5s", _("5 s")), ("30s", _("30 s")), ("1m", _("1 min")))
 _SLIDING = re.compile(r"now-([0-9]{1,9})([smhdw])")
 _OLD_RANGE = re.compile(r"[0-9]{1,4}[smhdw]")
 _OWN: Final = ("from", "to", "range", "refresh")
@@ -45,7 +46,7 @@ class Choice:
     time_range: TimeRange
     refresh: str = "off"
     others: tuple[tuple[str, str], ...] = ()
-    mistakes: dict[str, str] = field(default_factory=dict)
+    mistakes: dict[str, Any] = field(default_factory=dict)
     default: str = "now-15m"
 
     @classmethod
@@ -53,14 +54,16 @@ class Choice:
         """The choice of an address; with a mistake in it the page's default. Never raises."""
         now = datetime.now(UTC)
         others = tuple(_others(query))
-        refresh, mistakes = query.get("refresh", "off"), {}
+        refresh, mistakes = query.get("refresh", "off"), dict[str, Any]()
         if refresh not in dict(REFRESH):
-            refresh, mistakes["refresh"] = "off", f"`refresh` is one of {_names(REFRESH)}."
+            refresh = "off"
+            words = _("`refresh` is one of {names}.")
+            mistakes["refresh"] = format_lazy(words, names=_names(REFRESH))
         from_, to = _ends(query, default)
         try:
             chosen = TimeRange.parse(from_, to, now)
         except InvalidInputError as error:
-            mistakes[str(error.details.get("parameter", "from"))] = error.message
+            mistakes[str(error.details.get("parameter", "from"))] = error.words
             from_, to, chosen = default, "now", TimeRange.parse(default, "now", now)
         return cls(from_, to, chosen, refresh, others, mistakes, default)
 

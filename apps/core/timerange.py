@@ -5,6 +5,9 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Final
 
+from django.utils.text import format_lazy
+from django.utils.translation import gettext_lazy as _
+
 from apps.core.errors import InvalidInputError
 
 _UNITS: Final = {
@@ -23,7 +26,7 @@ _LATEST = datetime(2200, 1, 1, tzinfo=UTC)
 # 1970-01-05 was a Monday: weeks start there, as in ISO 8601 and PostgreSQL's date_trunc.
 _MONDAY = datetime(1970, 1, 5, tzinfo=UTC)
 _LONGEST = 64
-_MEND = 'Write "now-6h", "now-1d/d", an ISO 8601 time or milliseconds since 1970.'
+_MEND = _('Write "now-6h", "now-1d/d", an ISO 8601 time or milliseconds since 1970.')
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,10 +38,10 @@ class TimeRange:
 
     def __post_init__(self) -> None:
         if self.start.tzinfo is None or self.end.tzinfo is None:
-            raise InvalidInputError("A time range needs times with a time zone.")
+            raise InvalidInputError(_("A time range needs times with a time zone."))
         if self.start >= self.end:
             raise InvalidInputError(
-                "The range is empty: `from` must be before `to`.",
+                _("The range is empty: `from` must be before `to`."),
                 {"from": self.start.isoformat(), "to": self.end.isoformat()},
             )
 
@@ -77,11 +80,17 @@ def _parse(text: str, name: str, now: datetime) -> datetime:
     except (ValueError, OverflowError):
         shown = value[:_LONGEST]
         raise InvalidInputError(
-            f"`{name}` is not a time: {shown!r}. {_MEND}", {"parameter": name}
+            format_lazy(
+                _("`{name}` is not a time: {text}. {mend}"), name=name, text=repr(shown), mend=_MEND
+            ),
+            {"parameter": name},
         ) from None
     if not _EARLIEST <= moment <= _LATEST:
         raise InvalidInputError(
-            f"`{name}` must lie between 1970 and 2200. {_MEND}", {"parameter": name}
+            format_lazy(
+                _("`{name}` must lie between 1970 and 2200. {mend}"), name=name, mend=_MEND
+            ),
+            {"parameter": name},
         )
     return moment
 

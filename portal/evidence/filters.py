@@ -5,6 +5,7 @@ from typing import Any
 from urllib.parse import urlencode
 
 from django.http import QueryDict
+from django.utils.translation import gettext_lazy as _
 from rest_framework.serializers import ValidationError
 
 from apps.core.errors import InvalidInputError
@@ -91,5 +92,5 @@ def trace_id(text: str) -> Any:
         return TraceIdField().run_validation(text[:64])
     except ValidationError:
         raise InvalidInputError(
-            "A trace id has 32 hexadecimal digits.", {"parameter": "trace"}
+            _("A trace id has 32 hexadecimal digits."), {"parameter": "trace"}
         ) from None

@@ -29,7 +29,7 @@ def in_shell(permission: str) -> Callable[[View], View]:
             try:
                 return view(request, *args, **kwargs)
             except (InvalidInputError, UnavailableError) as error:
-                context = {"title": _("This cannot be shown"), "message": error.message}
+                context = {"title": _("This cannot be shown"), "message": error.words}
                 return render(request, "pages/problem.html", context, status=error.status)
 
         return guarded

@@ -24,7 +24,7 @@ from apps.monitoring.queries.services import services
 from portal.overview import payload, topic
 from portal.overview.choice import OWN, choose, service_of
 from portal.overview.panels import PANELS, Panel
-from portal.overview.strip import components
+from portal.overview.strip import WHY, worded
 
 
 def dashboard(request: HttpRequest, context: dict[str, Any]) -> dict[str, Any]:
@@ -45,7 +45,8 @@ def dashboard(request: HttpRequest, context: dict[str, Any]) -> dict[str, Any]:
         "unknown": unknown,
         "instead": _instead(unknown, known, choice) if unknown else [],
         # What stands above the charts is there at once: nothing moves when figures arrive.
-        "components": components(),
+        "components": worded(),
+        "why": WHY,
         "alerts": range(len(open_episodes(payload.MOST_ALERTS))),
         "mistakes": choice.mistakes,
         "panels": [

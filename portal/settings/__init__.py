@@ -190,7 +190,9 @@ if not (STATIC_ROOT / "staticfiles.json").exists():
 
 LANGUAGE_CODE = "en"
 LANGUAGES = [("en", _("English")), ("ko", _("Korean"))]
-LOCALE_PATHS = [BASE_DIR / "locale"]
+# The second: words of packages that bring no Korean.
+LOCALE_PATHS = [BASE_DIR / "locale", BASE_DIR / "locale/vendor"]
+FORMAT_MODULE_PATH = ["portal.formats"]
 USE_I18N = True
 USE_TZ = True
 TIME_ZONE = "UTC"

@@ -82,7 +82,7 @@ function banners() {
   if (seen.error && seen.at !== null) found.push(banner("error", fill(texts[`error${seen.error[0].toUpperCase()}${seen.error.slice(1)}`] ?? texts.errorFailed, { age: old })));
   if (seen.refused) found.push(banner("warning", fill(texts.refused, { message: seen.refused })));
   for (const part of seen.message?.components ?? []) {
-    if (part.status === "down") found.push(banner("error", fill(texts.down, part)));
+    if (part.status === "down") found.push(banner("error", fill(texts.down, components.told(part))));
   }
   const message = seen.message;
   if (message && !seen.error) {
@@ -201,6 +201,9 @@ function follow(name) {
 
 new MutationObserver(() => charts.forEach((chart) => chart.restyle())).observe(document.documentElement, { attributeFilter: ["class"] });
 addEventListener("ph:range", move);
-addEventListener("ph:refresh", reload);
+addEventListener("ph:refresh", (event) => {
+  event.preventDefault();
+  reload();
+});
 setInterval(showState, 1000);
 await reload();

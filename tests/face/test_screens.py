@@ -106,3 +106,16 @@ def test_what_others_share_is_seen_and_cannot_be_changed(visit, django_user_mode
         return item.get_by_role("button").count()
 
     assert visit("/admin/", look) == 0
+
+
+def test_r_loads_a_page_anew_that_has_no_panels_to_load(visit):
+    def look(page: Page) -> None:
+        with page.expect_navigation():
+            page.keyboard.press("r")
+        page.goto(page.url.replace("/logs/", "/"))
+        live(page)
+        with page.expect_response("**/overview/data**"):
+            page.keyboard.press("r")
+        expect(page.get_by_role("status").filter(has_text="Refreshed")).to_be_attached()
+
+    visit("/admin/logs/", look)

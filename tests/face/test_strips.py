@@ -24,7 +24,7 @@ HOUR = "/admin/?from=now-1h&to=now"
 
 @pytest.fixture
 def probe(transactional_db) -> None:
-    """A probe that fared well, badly, and unknown; of much in between nothing is known."""
+    """A probe that fared well, badly and unknown; of most of the hour nothing is known."""
     Probe.objects.create(name=NAME, url="http://shop.example/")
     now = time.time_ns()
 
@@ -94,6 +94,7 @@ def test_strips_follow_the_range_and_keep_the_hand_on_the_slot(visit, probe):
             page.locator("[data-range] summary").click()
             page.get_by_role("link", name="Last 5 minutes").click()
         expect(pill(page).locator("[data-state=down]")).to_have_count(0)
+        assert not any("/web/" in url or "/service" in url for url in asked)
         assert all("slots=5" in url for url in asked if "now-5m" in url)
 
     visit(HOUR, look)

@@ -55,7 +55,7 @@ class ChannelForm(_ChannelForm):
         try:
             channels.set_target(self.instance, target)
         except InvalidInputError as error:
-            self.add_error("new_target", error.message)
+            self.add_error("new_target", str(error.words))
             return
         same = Channel.objects.filter(kind=kind, target_hash=self.instance.target_hash)
         if same.exclude(pk=self.instance.pk).exists():

@@ -73,7 +73,7 @@ class NotificationAdmin(ReadOnlyAdmin):
             try:
                 outbox.resend(row)
             except ConflictError as error:
-                self.message_user(request, error.message, messages.WARNING)
+                self.message_user(request, error.words, messages.WARNING)
             else:
                 again += 1
         text = ngettext("%(n)d message is sent again.", "%(n)d messages are sent again.", again)

@@ -10,6 +10,7 @@ from django.core.mail import EmailMultiAlternatives, get_connection
 from django.core.validators import validate_email
 from django.template.loader import render_to_string
 from django.utils import translation
+from django.utils.translation import gettext_lazy as _
 
 from apps.alerts.delivery import wording
 from apps.alerts.delivery.base import Delivered, Envelope, Notifier
@@ -28,7 +29,7 @@ class EmailNotifier(Notifier, kind="email"):
         try:
             validate_email(target)
         except ValidationError:
-            raise InvalidInputError("This is not an e-mail address.") from None
+            raise InvalidInputError(_("This is not an e-mail address.")) from None
         return target
 
     def send(self, envelope: Envelope) -> Delivered:

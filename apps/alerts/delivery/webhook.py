@@ -14,6 +14,7 @@ from urllib.parse import SplitResult, urlsplit
 
 import orjson
 import urllib3
+from django.utils.translation import gettext_lazy as _
 from urllib3.connection import HTTPConnection, HTTPSConnection
 from urllib3.exceptions import (
     ConnectTimeoutError,
@@ -44,15 +45,17 @@ class WebhookNotifier(Notifier, kind="webhook"):
         target = target.strip()
         try:
             parts = urlsplit(target)
-            _ = parts.port
+            _port = parts.port
         except ValueError:
-            raise InvalidInputError("This is not a URL.") from None
+            raise InvalidInputError(_("This is not a URL.")) from None
         if parts.scheme not in ("http", "https") or not parts.hostname:
-            raise InvalidInputError("A webhook URL begins with http:// or https:// and has a host.")
+            words = _("A webhook URL begins with http:// or https:// and has a host.")
+            raise InvalidInputError(words)
         if len(target) > _LONGEST or any(ord(char) <= 32 or ord(char) > 126 for char in target):
-            raise InvalidInputError("A webhook URL has at most 2000 ASCII characters, no spaces.")
+            words = _("A webhook URL has at most 2000 ASCII characters, no spaces.")
+            raise InvalidInputError(words)
         if parts.username is not None or parts.password is not None:
-            raise InvalidInputError("Put no user and password into a webhook URL.")
+            raise InvalidInputError(_("Put no user and password into a webhook URL."))
         return parts._replace(fragment="").geturl()
 
     def send(self, envelope: Envelope) -> Delivered:

@@ -12,6 +12,7 @@ from typing import Any, Final
 from django.db import connection, transaction
 from django.db.models import F
 from django.db.models.functions import Now
+from django.utils.translation import gettext_lazy as _
 
 from apps.alerts import conf
 from apps.alerts.delivery import Delivered, Envelope
@@ -134,7 +135,7 @@ def resend(notification: Notification) -> None:
             attempts_allowed=F("attempt") + conf.ATTEMPTS,
         )
         if not done:
-            raise ConflictError("This message is still on its way.")
+            raise ConflictError(_("This message is still on its way."))
         kick_on_commit([notification.kind])
 
 

@@ -1,6 +1,7 @@
 """API keys in the admin: made here, shown once, revoked here."""
 
 from collections.abc import Sequence
+from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 from django import forms
@@ -14,7 +15,7 @@ from unfold.widgets import UnfoldAdminCheckboxSelectMultipleWidget
 from apps.core.models import ApiKey, Scope
 from apps.core.services import apikeys
 
-_SHOWN = ("name", "prefix", "scope_list", "tier", "expiry_date", "revoked")
+_SHOWN = ("key_name", "key_prefix", "scope_list", "tier", "expiry_date", "is_revoked")
 
 if TYPE_CHECKING:
     _KeyForm = forms.ModelForm[ApiKey]
@@ -32,6 +33,15 @@ class ApiKeyForm(_KeyForm):
     class Meta:
         model = ApiKey
         fields = ("name", "scopes", "tier", "expiry_date")
+        labels = {"name": _("name")}
+
+
+class RevokedFilter(admin.BooleanFieldListFilter):
+    """The package names its fields in English only."""
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.title = _("revoked")
 
 
 @admin.register(ApiKey)
@@ -39,12 +49,30 @@ class ApiKeyAdmin(ModelAdmin):  # type: ignore[misc]
     """Keys are made and revoked, never edited: what a program was given must stay what it is."""
 
     form = ApiKeyForm
-    list_display = ("name", "prefix", "scope_list", "tier", "created", "expiry_date", "revoked")
-    list_filter = ("revoked", "tier")
+    list_display = (
+        "key_name", "key_prefix", "scope_list", "tier", "made_at", "expiry_date", "is_revoked",
+    )  # fmt: skip
+    list_filter = (("revoked", RevokedFilter), "tier")
     search_fields = ("name", "prefix")
     ordering = ("-created",)
     actions = ("revoke",)
     show_full_result_count = False
+
+    @admin.display(description=_("name"), ordering="name")
+    def key_name(self, key: ApiKey) -> str:
+        return key.name
+
+    @admin.display(description=_("prefix"), ordering="prefix")
+    def key_prefix(self, key: ApiKey) -> str:
+        return key.prefix
+
+    @admin.display(description=_("created"), ordering="created")
+    def made_at(self, key: ApiKey) -> datetime:
+        return key.created
+
+    @admin.display(description=_("revoked"), ordering="revoked", boolean=True)
+    def is_revoked(self, key: ApiKey) -> bool:
+        return key.revoked
 
     @admin.display(description=_("scopes"))
     def scope_list(self, key: ApiKey) -> str:

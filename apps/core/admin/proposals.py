@@ -12,7 +12,7 @@ from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import redirect
 from django.template.response import TemplateResponse
 from django.urls import URLPattern, path
-from django.utils.translation import gettext as _t
+from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 from django.views.decorators.http import require_POST
 from unfold.admin import ModelAdmin
@@ -29,6 +29,8 @@ from apps.core.proposals.services import decide, rules
 STATE_COLOURS = {
     "proposed": "info", "approved": "info", "applying": "warning", "measuring": "warning",
     "rolling_back": "warning", "kept": "success", "rolled_back": "warning", "failed": "danger",
+    # Without a colour the skin would show the key, not the word.
+    "rejected": "default", "expired": "default", "void": "default",
 }  # fmt: skip
 RISK_COLOURS = {"low": "success", "medium": "warning", "high": "danger"}
 _Verb = Callable[[str, Any, str, str], Proposal]
@@ -144,9 +146,11 @@ class ProposalAdmin(ModelAdmin):  # type: ignore[misc]
         except NotFoundError:
             raise Http404 from None
         except PortalError as error:
-            self.message_user(request, error.message, messages.ERROR)
+            self.message_user(request, error.words, messages.ERROR)
         else:
-            text = _t("Done. The proposal is now: %(state)s.") % {"state": done.get_state_display()}
+            text = gettext("Done. The proposal is now: %(state)s.") % {
+                "state": done.get_state_display()
+            }
             self.message_user(request, text, messages.SUCCESS)
         return redirect("admin:core_proposal_change", object_id)
 
@@ -189,7 +193,10 @@ def _shown(request: HttpRequest, found: queries.Detail) -> dict[str, Any]:
         "events": [(event, _words(event.move)) for event in found.events],
         "windows": [
             (name, figure(window["value"], unit), window["samples"])
-            for name, window in ((_t("Before"), proposal.before), (_t("After"), proposal.after))
+            for name, window in (
+                (gettext("Before"), proposal.before),
+                (gettext("After"), proposal.after),
+            )
             if window
         ],
         "missing": missing(found, user),

@@ -3,6 +3,9 @@
 from enum import StrEnum
 from typing import Final
 
+from django.utils.text import format_lazy
+from django.utils.translation import gettext_lazy as _
+
 from apps.core.proposals.errors import IllegalMoveError
 
 
@@ -83,7 +86,11 @@ def advance(state: State, move: Move) -> State:
     sources, target = _MOVES[move]
     if state not in sources:
         raise IllegalMoveError(
-            f"A proposal that is {state.replace('_', ' ')} cannot do this: {move.value}.",
+            format_lazy(
+                _("A proposal that is {state} cannot do this: {move}."),
+                state=state.replace("_", " "),
+                move=move.value,
+            ),
             {"state": state.value, "move": move.value},
         )
     return target

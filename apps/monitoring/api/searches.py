@@ -4,6 +4,7 @@ import re
 from typing import Any, Final
 from uuid import UUID
 
+from django.utils.translation import gettext_lazy as _
 from rest_framework import serializers
 
 from apps.monitoring.api.ranges import RangeParameters
@@ -20,7 +21,7 @@ _BIGGEST_MS: Final = 999_999_999
 class TraceIdField(serializers.CharField):
     """A trace id of 32 hexadecimal digits, as a UUID."""
 
-    default_error_messages = {"invalid": "A trace id has 32 hexadecimal digits."}
+    default_error_messages = {"invalid": _("A trace id has 32 hexadecimal digits.")}
 
     def to_internal_value(self, data: Any) -> UUID:  # type: ignore[override]
         text = super().to_internal_value(data).replace("-", "")

@@ -6,6 +6,7 @@ from typing import Any
 
 from django.http import HttpResponse
 from django.http.response import HttpResponseBase
+from django.utils.translation import gettext_lazy as _
 from rest_framework import serializers
 from rest_framework.request import Request
 
@@ -93,7 +94,7 @@ class SearchEndpoint(ListEndpoint):
             where, after = self._where(asked, key, time_range)
             found = self.search(asked, where, after, limit)
             if found.partial:
-                raise UnavailableError("This search takes too long: narrow the range.")
+                raise UnavailableError(_("This search takes too long: narrow the range."))
             return found.rows
 
         return Reader(read, lambda row: _key(row.place, time_range.start))

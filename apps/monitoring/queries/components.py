@@ -19,12 +19,14 @@ from apps.monitoring.queries.services import services
 from apps.monitoring.store import identity
 
 Status = Literal["ok", "degraded", "down", "unknown"]
+Why = Literal["", "unheard", "idle", "unseen", "stale", "silent"]
 # Resources are marked as seen every ten minutes.
 _SERVICE_FRESH: Final = timedelta(minutes=15)
 # What may pass beyond one interval: the tick, the timeout, the commit.
 _GRACE_S: Final = 20.0
 _ROLES: Final = (("web", _("Web")), ("worker", _("Worker")), ("beat", _("Beat")))
 _MOST_SERVICES: Final = 50
+_NOT_SEEN: Final = "It has not been looked at yet."
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,6 +34,7 @@ class Component:
     """One part and its state.
 
     `since`: when the status began. `checked_at`, `age_s`: the last look. All None when unknown.
+    `why` names an `error` of ours, so that a page can say it in its reader's language.
     """
 
     key: str
@@ -42,6 +45,7 @@ class Component:
     age_s: float | None = None
     detail: str = ""
     error: str = ""
+    why: Why = ""
 
 
 def components() -> list[Component]:
@@ -85,11 +89,12 @@ def _processes(
             found.append(Component(role, str(name), "ok", None, ran, age_s))
             continue
         status: Status = "unknown"
-        error = "Nothing has been heard of it yet."
+        why: Why
+        error, why = "Nothing has been heard of it yet.", "unheard"
         if ran is not None and role != "web":
-            error = f"No task has run for {age_s:.0f} s."
+            error, why = f"No task has run for {age_s:.0f} s.", "idle"
             status = _silent(role, answers)
-        found.append(Component(role, str(name), status, ran, ran, age_s, error=error))
+        found.append(Component(role, str(name), status, ran, ran, age_s, error=error, why=why))
     return found
 
 
@@ -117,17 +122,19 @@ def _server(
         since = watch.last_ok or (found.since if found.status != "ok" else None)
         return Component(key, name, "down", since, at, age_s, found.detail, watch.error or "")
     if found.status == "unknown":
-        return Component(key, name, "ok", None, at, age_s, found.detail, found.error)
+        return Component(key, name, "ok", None, at, age_s, found.detail, found.error, found.why)
     return found
 
 
 def _collected(key: str, name: str, row: CollectorState | None, now: datetime) -> Component:
     if row is None or row.last_run is None:
-        return Component(key, name, "unknown", error="It has not been looked at yet.")
+        return Component(key, name, "unknown", error=_NOT_SEEN, why="unseen")
     age_s = (now - row.last_run).total_seconds()
     if not _is_fresh(row, now):
         error = f"Nothing is known since {row.last_run:%Y-%m-%d %H:%M:%S} UTC."
-        return Component(key, name, "unknown", row.last_run, row.last_run, age_s, row.detail, error)
+        return Component(
+            key, name, "unknown", row.last_run, row.last_run, age_s, row.detail, error, "stale"
+        )
     status: Status = "down" if row.status == "down" else "unknown"
     if row.status == "ok":
         status = "ok"
@@ -142,9 +149,7 @@ def _is_fresh(row: CollectorState, now: datetime) -> bool:
 
 def _intake(watch: State | None, now: datetime) -> Component:
     if watch is None or watch.age_ms is None:
-        return Component(
-            "intake", gettext("Intake"), "unknown", error="It has not been looked at yet."
-        )
+        return Component("intake", gettext("Intake"), "unknown", error=_NOT_SEEN, why="unseen")
     age_s = watch.age_ms / 1000
     since = watch.last_ok if watch.status == "down" else None
     at = now - timedelta(seconds=age_s)
@@ -172,4 +177,5 @@ def _services(now: datetime) -> Iterable[Component]:
             service.last_seen,
             max(age.total_seconds(), 0.0),
             error="" if fresh else f"No telemetry since {service.last_seen:%Y-%m-%d %H:%M} UTC.",
+            why="" if fresh else "silent",
         )

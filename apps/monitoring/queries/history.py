@@ -67,6 +67,11 @@ def history(key: str, time_range: TimeRange, slots: int) -> History:
     return History(key, step_s, [Slot(at, found[at]) for at in steps], kept=True)
 
 
+def is_kept(key: str) -> bool:
+    """Whether this component, which there is, has a history. Asks nobody."""
+    return key not in _WITHOUT and not key.startswith("service:")
+
+
 _Ask = Callable[[str, str, dict[str, str]], _Values]
 _Reader = Callable[[_Ask], dict[datetime, State]]
 
@@ -80,7 +85,7 @@ def _reader(key: str) -> _Reader | None:
         return lambda ask: _collected(ask, scope)
     if key in _RUNNING:
         return lambda ask: dict.fromkeys(ask("pharos.collector.duration", "count", {}), "ok")
-    if key in _WITHOUT or kind == "service":
+    if not is_kept(key):
         return None
     raise NotFoundError(f"There is no component {key[:100]!r}.")
 

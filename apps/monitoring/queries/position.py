@@ -10,6 +10,8 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Final
 
+from django.utils.translation import gettext_lazy as _
+
 from apps.core.errors import InvalidInputError
 
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
@@ -66,5 +68,5 @@ def _place(match: "re.Match[str]") -> Place:
 
 def _refused() -> InvalidInputError:
     return InvalidInputError(
-        "There is no such row: take its `id` from a search.", {"parameter": "after"}
+        _("There is no such row: take its `id` from a search."), {"parameter": "after"}
     )

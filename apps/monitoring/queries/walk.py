@@ -13,6 +13,7 @@ from typing import Final, Generic, TypeVar
 
 from django.db import OperationalError, connection, transaction
 from django.db.backends.utils import CursorWrapper
+from django.utils.translation import gettext_lazy as _
 from psycopg.errors import QueryCanceled
 
 from apps.core.errors import UnavailableError
@@ -45,7 +46,7 @@ def bounded_cursor() -> Iterator[CursorWrapper]:
             yield cursor
     except OperationalError as error:
         if isinstance(error.__cause__, QueryCanceled):
-            raise UnavailableError("This search takes too long: narrow the range.") from error
+            raise UnavailableError(_("This search takes too long: narrow the range.")) from error
         raise
 
 

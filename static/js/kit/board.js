@@ -40,7 +40,10 @@ class Board {
     this.charts = [...root.querySelectorAll("[data-panel]")].map((card) => new Chart(card));
     this.at = null;
     addEventListener("ph:range", () => this.load());
-    addEventListener("ph:refresh", () => this.load());
+    addEventListener("ph:refresh", (event) => {
+      event.preventDefault();
+      this.load();
+    });
     new MutationObserver(() => this.charts.forEach((chart) => chart.restyle()))
       .observe(document.documentElement, { attributeFilter: ["class"] });
     this.load();

@@ -15,7 +15,7 @@ import { texts } from "./texts.js";
 const plain = (text) => text.replaceAll("&", "&amp;").replaceAll("<", "&lt;");
 // On a touch screen a drag is a scroll.
 const dragmode = matchMedia("(pointer: coarse)").matches || !range.soft ? false : "zoom";
-const CONFIG = { displayModeBar: false, doubleClick: false, showAxisDragHandles: false, showTips: false };
+const CONFIG = { locale: document.documentElement.lang || "en", displayModeBar: false, doubleClick: false, showAxisDragHandles: false, showTips: false };
 
 export class Chart {
   #lines = new Map();

@@ -1,7 +1,7 @@
 // The components of the portal: how each is now, and how it fared over the range of the page.
 
 import { el, visible } from "./dom.js";
-import { age, fill } from "./format.js";
+import { age, fill, moment } from "./format.js";
 import { textsOf } from "./texts.js";
 import { loadTracker } from "./tracker.js";
 
@@ -11,6 +11,7 @@ const SLOT_S = 60;
 const AGAIN_MS = 60_000;
 
 export class Components {
+  #kept = new Set();
   #range = null;
   #loadedAt = 0;
   #round = 0;
@@ -20,10 +21,20 @@ export class Components {
     this.list = list;
     this.texts = textsOf(list);
     this.readout = document.querySelector("[data-slot-text]");
+    // One message serves readers of every language: the page has the names in theirs.
+    this.names = new Map([...list.children].map((pill) => [pill.dataset.component, pill.querySelector("b").textContent]));
+  }
+
+  // The name and what is wrong, in the language of the page.
+  told({ key, name, detail, why, since, age_s }) {
+    const words = why && this.texts[`why${why[0].toUpperCase()}${why.slice(1)}`];
+    const values = { age: age_s === null ? "" : age(age_s), time: since === null ? "" : moment(since) };
+    return { name: this.names.get(key) ?? name, detail: words ? fill(words, values) : detail };
   }
 
   // What is as it was is left alone: readers, selections and the focus stay in peace.
   show(components) {
+    this.#kept = new Set(components.filter((component) => component.kept).map((component) => component.key));
     const there = new Map([...this.list.children].map((pill) => [pill.dataset.component, pill]));
     const pills = components.map((component) => this.#dress(there.get(component.key) ?? this.#pill(component), component));
     if (pills.length !== this.list.children.length || pills.some((pill, i) => this.list.children[i] !== pill)) this.list.replaceChildren(...pills);
@@ -36,14 +47,15 @@ export class Components {
     this.#load();
   }
 
-  #pill({ key }) {
+  #pill({ key, kept }) {
     const pill = el("li", { class: "ph-pill", dataset: { component: key } }, el("p", { class: "ph-pill-now" }));
-    if (this.list.dataset.history) pill.append(el("div", { class: "ph-tracker" }));
+    if (this.list.dataset.history) pill.append(el("div", { class: "ph-tracker" }, kept ? null : el("p", { class: "ph-lead" }, this.texts.notKept)));
     return pill;
   }
 
   #dress(pill, component) {
-    const { status, detail, name } = component;
+    const { status } = component;
+    const { name, detail } = this.told(component);
     const { texts } = this;
     pill.dataset.status = status;
     const checked = component.age_s === null ? texts.never : fill(texts.checked, { age: age(component.age_s) });
@@ -65,8 +77,8 @@ export class Components {
     const query = new URLSearchParams({ from, to, slots });
     for (const pill of [...this.list.children]) {
       const place = pill.querySelector(".ph-tracker");
-      if (!place || round !== this.#round) continue;
       const key = pill.dataset.component;
+      if (!place || !this.#kept.has(key) || round !== this.#round) continue;
       const path = key.split("/").map(encodeURIComponent).join("/");
       const url = `${this.list.dataset.history.replace("KEY", () => path)}?${query}`;
       await loadTracker(place, { url, name: visible(pill.querySelector("b").textContent), texts: this.texts, shared: this.readout, slot: `history:${key}` });

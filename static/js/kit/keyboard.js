@@ -11,14 +11,17 @@ const sheet = document.querySelector("[data-help-sheet]");
 const KEYS = {
   "?": () => sheet?.showModal(),
   "/": search,
-  r: () => {
-    dispatchEvent(new CustomEvent("ph:refresh"));
-    announce(texts.refreshed);
-  },
+  r: refresh,
   "[": () => range.present && range.shift(-1),
   "]": () => range.present && range.shift(1),
   k: toggleKiosk,
 };
+
+// Panels that load by themselves take the event (`preventDefault`); a page without any loads anew.
+function refresh() {
+  if (dispatchEvent(new CustomEvent("ph:refresh", { cancelable: true }))) location.reload();
+  else announce(texts.refreshed);
+}
 
 // The page's own search field where it has one, else the palette over all pages.
 function search() {

@@ -27,11 +27,11 @@ function parts(value, unit) {
 }
 
 function delta(value, before, better) {
-  if (before === 0 && value === 0) return { word: "same", sign: "＝", mood: "" };
+  if (before === 0 && value === 0) return { word: "same", sign: "=", mood: "" };
   // From nothing to something has no percentage.
   if (before === 0) return null;
   const share = (value - before) / Math.abs(before);
-  if (Math.abs(share) < SAME) return { word: "same", sign: "＝", mood: "" };
+  if (Math.abs(share) < SAME) return { word: "same", sign: "=", mood: "" };
   const risen = share > 0;
   const mood = !better ? "" : risen === (better === "more") ? "good" : "bad";
   return { word: risen ? "up" : "down", sign: risen ? "▲" : "▼", share: number(100 * Math.abs(share)), mood };

@@ -8,6 +8,8 @@ from django.contrib.auth.models import User
 from django.db import IntegrityError, transaction
 from django.db.models import Q
 from django.db.models.functions import Least, Now
+from django.utils.text import format_lazy
+from django.utils.translation import gettext_lazy as _
 
 from apps.core.clock import db_now
 from apps.core.errors import ConflictError, InvalidInputError, NotFoundError, UnavailableError
@@ -21,7 +23,7 @@ from apps.core.proposals.machine import Move, State, advance
 from apps.core.proposals.models import Approval, Proposal
 from apps.core.proposals.services import checks, counting, moves, people, rules, waking
 
-_LOST = "Someone else was faster; look at the proposal again."
+_LOST = _("Someone else was faster; look at the proposal again.")
 
 
 def find(pk: Any) -> Proposal:
@@ -29,10 +31,10 @@ def find(pk: Any) -> Proposal:
     try:
         key = pk if isinstance(pk, uuid.UUID) else uuid.UUID(str(pk))
     except ValueError:
-        raise NotFoundError("There is no such proposal.") from None
+        raise NotFoundError(_("There is no such proposal.")) from None
     found = Proposal.objects.filter(pk=key).first()
     if found is None:
-        raise NotFoundError("There is no such proposal.")
+        raise NotFoundError(_("There is no such proposal."))
     return found
 
 
@@ -46,13 +48,13 @@ def approve(pk: Any, by: Any, plan_hash: str, reason: str = "") -> Proposal:
     note = _text(reason)
     if plan_hash != proposal.plan_hash:
         raise PlanChangedError(
-            "You saw another plan than the one that stands.", {"plan_hash": proposal.plan_hash}
+            _("You saw another plan than the one that stands."), {"plan_hash": proposal.plan_hash}
         )
     advance(State(proposal.state), Move.APPROVE)
     if counting.is_excluded(person.pk, proposal):
-        raise NotAllowedError("Who proposed this change cannot approve it.")
+        raise NotAllowedError(_("Who proposed this change cannot approve it."))
     if _expire_late(proposal):
-        raise ConflictError("This proposal has expired.")
+        raise ConflictError(_("This proposal has expired."))
     if why := checks.why_void(proposal):
         moves.make(proposal, Move.VOID, moves.CLOCK, why, decision_reason=why)
         raise DriftError(why)
@@ -75,7 +77,7 @@ def apply_now(pk: Any, by: Any) -> Proposal:
     if proposal.state != State.APPROVED:
         advance(State(proposal.state), Move.START)
     if why := rules.stopped():
-        raise ConflictError("Applying is stopped.", {"why": why})
+        raise ConflictError(_("Applying is stopped."), {"why": why})
     with transaction.atomic():
         rows = Proposal.objects.filter(pk=proposal.pk, state=State.APPROVED)
         _won(rows.update(next_at=Now(), changed_at=Now()) == 1)
@@ -102,7 +104,7 @@ def roll_back(pk: Any, by: Any, reason: str) -> Proposal:
             proposal, Move.ROLL_BACK, person.get_username(), note, ended_at=None, **columns
         )
     except moves.TargetBusyError:
-        raise ConflictError("Another change of this target is under way.") from None
+        raise ConflictError(_("Another change of this target is under way.")) from None
     _won(done)
     waking.wake_on_commit()
     return proposal
@@ -138,7 +140,7 @@ def _sign(proposal: Proposal, person: User, note: str) -> None:
         except IntegrityError as error:
             if "core_approval_once" not in str(error):
                 raise
-            raise ConflictError("You have approved this already.") from None
+            raise ConflictError(_("You have approved this already.")) from None
         name = person.get_username()
         moves.write_down(proposal.pk, "sign", State.PROPOSED, State.PROPOSED, name, note)
         found = counting.count(proposal, db_now())
@@ -167,7 +169,7 @@ def _expire_late(proposal: Proposal) -> bool:
 
 def _check_as_left(proposal: Proposal) -> None:
     if _fingerprint(proposal) != proposal.applied_fingerprint:
-        raise DriftError("The target was changed again after this; put it back by hand.")
+        raise DriftError(_("The target was changed again after this; put it back by hand."))
 
 
 def _fingerprint(proposal: Proposal) -> str:
@@ -175,7 +177,7 @@ def _fingerprint(proposal: Proposal) -> str:
     try:
         return kind.fingerprint(proposal.target)
     except Exception as error:
-        raise UnavailableError("The target cannot be asked right now.") from error
+        raise UnavailableError(_("The target cannot be asked right now.")) from error
 
 
 def _won(done: bool) -> None:  # noqa: FBT001
@@ -186,7 +188,8 @@ def _won(done: bool) -> None:  # noqa: FBT001
 def _text(reason: str, *, needed: bool = False) -> str:
     text = reason.strip()
     if needed and not text:
-        raise InvalidInputError("Say why.")
+        raise InvalidInputError(_("Say why."))
     if len(text) > conf.REASON_LENGTH or "\0" in text:
-        raise InvalidInputError(f"A reason has at most {conf.REASON_LENGTH} characters, no NUL.")
+        words = _("A reason has at most {n} characters, no NUL.")
+        raise InvalidInputError(format_lazy(words, n=conf.REASON_LENGTH))
     return text

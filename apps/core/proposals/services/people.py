@@ -3,6 +3,8 @@
 from typing import Any
 
 from django.contrib.auth.models import User
+from django.utils.text import format_lazy
+from django.utils.translation import gettext_lazy as _
 
 from apps.core.proposals.errors import NotAllowedError
 
@@ -10,9 +12,11 @@ from apps.core.proposals.errors import NotAllowedError
 def require(by: Any, permission: str) -> User:
     """`by` as a person who holds `core.<permission>` now. Raises NotAllowedError."""
     if not isinstance(by, User):
-        raise NotAllowedError("Only people decide on proposals; a key is nobody.")
+        raise NotAllowedError(_("Only people decide on proposals; a key is nobody."))
     if not may(by, permission):
-        raise NotAllowedError(f"You need the permission core.{permission}.")
+        raise NotAllowedError(
+            format_lazy(_("You need the permission {name}."), name=f"core.{permission}")
+        )
     return by
 
 
