@@ -24,7 +24,8 @@ def login(request: HttpRequest) -> HttpResponseBase:
     """The sign-in page; 429 with the wait in words while too many attempts have failed."""
     if request.method != "POST":
         return admin.site.login(request)
-    account = request.POST.get("username", "")
+    # As the form reads it.
+    account = request.POST.get("username", "").strip()
     tried = attempt(request, account)
     if tried.refusal is not None:
         return _refused(request, tried.refusal)

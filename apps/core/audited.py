@@ -42,7 +42,7 @@ def watch(
     ignore: Collection[str] = (),
     target: Callable[[Any], str] = str,
 ) -> None:
-    """Audit `model` as `<noun>.create`, `.update` and `.delete`.
+    """Audit `model` as `<noun>.create`, `.update`, `.delete`, and `.load` from fixtures.
 
     `secret` fields are never shown, `ignore` fields are no decision of anybody (a last login).
     """
@@ -80,9 +80,11 @@ def _after_save(
     raw: bool = False,  # noqa: FBT001, FBT002
     **_: Any,
 ) -> None:
-    if raw:
-        return
     how = _watched[sender]
+    if raw:
+        # A fixture overwrites without a look at what was there, and so do we.
+        _note(how, "load", instance, None, _hide(how, _values(instance)))
+        return
     before = instance.__dict__.pop(_BEFORE, None)
     if created:
         _note(how, "create", instance, None, _hide(how, _values(instance)))

@@ -2,15 +2,15 @@
 
 import getpass
 import os
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
-from typing import Any, Final, cast
+from typing import Any, Final
 
-from asgiref.sync import iscoroutinefunction, markcoroutinefunction
 from django.http import HttpRequest
 
 from apps.core.client_address import client_address
+from apps.core.middleware import Middleware
 
 SYSTEM: Final = "system"
 ANONYMOUS: Final = "anonymous"
@@ -56,16 +56,8 @@ def console() -> str:
         return f"console:{os.getuid()}"
 
 
-class CallerMiddleware:
+class CallerMiddleware(Middleware):
     """Remembers the request for the code below that needs to know who is behind it."""
-
-    sync_capable = async_capable = True
-
-    def __init__(self, get_response: Callable[[HttpRequest], Any]) -> None:
-        self._get_response = get_response
-        self._is_async = iscoroutinefunction(get_response)
-        if self._is_async:
-            markcoroutinefunction(cast(Any, self))
 
     def __call__(self, request: HttpRequest) -> Any:
         if self._is_async:
@@ -79,6 +71,6 @@ class CallerMiddleware:
     async def _call_async(self, request: HttpRequest) -> Any:
         token = _request.set(request)
         try:
-            return await cast(Awaitable[Any], self._get_response(request))
+            return await self._get_response(request)
         finally:
             _request.reset(token)

@@ -130,6 +130,7 @@ CACHES = {
             "SOCKET_CONNECT_TIMEOUT": 0.25,
             "SOCKET_TIMEOUT": 0.25,
             "IGNORE_EXCEPTIONS": True,
+            "SERIALIZER": "apps.core.cache.PlainSerializer",
             "CONNECTION_POOL_KWARGS": {"max_connections": 100},
         },
     },
@@ -166,7 +167,7 @@ REST_FRAMEWORK = {
 }
 SPECTACULAR_SETTINGS = {
     "TITLE": "Pharos API",
-    "VERSION": "0.1.0",
+    "VERSION": "0.2.0",
     "SERVE_INCLUDE_SCHEMA": False,
     "SWAGGER_UI_DIST": "SIDECAR",
     "SWAGGER_UI_FAVICON_HREF": "SIDECAR",
@@ -213,4 +214,6 @@ LOGGING["root"]["level"] = _env.LOG_LEVEL
 if _env.SENTRY_DSN:
     import sentry_sdk
 
-    sentry_sdk.init(dsn=_env.SENTRY_DSN, send_default_pii=False)
+    from portal.settings.sentry import OPTIONS as _SENTRY
+
+    sentry_sdk.init(dsn=_env.SENTRY_DSN, **_SENTRY)

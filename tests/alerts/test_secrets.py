@@ -16,6 +16,7 @@ from apps.alerts.models import Channel
 from apps.alerts.models.channel import PURPOSE
 from apps.alerts.services import channels
 from apps.core import vault
+from apps.core.models import AuditEntry
 from apps.core.sealed import Secret
 
 pytestmark = pytest.mark.django_db
@@ -138,6 +139,16 @@ def test_rotating_frees_the_former_key(rotated, settings, batch, capsys):
     assert found[TARGET].target_hash == vault.fingerprint(TARGET, purpose=PURPOSE)
     call_command("rotate_secrets")
     assert "0 resealed, 4 as is." in capsys.readouterr().out
+
+
+def test_rotating_leaves_a_trace_and_no_secret_in_it(rotated):
+    call_command("rotate_secrets")
+    entry = AuditEntry.objects.get(action="seal.renew", target="alerts.Channel.sealed_target")
+    assert entry.actor == "system"
+    assert entry.after == {"resealed": 1, "broken": 0, "doubled": 0}
+    told = AuditEntry.objects.count()
+    call_command("rotate_secrets")
+    assert AuditEntry.objects.count() == told
 
 
 def test_rotating_says_what_it_could_not_reseal_and_leaves_it(rotated, channel):

@@ -335,3 +335,14 @@ def test_who_may_not_read_the_log_does_not(db):
     client = Client()
     client.force_login(User.objects.create_user("clerk", is_staff=True))
     assert client.get(reverse("admin:core_auditentry_changelist")).status_code == 403
+
+
+def test_what_a_fixture_brings_in_is_in_the_trail(tmp_path):
+    """Else `loaddata` would be the quiet way to a superuser."""
+    row = {"username": "mallory", "is_superuser": True, "is_staff": True, "password": "s3cr3t-hash"}
+    fixture = tmp_path / "people.json"
+    fixture.write_text(json.dumps([{"model": "auth.user", "pk": 4711, "fields": row}]))
+    call_command("loaddata", str(fixture), verbosity=0)
+    entry = AuditEntry.objects.get(action="user.load")
+    assert (entry.target, entry.after["is_superuser"]) == ("mallory", True)
+    assert "s3cr3t" not in json.dumps(entry.after)

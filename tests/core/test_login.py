@@ -246,3 +246,24 @@ def test_there_is_no_other_way_to_sign_in():
     assert [name.rpartition(".")[2] for name in schemes] == [
         "BearerKeyAuthentication", "StaffSessionAuthentication",
     ]  # fmt: skip
+
+
+@pytest.mark.parametrize("spelt", ["{0}staff", "staff{0}", "{0}staff{0}"])
+def test_spaces_around_the_name_make_no_new_account(staff, spelt):
+    """The form takes them off, so whoever guesses could write the name in endless ways."""
+    spaces = ["", " ", "\t", "\u00a0", "\u3000", "  ", "\n", "   "]
+    tried = [
+        sign_in(name=spelt.format(space), address=f"203.0.113.{n}").status_code
+        for n, space in enumerate(spaces)
+    ]
+    assert tried == [200] * 5 + [429] * 3
+
+
+def test_a_familiar_address_is_one_however_the_name_is_spaced(staff):
+    assert sign_in(STAFF_PASSWORD, " staff ", HOME).status_code == 302
+    for n in range(9):
+        sign_in(address=f"203.0.113.{n}")
+    assert sign_in(STAFF_PASSWORD, " staff ", HOME).status_code == 302
+    assert AuditEntry.objects.filter(action="login.refused").values_list("target").first() == (
+        "staff",
+    )

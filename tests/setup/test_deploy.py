@@ -15,7 +15,13 @@ from tests.conftest import PROJECT
 
 pytestmark = pytest.mark.setup
 
-_ENVIRONMENT = (PROJECT / "portal" / "settings" / "environment.py").read_text()
+_SETTINGS = PROJECT / "portal" / "settings"
+_READERS = re.compile(r'(?:env\.\w+|_read|_parsed)\(\s*"(\w+)"')
+_READ = {
+    name
+    for file in ("environment.py", "secrets.py")
+    for name in _READERS.findall((_SETTINGS / file).read_text())
+}
 # Read by the launcher or by every process, not by the settings.
 _ELSEWHERE = {"PHAROS_ROLE", "PHAROS_HOME"}
 
@@ -26,7 +32,7 @@ def compose() -> dict:
 
 
 def test_compose_sets_only_variables_that_exist(compose: dict):
-    known = set(re.findall(r'env\.\w+\(\s*"(\w+)"', _ENVIRONMENT)) | _ELSEWHERE
+    known = _READ | _ELSEWHERE
     for name in ("prepare", "web", "worker", "beat"):
         unknown = set(compose["services"][name]["environment"]) - known
         assert not unknown, (name, unknown)

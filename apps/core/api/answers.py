@@ -1,10 +1,13 @@
 """Whole answers kept in Django's cache, for views that allow theirs to be a little old."""
 
+import functools
 import hashlib
+import hmac
 import logging
 from collections.abc import Callable
 from typing import Any, Final
 
+from django.conf import settings
 from django.core.cache import cache
 from django.http import HttpResponse
 from django.http.response import HttpResponseBase
@@ -21,14 +24,36 @@ def remembered(
     Only a whole 200 is kept, never a stream or an error.
     """
     key = "answer:" + hashlib.blake2b(given + b"\0" + (tag or "").encode()).hexdigest()[:48]
-    kept = _asked(lambda: cache.get(key))
-    if isinstance(kept, tuple):
+    kept = _opened(key, _asked(lambda: cache.get(key)))
+    if kept is not None:
         return HttpResponse(kept[1], content_type=kept[0])
     response = answer()
     if _may_be_kept(response):
-        value = (response["Content-Type"], response.content)  # type: ignore[attr-defined]
+        kind, body = response["Content-Type"], response.content  # type: ignore[attr-defined]
+        value = [_mac(key, kind, body), kind, body]
         _asked(lambda: cache.set(key, value, keep_s))
     return response
+
+
+def _opened(key: str, kept: Any) -> tuple[str, bytes] | None:
+    """Content type and body of what was kept under this key by us: others may write to Redis."""
+    match kept:
+        case [bytes(mac), str(kind), bytes(body)] if hmac.compare_digest(
+            mac, _mac(key, kind, body)
+        ):
+            return kind, body
+    return None
+
+
+def _mac(key: str, kind: str, body: bytes) -> bytes:
+    text = f"{key}\0{kind}\0".encode() + body
+    secret = _secret(settings.SECRET_KEY)
+    return hashlib.blake2b(text, key=secret, digest_size=16, person=b"answers").digest()
+
+
+@functools.lru_cache(maxsize=4)
+def _secret(key: str) -> bytes:
+    return hashlib.sha256(b"apps.core.api.answers" + key.encode()).digest()
 
 
 def _may_be_kept(response: HttpResponseBase) -> bool:

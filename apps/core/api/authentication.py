@@ -3,11 +3,7 @@
 from typing import Any
 
 from django.utils.translation import gettext_lazy as _
-from rest_framework.authentication import (
-    BaseAuthentication,
-    SessionAuthentication,
-    get_authorization_header,
-)
+from rest_framework.authentication import BaseAuthentication, SessionAuthentication
 from rest_framework.exceptions import AuthenticationFailed
 from rest_framework.request import Request
 
@@ -48,12 +44,10 @@ class BearerKeyAuthentication(BaseAuthentication):
 
     def authenticate(self, request: Request) -> tuple[KeyUser, KeyVerdict] | None:
         """None without a Bearer header; a wrong key is an answer of its own, never anonymous."""
-        words = get_authorization_header(request).split()
-        if not words or words[0].lower() != b"bearer":
+        key = apikeys.presented(request.META.get("HTTP_AUTHORIZATION", ""))
+        if key is None:
             return None
-        verdict = None
-        if len(words) == 2:
-            verdict = apikeys.verify(words[1].decode("latin-1"))
+        verdict = apikeys.verify(key)
         if verdict is None:
             raise AuthenticationFailed(_("This API key is wrong, expired or revoked."))
         return KeyUser(verdict), verdict

@@ -27,6 +27,7 @@ from apps.core.errors import (
     error_body,
     error_page,
 )
+from apps.core.services import apikeys
 
 logger = logging.getLogger(__name__)
 # PostgreSQL's words for a value that does not fit: out of range, not a time, not text.
@@ -126,7 +127,7 @@ def wants_json(request: HttpRequest) -> bool:
     view = getattr(match.func, "view_class", getattr(match.func, "cls", None)) if match else None
     if isinstance(view, type) and issubclass(view, APIView):
         return True
-    if request.headers.get("Authorization", "")[:7].lower() == "bearer ":
+    if apikeys.presented(request.META.get("HTTP_AUTHORIZATION", "")) is not None:
         return True
     # A browser that goes to a page always names HTML; forms know no other methods.
     people = "text/html" in request.headers.get("Accept", "text/html")

@@ -4,11 +4,13 @@ import csv
 import io
 import logging
 import re
+import threading
 from collections.abc import Callable, Iterator, Sequence
 from datetime import UTC, datetime
 from decimal import Decimal
-from typing import Any, Final
+from typing import Any, Final, Self
 
+from django.conf import settings
 from django.db import connection
 from django.http import StreamingHttpResponse
 
@@ -16,10 +18,13 @@ from apps.core import request_id
 from apps.core.api.cursors import Key
 from apps.core.api.renderers import dumps, utc_text
 from apps.core.api.sources import Source
-from apps.core.errors import PortalError, error_body
+from apps.core.errors import PortalError, UnavailableError, error_body
 
 logger = logging.getLogger(__name__)
 _CHUNK: Final = 1_000
+# Each holds a thread of the web for as long as its reader takes: some stay free of exports.
+EXPORTS_AT_ONCE: Final = max(1, settings.PHAROS_WEB_THREADS // 4)
+_at_once = threading.BoundedSemaphore(EXPORTS_AT_ONCE)
 Show = Callable[[Any], dict[str, Any]]
 # What a spreadsheet takes for a formula, also after space it ignores, also in full width.
 _FORMULA: Final = re.compile(
@@ -32,6 +37,32 @@ class _StoppedError(Exception):
     """There are more rows than an export may hold."""
 
 
+class _Held:
+    """The chunks of one export, and its place among those under way until it ends or is left."""
+
+    def __init__(self, chunks: Iterator[bytes]) -> None:
+        self._chunks: Iterator[bytes] | None = chunks
+
+    def __iter__(self) -> Self:
+        return self
+
+    def __next__(self) -> bytes:
+        try:
+            return next(self._chunks or iter(()))
+        except BaseException:
+            self.close()
+            raise
+
+    def close(self) -> None:
+        """Give the place back; once only, however often and by whomever it is called."""
+        chunks, self._chunks = self._chunks, None
+        if chunks is not None:
+            _at_once.release()
+
+    # An answer that a middleware gave up is closed by nobody.
+    __del__ = close
+
+
 def response(
     form: str,
     name: str,
@@ -39,12 +70,17 @@ def response(
     rows: Iterator[dict[str, Any]],
     path: str,
 ) -> StreamingHttpResponse:
-    """The streamed answer; `form` is "csv" or "ndjson", `name` goes into the file's name."""
+    """The streamed answer; `form` is "csv" or "ndjson", `name` goes into the file's name.
+
+    Raises UnavailableError while too many are under way.
+    """
+    if not _at_once.acquire(blocking=False):
+        raise UnavailableError("Too many exports are under way.", retry_after_s=5)
     if form == "csv":
         body, kind = _csv(columns, rows, path), "text/csv; charset=utf-8"
     else:
         body, kind = _ndjson(rows, path), "application/x-ndjson"
-    answer = StreamingHttpResponse(body, content_type=kind)
+    answer = StreamingHttpResponse(_Held(body), content_type=kind)
     stamp = f"{datetime.now(UTC):%Y%m%dT%H%M%SZ}"
     safe = _UNSAFE_NAME.sub("-", name.lower()).strip("-") or "list"
     answer["Content-Disposition"] = f'attachment; filename="{safe}-{stamp}.{form}"'

@@ -18,7 +18,9 @@ from apps.core.services import savedviews
 class ViewFilter(serializers.Serializer[Any]):
     """Which page."""
 
-    path = serializers.CharField(max_length=200, help_text="The path of the page, as /admin/.")
+    path = serializers.CharField(
+        max_length=200, required=False, help_text="The path of one page, as /admin/."
+    )
 
 
 class SavedViewSerializer(serializers.Serializer[Any]):
@@ -53,7 +55,7 @@ class ViewChangeSerializer(serializers.Serializer[Any]):
 
 
 class ViewsView(ListEndpoint):
-    """Views of one page."""
+    """Views of one page, or of all."""
 
     # Every member of staff has their own.
     required_permissions: ClassVar = {"GET": (), "POST": ()}
@@ -63,7 +65,7 @@ class ViewsView(ListEndpoint):
 
     def rows(self, request: Request, asked: dict[str, Any]) -> QuerySet[SavedView]:
         """One's own and the shared ones."""
-        return savedviews.visible(_person(request), asked["path"])
+        return savedviews.visible(_person(request), asked.get("path"))
 
     @extend_schema(request=NewViewSerializer, responses={201: SavedViewSerializer})
     def post(self, request: Request) -> HttpResponse:

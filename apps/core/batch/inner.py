@@ -9,6 +9,7 @@ from typing import Any, ClassVar, Final, cast
 from urllib.parse import unquote_to_bytes
 
 import orjson
+from django.conf import settings
 from django.core.handlers.base import BaseHandler
 from django.core.handlers.wsgi import WSGIRequest
 from django.db import close_old_connections
@@ -78,7 +79,10 @@ def build(item: Item, outer: HttpRequest) -> HttpRequest:
     targets.check(item)
     path, _, query = item.path.partition("?")
     body = b"" if item.body is None else dumps(item.body)
-    environ: dict[str, Any] = {key: outer.META[key] for key in _INHERITED if key in outer.META}
+    # Whatever the header of the proxy is called by which it says that it was asked over TLS.
+    proxy_says = (settings.SECURE_PROXY_SSL_HEADER or ())[:1]
+    inherited = (*_INHERITED, *proxy_says)
+    environ: dict[str, Any] = {key: outer.META[key] for key in inherited if key in outer.META}
     environ |= {
         "REQUEST_METHOD": item.method,
         "PATH_INFO": unquote_to_bytes(path).decode("latin-1"),

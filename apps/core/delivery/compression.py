@@ -1,22 +1,21 @@
 """Compress answers: brotli, zstd or gzip, whichever the client likes best.
 
-Native in both of Django's modes. Static files do not pass here: whitenoise serves them compressed
-in advance. Why HTML may be compressed although it holds a token: docs/decisions/0012.
+Static files do not pass here: whitenoise serves them compressed in advance. Why HTML may be
+compressed although it holds a token: docs/decisions/0012.
 """
 
 import asyncio
 import re
 import secrets
-from collections.abc import Awaitable, Callable
 from typing import Any, Final, cast
 
-from asgiref.sync import iscoroutinefunction, markcoroutinefunction
 from django.http import HttpRequest, HttpResponse, StreamingHttpResponse
 from django.http.response import HttpResponseBase
 from django.utils.cache import patch_vary_headers
 
 from apps.core.delivery import codecs
 from apps.core.delivery.negotiation import IDENTITY, choose
+from apps.core.middleware import Middleware
 
 MIN_BYTES: Final = 500
 # Compressing more than this would hold up an event loop.
@@ -31,25 +30,12 @@ _TEXT: Final = re.compile(
 # No body, a piece of one, or the head of a body sent earlier.
 _WITHOUT_BODY: Final = frozenset({204, 205, 206, 304})
 
-Handler = Callable[[HttpRequest], HttpResponseBase]
-AsyncHandler = Callable[[HttpRequest], Awaitable[HttpResponseBase]]
 
-
-class CompressionMiddleware:
+class CompressionMiddleware(Middleware):
     """Outside of everything that makes or changes a body."""
 
-    sync_capable = async_capable = True
-
-    def __init__(self, get_response: Handler | AsyncHandler) -> None:
-        self._get_response: Any = get_response
-        self._is_async = iscoroutinefunction(get_response)
-        if self._is_async:
-            markcoroutinefunction(cast(Any, self))
-
-    def __call__(self, request: HttpRequest) -> Any:
-        if self._is_async:
-            return self._call_async(request)
-        response = self._get_response(request)
+    def after(self, request: HttpRequest, response: HttpResponseBase) -> HttpResponseBase:
+        """The answer in the coding its client likes best."""
         coding = _coding(request, response)
         if coding != IDENTITY:
             _compress(response, coding)
@@ -57,14 +43,9 @@ class CompressionMiddleware:
 
     async def _call_async(self, request: HttpRequest) -> HttpResponseBase:
         response: HttpResponseBase = await self._get_response(request)
-        coding = _coding(request, response)
-        if coding == IDENTITY:
-            return response
-        if not response.streaming and len(cast(HttpResponse, response).content) > _LONG_BYTES:
-            await asyncio.to_thread(_compress, response, coding)
-        else:
-            _compress(response, coding)
-        return response
+        if response.streaming or len(cast(HttpResponse, response).content) <= _LONG_BYTES:
+            return self.after(request, response)
+        return await asyncio.to_thread(self.after, request, response)
 
 
 def _coding(request: HttpRequest, response: HttpResponseBase) -> str:

@@ -120,9 +120,9 @@ async def _states() -> list[State]:
 
 
 def _credentials(scope: Scope) -> tuple[str | None, str | None]:
-    words = (header(scope, b"authorization") or b"").decode("latin-1").split()
-    if words and words[0].lower() == "bearer":
-        return (words[1] if len(words) == 2 else ""), None
+    key = apikeys.presented((header(scope, b"authorization") or b"").decode("latin-1"))
+    if key is not None:
+        return key, None
     raw = b"; ".join(value for name, value in scope["headers"] if name == b"cookie")
     try:
         morsel = SimpleCookie(raw.decode("latin-1")).get(settings.SESSION_COOKIE_NAME)

@@ -25,7 +25,8 @@ _ADDRESS_KEPT: Final = timedelta(days=30)
 
 def digest(text: str) -> str:
     """What counters are keyed by: nobody reads names or addresses out of Redis."""
-    plain = unicodedata.normalize("NFKC", text).casefold().encode("utf-8", "replace")
+    # Never finer than the form, which takes spaces off and composes letters before it looks.
+    plain = unicodedata.normalize("NFKC", text).strip().casefold().encode("utf-8", "replace")
     return hmac.new(settings.SECRET_KEY.encode(), b"login:" + plain, "sha256").hexdigest()[:32]
 
 

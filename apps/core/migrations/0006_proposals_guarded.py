@@ -9,10 +9,14 @@ BEGIN
         RAISE EXCEPTION 'A proposal is never deleted.' USING ERRCODE = 'integrity_constraint_violation';
     END IF;
     IF (NEW.kind, NEW.target, NEW.risk, NEW.plan, NEW.plan_hash, NEW.rollback_plan, NEW.fingerprint,
-        NEW.evidence, NEW.author_name, NEW.created_at)
+        NEW.evidence, NEW.author_name, NEW.created_at, NEW.title, NEW.predicted, NEW.evidence_at,
+        NEW.cool_down_s)
        IS DISTINCT FROM
        (OLD.kind, OLD.target, OLD.risk, OLD.plan, OLD.plan_hash, OLD.rollback_plan, OLD.fingerprint,
-        OLD.evidence, OLD.author_name, OLD.created_at) THEN
+        OLD.evidence, OLD.author_name, OLD.created_at, OLD.title, OLD.predicted, OLD.evidence_at,
+        OLD.cool_down_s)
+       -- Only the deletion of an account takes an author away; nobody becomes one.
+       OR (NEW.author_id IS NOT NULL AND NEW.author_id IS DISTINCT FROM OLD.author_id) THEN
         RAISE EXCEPTION 'What was proposed is never changed; propose anew.'
             USING ERRCODE = 'integrity_constraint_violation';
     END IF;

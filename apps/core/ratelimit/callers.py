@@ -20,16 +20,14 @@ def identify(request: HttpRequest) -> tuple[str, Policy]:
 
 
 def _key(request: HttpRequest) -> tuple[str, Policy] | None:
-    words = request.META.get("HTTP_AUTHORIZATION", "").split()
-    if len(words) != 2 or words[0].lower() != "bearer":
-        return None
-    verdict = apikeys.verify(words[1])
+    key = apikeys.presented(request.META.get("HTTP_AUTHORIZATION", ""))
+    verdict = apikeys.verify(key) if key else None
     return (f"key:{verdict.prefix}", policy_for(verdict.tier)) if verdict is not None else None
 
 
 def _person(request: HttpRequest) -> tuple[str, Policy] | None:
     # Who presents a key, even a wrong one, does not call as the person of the cookie.
-    if request.META.get("HTTP_AUTHORIZATION", "")[:7].lower() == "bearer ":
+    if apikeys.presented(request.META.get("HTTP_AUTHORIZATION", "")) is not None:
         return None
     user = getattr(request, "user", None)
     if user is None or not user.is_authenticated:

@@ -4,16 +4,16 @@ A middleware and not a throttle of Django REST framework: that one is asked afte
 so whoever tries keys would never meet it, and it cannot mark errors and streams.
 """
 
-from collections.abc import Awaitable, Callable, Mapping
-from typing import Any, Final, cast
+from collections.abc import Callable, Mapping
+from typing import Any, Final
 
-from asgiref.sync import iscoroutinefunction, markcoroutinefunction
 from django.http import HttpRequest, HttpResponse
 from django.http.response import HttpResponseBase
 from rest_framework.views import APIView
 
 from apps.core.api.errors import refuse
 from apps.core.errors import UnavailableError
+from apps.core.middleware import Middleware
 from apps.core.ratelimit.callers import identify
 from apps.core.ratelimit.limiter import OnLoss, limiter
 from apps.core.ratelimit.verdict import ThrottledError, mark
@@ -22,24 +22,8 @@ Cost = int | Mapping[str, int] | Callable[[HttpRequest], int]
 _DECIDED: Final = "_pharos_rate"
 
 
-class RateLimitMiddleware:
+class RateLimitMiddleware(Middleware):
     """Behind authentication, before the view."""
-
-    sync_capable = async_capable = True
-
-    def __init__(self, get_response: Callable[[HttpRequest], Any]) -> None:
-        self._get_response = get_response
-        self._is_async = iscoroutinefunction(get_response)
-        if self._is_async:
-            markcoroutinefunction(cast(Any, self))
-
-    def __call__(self, request: HttpRequest) -> Any:
-        if self._is_async:
-            return self._call_async(request)
-        return _marked(request, self._get_response(request))
-
-    async def _call_async(self, request: HttpRequest) -> HttpResponseBase:
-        return _marked(request, await cast(Awaitable[Any], self._get_response(request)))
 
     def process_view(
         self, request: HttpRequest, view_func: Any, *_: Any, **__: Any
@@ -59,16 +43,16 @@ class RateLimitMiddleware:
         setattr(request, _DECIDED, (policy, verdict))
         return None if verdict.allowed else refuse(request, ThrottledError(policy, verdict))
 
+    def after(self, request: HttpRequest, response: HttpResponseBase) -> HttpResponseBase:
+        """With what was decided, where anything was."""
+        decided = getattr(request, _DECIDED, None)
+        if decided is not None:
+            mark(response, *decided)
+        return response
+
 
 def _cost(view: type[APIView], request: HttpRequest) -> int:
     cost: Cost = getattr(view, "rate_cost", 1)
     if isinstance(cost, int):
         return cost
     return cost(request) if callable(cost) else cost.get(request.method or "", 1)
-
-
-def _marked(request: HttpRequest, response: HttpResponseBase) -> HttpResponseBase:
-    decided = getattr(request, _DECIDED, None)
-    if decided is not None:
-        mark(response, *decided)
-    return response

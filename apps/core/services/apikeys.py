@@ -86,6 +86,17 @@ def describe(key: ApiKey) -> str:
     return f"{key.name} ({key.prefix})"
 
 
+def presented(authorization: str) -> str | None:
+    """The key in an Authorization header, "" where its place is empty; None for other schemes.
+
+    All who read the header read it here: a key to one must not be none to another.
+    """
+    words = authorization.split(" ", 1)
+    if words[0].lower() != "bearer":
+        return None
+    return words[1].strip(" ") if len(words) == 2 else ""
+
+
 def verify(raw_key: str) -> KeyVerdict | None:
     """What a key may do; None when it is wrong, expired or revoked.
 

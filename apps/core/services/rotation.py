@@ -6,8 +6,9 @@ from dataclasses import dataclass
 from django.apps import apps
 from django.db import IntegrityError, models, transaction
 
-from apps.core import vault
+from apps.core import caller, vault
 from apps.core.sealed import SealedTextField, Secret
+from apps.core.services import audit
 
 
 @dataclass
@@ -46,8 +47,16 @@ def _rotate(model: type[models.Model], field: SealedTextField, batch_rows: int) 
             if secret:
                 _reseal(model, field, key, secret, column)
         if len(batch) < batch_rows:
+            _note(column)
             return column
         after = batch[-1][0]
+
+
+def _note(column: Column) -> None:
+    # The rows are changed by UPDATE, which tables under audit do not hear of.
+    if column.resealed:
+        rows = {"resealed": column.resealed, "broken": column.broken, "doubled": column.doubled}
+        audit.record(caller.actor(), "seal.renew", column.name, None, rows)
 
 
 def _reseal(

@@ -18,10 +18,13 @@ _PAGE: Final = re.compile(r"/admin/(?:[A-Za-z0-9_-]+/)*")
 _ELSEWHERE: Final = re.compile(r"[a-z][a-z0-9+.-]*:|[/\\]", re.IGNORECASE)
 
 
-def visible(person: User, page: str) -> QuerySet[SavedView]:
-    """The person's own views of a page and those others share. Raises InvalidInputError."""
-    mine = Q(owner=person) | Q(shared=True)
-    return SavedView.objects.filter(mine, page=_page(page)).select_related("owner")
+def visible(person: User, page: str | None = None) -> QuerySet[SavedView]:
+    """The person's own views of a page (None: of all) and those others share.
+
+    Raises InvalidInputError.
+    """
+    found = SavedView.objects.filter(Q(owner=person) | Q(shared=True)).select_related("owner")
+    return found if page is None else found.filter(page=_page(page))
 
 
 def default_query(person: User, page: str) -> str | None:

@@ -141,14 +141,12 @@ def _preflight() -> Reply:
 
 
 async def _authorise(call: _Call) -> None:
-    scheme, _, token = call.headers.get(b"authorization", b"").decode("latin-1").partition(" ")
+    key = apikeys.presented(call.headers.get(b"authorization", b"").decode("latin-1"))
     challenge = ((b"www-authenticate", b"Bearer"),)
-    if scheme.lower() != "bearer":
+    if key is None:
         raise RefusalError(401, "Send Authorization: Bearer with an API key.", headers=challenge)
     try:
-        check = asyncio.get_running_loop().run_in_executor(
-            _key_checkers(), apikeys.verify, token.strip()
-        )
+        check = asyncio.get_running_loop().run_in_executor(_key_checkers(), apikeys.verify, key)
         # A server that froze answers nothing and closes nothing: only a clock notices.
         verdict = await asyncio.wait_for(check, limits.COMMIT_TIMEOUT_S)
     except UnavailableError as error:

@@ -1,24 +1,19 @@
-"""Every request: its id, its trace and its duration, by route.
-
-Native in both of Django's modes: a middleware that is only synchronous costs an ASGI request a hop
-between threads.
-"""
+"""Every request: its id, its trace and its duration, by route."""
 
 import logging
 import sys
 import traceback
 from asyncio import CancelledError
-from collections.abc import Awaitable, Callable
 from time import perf_counter_ns
 from typing import Any, Final, cast
 
-from asgiref.sync import iscoroutinefunction, markcoroutinefunction
 from django.conf import settings
 from django.core.signals import got_request_exception
 from django.http import HttpRequest, StreamingHttpResponse
 from django.http.response import HttpResponseBase
 
 from apps.core import request_id
+from apps.core.middleware import AsyncHandler, Handler, Middleware
 from apps.monitoring.recorder import routes
 from apps.monitoring.recorder.buffer import recorder
 from apps.monitoring.recorder.context import ActiveSpan, current, parse
@@ -30,22 +25,14 @@ logger = logging.getLogger("pharos.request")
 _SLOW_NS: Final = 1_000_000_000
 _STACK_LIMIT: Final = 8_192
 
-Handler = Callable[[HttpRequest], HttpResponseBase]
-AsyncHandler = Callable[[HttpRequest], Awaitable[HttpResponseBase]]
 
-
-class RecorderMiddleware:
+class RecorderMiddleware(Middleware):
     """Outermost in MIDDLEWARE, so that it sees what every other one costs."""
 
-    sync_capable = async_capable = True
-
     def __init__(self, get_response: Handler | AsyncHandler) -> None:
-        self._get_response: Any = get_response
+        super().__init__(get_response)
         self._records: bool = settings.PHAROS_RECORDER
         self._static = settings.STATIC_URL
-        self._is_async = iscoroutinefunction(get_response)
-        if self._is_async:
-            markcoroutinefunction(cast(Any, self))
 
     def __call__(self, request: HttpRequest) -> Any:
         if self._is_async:

@@ -1,12 +1,15 @@
 """304 before anything is read, and answers kept for those who allow it."""
 
+import pickle
 from datetime import UTC, datetime, timedelta
 
+import msgspec
 import pytest
 from django.contrib.auth.models import User
 from django.core.cache import cache
 from django.test import Client
 from django.utils.http import http_date
+from django_redis import get_redis_connection
 
 from apps.core.services import apikeys
 from tests.core.api.urls import Kept, Versioned
@@ -146,3 +149,45 @@ def test_a_cache_that_is_away_costs_the_caller_nothing(reader, monkeypatch):
     monkeypatch.setattr(type(cache._connections["default"]), "set", away)
     assert reader.get("/kit/kept").status_code == 200
     assert reader.get("/kit/kept").json()["built"] == 2
+
+
+def _keys_of_answers():
+    redis = get_redis_connection("default")
+    return redis, list(redis.scan_iter("*answer:*"))
+
+
+def test_an_answer_somebody_else_put_into_redis_is_not_given_out(reader):
+    reader.get("/kit/kept")
+    redis, (key,) = _keys_of_answers()
+    kind = "text/html"
+    for poison in (
+        b"", b"\x80\x04.", b"not of us", msgspec.msgpack.encode([b"x" * 16, kind, b"<script>"]),
+        msgspec.msgpack.encode([kind, b"<script>"]), msgspec.msgpack.encode({"a": 1}), b"5",
+    ):  # fmt: skip
+        redis.set(key, poison)
+        answer = reader.get("/kit/kept")
+        assert (answer.status_code, answer["Content-Type"]) == (200, "application/json")
+        assert answer.json()["built"] == Kept.built
+
+
+def test_nothing_read_from_redis_is_run(reader, tmp_path):
+    class Evil:
+        def __reduce__(self):
+            return (open, (str(tmp_path / "run"), "w"))
+
+    reader.get("/kit/kept")
+    redis, (key,) = _keys_of_answers()
+    redis.set(key, pickle.dumps(Evil()))
+    assert reader.get("/kit/kept").status_code == 200
+    assert not (tmp_path / "run").exists()
+    with pytest.raises(TypeError):
+        cache.set("x", Evil())
+
+
+@pytest.mark.parametrize(
+    "value",
+    ["text", b"bytes", 5, True, 1.5, None, [1, "a"], {"a": [1]}, datetime(2026, 1, 1, tzinfo=UTC)],
+)
+def test_plain_values_come_back_from_the_cache(value):
+    cache.set("plain", value)
+    assert cache.get("plain") == value

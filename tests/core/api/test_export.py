@@ -1,6 +1,7 @@
 """Lists as CSV and NDJSON: streamed, safe in a spreadsheet, never complete in looks only."""
 
 import csv
+import gc
 import io
 import json
 import re
@@ -11,7 +12,7 @@ from django.contrib.auth.models import User
 from hypothesis import given
 from hypothesis import strategies as st
 
-from apps.core.api.export import cell
+from apps.core.api.export import EXPORTS_AT_ONCE, cell
 from tests.core.api.urls import Numbers, People
 
 pytestmark = [pytest.mark.django_db, pytest.mark.urls("tests.core.api.urls")]
@@ -159,3 +160,30 @@ def test_an_export_needs_the_same_rights(client, staff_client, people):
     assert client.get("/kit/people", {"format": "csv"}).status_code == 401
     assert People.required_permissions
     assert staff_client.get("/kit/people", {"format": "csv"}).status_code == 200
+
+
+@pytest.mark.parametrize("end", ["read", "left", "dropped"])
+def test_slow_readers_of_exports_leave_threads_to_the_others(reader, people, end):
+    """Each holds a thread of the web while it reads; what it held is free however it ends."""
+    held = [reader.get("/kit/people", {"format": "csv"}) for _ in range(EXPORTS_AT_ONCE)]
+    refused = reader.get("/kit/people", {"format": "ndjson"})
+    assert (refused.status_code, refused.json()["error"]) == (503, "unavailable")
+    assert refused["Retry-After"]
+    assert reader.get("/kit/people").status_code == 200
+    if end == "read":
+        assert all(len(table(answer)) == 251 for answer in held)
+    elif end == "left":
+        for answer in held:
+            next(answer.streaming_content)
+            answer.close()
+    held.clear()
+    gc.collect()
+    again = [reader.get("/kit/people", {"format": "csv"}) for _ in range(EXPORTS_AT_ONCE)]
+    assert [answer.status_code for answer in again] == [200] * EXPORTS_AT_ONCE
+
+
+def test_a_head_of_an_export_holds_no_thread(reader, people):
+    for _ in range(EXPORTS_AT_ONCE + 1):
+        answer = reader.head("/kit/people", {"format": "csv"})
+        assert answer.status_code == 200
+        answer.close()

@@ -8,6 +8,7 @@ from django.test import Client
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from apps.core.batch import inner
 from apps.core.services import apikeys
 from tests.conftest import STAFF_PASSWORD
 from tests.core.batch import urls
@@ -195,3 +196,30 @@ def test_each_call_costs_what_it_costs_alone(batch, settings):
     spent = [item for item in found if item["status"] == 429]
     assert all(item["headers"]["Retry-After"] for item in spent)
     assert batch(get("/echo"), key=key).status_code == 429
+
+
+@pytest.mark.parametrize("depth", [90, 200, 300, 900])
+def test_a_body_nested_too_deep_is_refused_before_anything_is_done(batch, depth):
+    """Else its call would break the batch after those before it were carried out."""
+    nested = []
+    for _ in range(depth):
+        nested = [nested]
+    reply = batch(
+        {"method": "POST", "path": "/echo", "body": {"first": True}},
+        {"method": "POST", "path": "/echo", "body": nested},
+    )
+    if depth < 100:
+        assert outcomes(reply) == [200, 200]
+    else:
+        assert (reply.status_code, json.loads(reply.content)["error"]) == (400, "invalid_input")
+        assert urls.seen == []
+
+
+def test_a_call_behind_a_proxy_is_as_secure_as_its_batch(batch, settings, monkeypatch):
+    """Else it would be sent to https once more, and a person's token would not fit its origin."""
+    # Django's handler reads the setting when it is made.
+    monkeypatch.setattr(inner, "_made", None)
+    settings.SECURE_PROXY_SSL_HEADER = ("HTTP_X_MY_SCHEME", "https")
+    settings.SECURE_SSL_REDIRECT = True
+    reply = batch(get("/echo"), {"method": "POST", "path": "/echo"}, **{"X-My-Scheme": "https"})
+    assert outcomes(reply) == [200, 200]

@@ -26,6 +26,7 @@ ANSWERS = [
     ("/admin/", {}, 302),
     ("/admin/login/", {}, 200),
     ("/admin/nowhere/at/all/", {"accept": "text/html"}, 302),
+    ("/admin/nowhere/at/all/", {}, 404),
     ("/nowhere", {"accept": "text/html"}, 404),
     ("/api/nowhere", {}, 404),
     ("/api/schema", {}, 401),

@@ -14,7 +14,7 @@ from websockets.asyncio.client import ClientConnection, connect
 from tests.conftest import RunningServer, start_web
 
 pytestmark = pytest.mark.slow
-TOPIC = "overview:15m:pharos"
+TOPIC = "overview:10:pharos"
 
 
 class Watcher:

@@ -7,6 +7,7 @@ from django.db import IntegrityError, transaction
 from apps.core.api.authentication import KeyUser
 from apps.core.errors import ConflictError, InvalidInputError, NotFoundError, UnavailableError
 from apps.core.models import AuditEntry
+from apps.core.proposals import conf
 from apps.core.proposals.errors import (
     DriftError,
     IllegalMoveError,
@@ -283,12 +284,22 @@ def test_every_move_is_in_the_history_and_in_the_audit_log(ann):
     [
         {"plan": {"by": 99}}, {"plan_hash": "0" * 64}, {"target": "two"}, {"kind": "test.index"},
         {"risk": "low"}, {"rollback_plan": {}}, {"fingerprint": "x"}, {"author_name": "x"},
+        {"title": "x"}, {"predicted": {"expected": 0}}, {"cool_down_s": 7},
+        {"evidence_at": "2030-01-01T00:00Z"},
     ],
 )  # fmt: skip
 def test_not_even_sql_rewrites_what_was_proposed(change):
     proposal = opened(counting())
     with pytest.raises(IntegrityError, match="never changed"), transaction.atomic():
         Proposal.objects.filter(pk=proposal.pk).update(**change)
+
+
+def test_nobody_becomes_the_author_and_one_who_is_deleted_is_none(ann, bob):
+    proposal = opened(counting(), author=ann)
+    with pytest.raises(IntegrityError, match="never changed"), transaction.atomic():
+        Proposal.objects.filter(pk=proposal.pk).update(author=bob)
+    ann.delete()
+    assert (again(proposal).author, proposal.author_name) == (None, "ann")
 
 
 def test_not_even_sql_rewrites_history(ann):
@@ -303,3 +314,25 @@ def test_not_even_sql_rewrites_history(ann):
     decide.reject(proposal.pk, ann, "no")
     with pytest.raises(IntegrityError, match="stays so"), transaction.atomic():
         Proposal.objects.filter(pk=proposal.pk).update(state="approved")
+
+
+def test_a_rule_does_not_start_a_kind_that_waits_for_a_person(ann, monkeypatch):
+    """A rule stands for the approval; the maintenance window stays a person's to choose."""
+    monkeypatch.setattr(CounterKind, "waits_for_apply", True)
+    rules.set_rule("test.counter", "*", "ann", enabled=True)
+    proposal = opened(counting(risk="low"))
+    work()
+    assert again(proposal).state == "approved"
+    decide.apply_now(proposal.pk, ann)
+    work()
+    assert again(proposal).state == "kept"
+
+
+def test_a_rule_finds_its_targets_behind_many_others_that_wait(monkeypatch):
+    monkeypatch.setattr(conf, "RUN_LIMIT", 2)
+    for by in (1, 2, 3):
+        opened(counting("one", by=by, risk="low"))
+    waiting = opened(counting("two", risk="low"))
+    rules.set_rule("test.counter", "two", "ann", enabled=True)
+    assert rules.allow_waiting() == 1
+    assert again(waiting).state == "approved"

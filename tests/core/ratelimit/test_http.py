@@ -129,3 +129,28 @@ def test_a_database_that_is_away_is_still_the_views_503(monkeypatch):
 
     monkeypatch.setattr(apikeys, "_query", away)
     assert get(secret="abcdefgh." + "x" * 32).status_code == 503
+
+
+@pytest.mark.urls("portal.urls")
+@pytest.mark.parametrize(
+    "accept",
+    ["text/csv", "text/CSV", "TEXT/CSV;q=0.5", "text/*", "text/*;q=0.1", "application/X-NDJSON"],
+)
+def test_no_spelling_of_an_accept_header_makes_an_export_cheap(accept, settings):
+    settings.PHAROS_RATE_LIMITS = {"anonymous": 100, "standard": 100, "session": 100}
+    _, secret = apikeys.create("one", ["read"])
+    reply = get("/admin/audit", secret=secret, HTTP_ACCEPT=accept)
+    assert reply.status_code == 200
+    assert reply.streaming
+    assert '"default";r=95;' in reply["RateLimit"]
+    b"".join(reply.streaming_content)
+
+
+@pytest.mark.parametrize("space", ["\xa0", "\x85", "\x1c"])
+def test_who_pays_is_who_calls_however_the_header_is_spaced(staff_client, space):
+    """What is a key to one reader of the header and none to another would split the two."""
+    _, secret = apikeys.create("rich", ["read"], None, "premium")
+    reply = staff_client.get("/failing", HTTP_AUTHORIZATION=f"Bearer{space}{secret}")
+    assert reply.status_code in (200, 401)
+    mine = '"session"' if reply.status_code == 200 else '"default"'
+    assert reply["RateLimit"].startswith(mine)

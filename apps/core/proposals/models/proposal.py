@@ -20,7 +20,7 @@ def _values(choices: list[tuple[str, Any]]) -> list[str]:
 class Proposal(models.Model):
     """One change, from the evidence to the measured gain.
 
-    Kind, target, risk, plan, its hash and the fingerprint never change (a trigger holds them).
+    What was proposed never changes: kind, target, plan, evidence, promise (a trigger holds them).
     All times are the database's. `predicted`, `before`, `after` and `gain` are None while unknown.
     """
 

@@ -1,6 +1,7 @@
 """What applies by itself, and whether anything does."""
 
 from fnmatch import fnmatchcase
+from typing import Final
 
 from django.conf import settings
 from django.db import transaction
@@ -8,9 +9,13 @@ from django.db.models.functions import Now
 
 from apps.core.errors import InvalidInputError
 from apps.core.proposals import conf, kinds
+from apps.core.proposals.errors import UnknownKindError
 from apps.core.proposals.machine import Move, Risk, State
 from apps.core.proposals.models import AutoApplyRule, LoopSwitch, Proposal
 from apps.core.proposals.services import moves
+
+_MOST_RULES: Final = 200
+_LOOKED_THROUGH: Final = 2000
 
 
 def allowing(kind: str, target: str, risk: str) -> AutoApplyRule | None:
@@ -18,7 +23,7 @@ def allowing(kind: str, target: str, risk: str) -> AutoApplyRule | None:
     if risk != Risk.LOW:
         return None
     rules = AutoApplyRule.objects.filter(kind=kind, enabled=True).order_by("pk")
-    return next((rule for rule in rules[:200] if fnmatchcase(target, rule.pattern)), None)
+    return next((rule for rule in rules[:_MOST_RULES] if _fits(rule, kind, target)), None)
 
 
 def allow_one(proposal: Proposal) -> bool:
@@ -28,21 +33,35 @@ def allow_one(proposal: Proposal) -> bool:
     rule = allowing(proposal.kind, proposal.target, proposal.risk)
     if rule is None:
         return False
+    try:
+        waits = kinds.get(proposal.kind).waits_for_apply
+    except UnknownKindError:
+        # Installed elsewhere or no more: a process that knows it may allow it.
+        return False
+    # The rule stands for approvals; when such a kind begins is still a person's to say.
     return moves.make(
         proposal, Move.APPROVE, f"rule:{rule.pk}", f"Allowed by {rule}.",
-        auto_rule=rule, next_at=Now(),
+        auto_rule=rule, next_at=None if waits else Now(),
     )  # fmt: skip
 
 
 def allow_waiting() -> int:
     """Approve what has been waiting since before its rule was made; how many."""
-    if not AutoApplyRule.objects.filter(enabled=True).exists():
+    standing = list(AutoApplyRule.objects.filter(enabled=True).order_by("pk")[:_MOST_RULES])
+    if not standing:
         return 0
-    ruled = AutoApplyRule.objects.filter(enabled=True).values("kind")
     waiting = Proposal.objects.filter(
-        state=State.PROPOSED, risk=Risk.LOW, expires_at__gt=Now(), kind__in=ruled
-    )
-    return sum(allow_one(proposal) for proposal in waiting.order_by("created_at")[: conf.RUN_LIMIT])
+        state=State.PROPOSED, risk=Risk.LOW, expires_at__gt=Now(),
+        kind__in={rule.kind for rule in standing},
+    )  # fmt: skip
+    # Others that wait must not stand in the way of those a rule means.
+    names = waiting.order_by("created_at").values_list("pk", "kind", "target")[:_LOOKED_THROUGH]
+    meant = [pk for pk, kind, target in names if any(_fits(r, kind, target) for r in standing)]
+    return sum(allow_one(one) for one in Proposal.objects.filter(pk__in=meant[: conf.RUN_LIMIT]))
+
+
+def _fits(rule: AutoApplyRule, kind: str, target: str) -> bool:
+    return rule.kind == kind and fnmatchcase(target, rule.pattern)
 
 
 def set_rule(kind: str, pattern: str, by: str, *, enabled: bool) -> AutoApplyRule:
