@@ -81,7 +81,9 @@ export class Components {
       if (!place || !this.#kept.has(key) || round !== this.#round) continue;
       const path = key.split("/").map(encodeURIComponent).join("/");
       const url = `${this.list.dataset.history.replace("KEY", () => path)}?${query}`;
-      await loadTracker(place, { url, name: visible(pill.querySelector("b").textContent), texts: this.texts, shared: this.readout, slot: `history:${key}` });
+      const error = await loadTracker(place, { url, name: visible(pill.querySelector("b").textContent), texts: this.texts, shared: this.readout, slot: `history:${key}` });
+      // Signed out: the page says so once, and the others would hear the same.
+      if (error?.status === 401) return;
     }
   }
 }

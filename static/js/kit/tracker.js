@@ -61,16 +61,15 @@ export function drawTracker(place, history, name, texts = textsOf(place), shared
   if (held) strip.focus({ preventScroll: true });
 }
 
-// Asks the API at `url` and draws what it says. Gives what came; null when nothing did.
+// Asks the API at `url` and draws what it says. Gives the error when there was one.
 export async function loadTracker(place, { url = place.dataset.url, name = place.dataset.tracker, texts = textsOf(place), shared, slot } = {}) {
   try {
-    const history = await getJson(url, { slot, freshMs: 0 });
-    drawTracker(place, history, name, texts, shared);
-    return history;
+    drawTracker(place, await getJson(url, { slot, freshMs: 0 }), name, texts, shared);
+    return null;
   } catch (error) {
-    if (error.name === "AbortError") return null;
+    if (error.name === "AbortError") return error;
     const told = fill(texts.historyFailed, { message: visible(error.message) });
     place.replaceChildren(el("p", { class: "ph-failed", title: told }, told));
-    return null;
+    return error;
   }
 }
