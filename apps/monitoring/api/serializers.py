@@ -24,8 +24,8 @@ class _Words(serializers.CharField):
 
     def to_internal_value(self, data: Any) -> list[str]:  # type: ignore[override]
         text = super().to_internal_value(data)
-        # The validators see the words; the length that is documented is the text's.
-        if self.max_length is not None and len(text) > self.max_length:
+        # The validators see the words; the length that is documented is the text's, as it came.
+        if self.max_length is not None and len(str(data)) > self.max_length:
             self.fail("max_length", max_length=self.max_length)
         return list(dict.fromkeys(word.strip() for word in text.split(",") if word.strip()))
 
