@@ -49,7 +49,8 @@ export class Components {
 
   #pill({ key, kept }) {
     const pill = el("li", { class: "ph-pill", dataset: { component: key } }, el("p", { class: "ph-pill-now" }));
-    if (this.list.dataset.history) pill.append(el("div", { class: "ph-tracker" }, kept ? null : el("p", { class: "ph-lead" }, this.texts.notKept)));
+    // Of the others nothing is said: ten times "not kept" would be noise.
+    if (this.list.dataset.history && kept) pill.append(el("div", { class: "ph-tracker" }));
     return pill;
   }
 
