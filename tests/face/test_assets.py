@@ -19,8 +19,8 @@ _ICON = re.compile(r'material-symbols-outlined"[^>]*>\s*([a-z0-9_]+)')
 
 def test_every_icon_of_a_page_is_in_the_font():
     used = {name for path in TEMPLATES for name in _ICON.findall(path.read_text())}
-    skin = Path(str(unfold.__file__)).parent / "styles.css"
-    used |= set(re.findall(r'content: "([a-z_]+)"', skin.read_text()))
+    skin = Path(str(unfold.__file__)).parent / "static/unfold/css/styles.css"
+    used |= set(re.findall(r'content:"([a-z_]+)"', skin.read_text()))
     used |= {item["icon"] for group in UNFOLD["SIDEBAR"]["navigation"] for item in group["items"]}
     assert used - ICONS == set(), "run deploy/subset-fonts"
     assert len(used) > 15
