@@ -1,6 +1,7 @@
 """What the alert tests share: a source of figures, rules, and receivers as real processes."""
 
 import contextlib
+import importlib
 import json
 import subprocess
 import sys
@@ -13,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from django.apps import apps
 
 from apps.alerts.evaluation import evaluate_due
 from apps.alerts.models import Channel, Rule, RuleVersion
@@ -63,6 +65,13 @@ class Bench:
             ]
             summary = evaluate_due(self.source, lambda: self.now)
         return summary
+
+
+@pytest.fixture
+def built_in_rules(db) -> None:
+    """The rules of the migration, also where another test's flush has emptied their table."""
+    module = importlib.import_module("apps.alerts.migrations.0002_built_in_rules")
+    module.create(apps, None)
 
 
 @pytest.fixture

@@ -170,7 +170,7 @@ def test_a_threshold_never_turns_a_ratio_into_another_quantity(operator, make_ru
     assert Rule.objects.count() == 2
 
 
-def test_a_threshold_changes_the_built_in_rule_of_that_metric(client, bearer):
+def test_a_threshold_changes_the_built_in_rule_of_that_metric(client, bearer, built_in_rules):
     body = {"metric": "system.cpu.utilization", "warning": 0.5, "for_s": 10}
     answer = post(client, body, headers=bearer("operate")).json()
     rule = Rule.objects.get(built_in="HIGH_CPU_USAGE")

@@ -196,7 +196,7 @@ def test_the_palette_knows_the_pages(visit):
         field = page.locator("#search-input-command")
         expect(field).to_be_visible()
         field.press_sequentially("rule")
-        expect(page.locator("#command-results a").first).to_be_visible()
+        expect(page.locator("#command-results a").first).to_be_visible(timeout=30_000)
 
     visit("/admin/", look)
 

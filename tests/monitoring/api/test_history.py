@@ -36,7 +36,8 @@ def test_the_worst_of_each_slice_and_null_where_nothing_is_known(reader, probe):
     assert body["step_s"] == 60
     states = [slot["status"] for slot in body["slots"]]
     assert 60 <= len(states) <= 61
-    assert states.count("ok") == 3
+    # Of the three samples within twelve seconds one may lie in a slice of its own.
+    assert states.count("ok") in (3, 4)
     assert states.count("unknown") == 1
     assert 1 <= states.count("down") <= 2
     assert states.count(None) >= 54
