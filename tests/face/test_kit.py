@@ -138,6 +138,9 @@ def test_the_range_form_works_without_a_script_and_tells_mistakes_beside_the_fie
 
 def test_times_typed_are_the_readers_own(visit):
     def look(page: Page) -> str:
+        # Until the page's script runs, the form is a plain one and takes times as UTC.
+        expect(page.locator("[data-zone]").first).to_have_text("Asia/Seoul", timeout=SLOW_MS)
+        page.wait_for_load_state("load")
         page.locator("[data-range] summary").click()
         page.get_by_label("From").fill("2026-03-28 10:00")
         page.get_by_label("To").fill("2026-03-28 11:00")
