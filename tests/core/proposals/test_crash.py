@@ -2,6 +2,7 @@
 
 import os
 import random
+import signal
 import subprocess
 import sys
 import time
@@ -47,6 +48,12 @@ class Worker:
         assert self.process.stdout.readline().strip() == "ready"
         return self
 
+    def freeze(self) -> None:
+        self.process.send_signal(signal.SIGSTOP)
+
+    def thaw(self) -> None:
+        self.process.send_signal(signal.SIGCONT)
+
     def kill(self) -> None:
         self.process.kill()
         self.process.communicate()
@@ -83,6 +90,24 @@ def leases_end() -> None:
         time.sleep(0.02)
     Proposal.objects.filter(lease_until__isnull=False).update(lease_until="2000-01-01T00:00Z")
     due()
+
+
+def freeze_at_work(workers: list[Worker], chance: random.Random) -> int:
+    """Stop them somewhere while one holds a change; how many changes they hold, 0: no work left.
+
+    How soon a process gets to work is the machine's business, so chance alone would often miss.
+    """
+    deadline = time.monotonic() + 3
+    while time.monotonic() < deadline:
+        time.sleep(chance.uniform(0.0, 0.05))
+        for worker in workers:
+            worker.freeze()
+        held = Proposal.objects.filter(lease_token__isnull=False).count()
+        if held:
+            return held
+        for worker in workers:
+            worker.thaw()
+    return 0
 
 
 def due() -> None:
@@ -175,11 +200,13 @@ def test_killed_anywhere_many_times_no_change_is_made_twice_or_half(start, words
         pair = [start("random", *words), start("random", *words)]
         for worker in pair:
             worker.ready()
-        time.sleep(chance.uniform(0.0, 0.12))
+        held = freeze_at_work(pair, chance)
         for worker in pair:
             worker.kill()
-        caught += Proposal.objects.filter(lease_token__isnull=False).count()
+        caught += held
         leases_end()
+        if not held:
+            break
     assert caught
     finish(start, *words)
     ends = {again(one).state for one in proposals}
