@@ -11,7 +11,7 @@ from email.utils import format_datetime
 import pytest
 
 from apps.alerts.delivery import Envelope, notifier_for, webhook
-from apps.alerts.delivery.addresses import ForbiddenAddressError, resolve
+from apps.core.addresses import ForbiddenAddressError, resolve
 from apps.alerts.models import Outcome
 from apps.core.errors import InvalidInputError
 from tests.conftest import free_port

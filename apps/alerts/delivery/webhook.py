@@ -24,7 +24,7 @@ from urllib3.exceptions import (
     SSLError,
 )
 
-from apps.alerts.delivery.addresses import ForbiddenAddressError, resolve
+from apps.core.addresses import ForbiddenAddressError, resolve
 from apps.alerts.delivery.base import Delivered, Envelope, Notifier
 from apps.alerts.models import Outcome
 from apps.core.errors import InvalidInputError

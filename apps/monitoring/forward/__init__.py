@@ -1,0 +1,1 @@
+"""Committed telemetry on its way to other systems. Observing never harms intake: see `switchboard`."""
