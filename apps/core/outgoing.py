@@ -89,7 +89,10 @@ class Line:
         cut.start()
         try:
             connection.request(
-                "POST", target, body, {"Host": self._parts.netloc, "User-Agent": "Pharos", **headers}
+                "POST",
+                target,
+                body,
+                {"Host": self._parts.netloc, "User-Agent": "Pharos", **headers},
             )
             response = connection.getresponse()
             found = response.read(_ANSWER_BYTES)

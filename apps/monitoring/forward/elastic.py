@@ -34,7 +34,14 @@ STREAMS: Final = {LOGS: "logs-pharos-default", TRACES: "traces-pharos-default"}
 _NDJSON: Final = "application/x-ndjson"
 _TAKEN: Final = frozenset({200, 201, 409})
 # Levels by the first number of OTLP's severity ranges.
-_LEVELS: Final = ((21, "fatal"), (17, "error"), (13, "warn"), (9, "info"), (5, "debug"), (1, "trace"))
+_LEVELS: Final = (
+    (21, "fatal"),
+    (17, "error"),
+    (13, "warn"),
+    (9, "info"),
+    (5, "debug"),
+    (1, "trace"),
+)
 _OUTCOMES: Final = {0: "unknown", 1: "success", 2: "failure"}
 _KINDS: Final = ("unspecified", "internal", "server", "client", "producer", "consumer")
 _OPTIONS: Final = orjson.OPT_NON_STR_KEYS

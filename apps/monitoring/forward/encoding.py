@@ -1,10 +1,10 @@
 """The store's rows as OTLP protobuf again."""
 
-import base64
 import math
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, Final
 
+from google.protobuf.message import Message
 from opentelemetry.proto.common.v1 import common_pb2
 from opentelemetry.proto.logs.v1 import logs_pb2
 from opentelemetry.proto.metrics.v1 import metrics_pb2
@@ -46,30 +46,34 @@ def encode(signal: str, rows: Sequence[Any]) -> bytes:
 
 def value(of: Any) -> common_pb2.AnyValue:
     """A JSON value as AnyValue; what int64 cannot hold becomes text."""
+    message = common_pb2.AnyValue()
     if isinstance(of, str):
-        return common_pb2.AnyValue(string_value=of)
-    if isinstance(of, bool):
-        return common_pb2.AnyValue(bool_value=of)
-    if isinstance(of, int):
-        if -_INT64 <= of < _INT64:
-            return common_pb2.AnyValue(int_value=of)
-        return common_pb2.AnyValue(string_value=str(of))
-    if isinstance(of, float):
-        return common_pb2.AnyValue(double_value=of)
-    if isinstance(of, bytes):
-        return common_pb2.AnyValue(string_value=base64.b64encode(of).decode())
-    if isinstance(of, Mapping):
-        return common_pb2.AnyValue(kvlist_value=common_pb2.KeyValueList(values=pairs(of)))
-    if isinstance(of, list | tuple):
-        return common_pb2.AnyValue(
-            array_value=common_pb2.ArrayValue(values=[value(item) for item in of])
-        )
-    return common_pb2.AnyValue()
+        message.string_value = of
+    elif isinstance(of, bool):
+        message.bool_value = of
+    elif isinstance(of, int) and -_INT64 <= of < _INT64:
+        message.int_value = of
+    elif isinstance(of, int):
+        message.string_value = str(of)
+    elif isinstance(of, float):
+        message.double_value = of
+    elif isinstance(of, Mapping):
+        message.kvlist_value.SetInParent()
+        message.kvlist_value.values.extend(pairs(of))
+    elif isinstance(of, list | tuple):
+        message.array_value.SetInParent()
+        message.array_value.values.extend(map(value, of))
+    return message
 
 
 def pairs(attrs: Mapping[str, Any]) -> list[common_pb2.KeyValue]:
     """Attributes as key and value messages."""
     return [common_pb2.KeyValue(key=str(key), value=value(of)) for key, of in attrs.items()]
+
+
+def _packed(message: Message) -> bytes:
+    packed: bytes = message.SerializeToString()
+    return packed
 
 
 def _by_resource(rows: Iterable[Any], resource_of: Callable[[Any], Resource]) -> list[Any]:
@@ -86,7 +90,7 @@ def _resource(of: Resource) -> resource_pb2.Resource:
 
 def _spans(rows: Sequence[Span]) -> bytes:
     groups = _by_resource(rows, lambda row: row.resource)
-    return trace_pb2.TracesData(
+    message = trace_pb2.TracesData(
         resource_spans=[
             trace_pb2.ResourceSpans(
                 resource=_resource(resource),
@@ -94,7 +98,8 @@ def _spans(rows: Sequence[Span]) -> bytes:
             )
             for resource, members in groups
         ]
-    ).SerializeToString()
+    )
+    return _packed(message)
 
 
 def _span(row: Span) -> trace_pb2.Span:
@@ -127,7 +132,7 @@ def _span(row: Span) -> trace_pb2.Span:
 
 def _logs(rows: Sequence[LogRecord]) -> bytes:
     groups = _by_resource(rows, lambda row: row.resource)
-    return logs_pb2.LogsData(
+    message = logs_pb2.LogsData(
         resource_logs=[
             logs_pb2.ResourceLogs(
                 resource=_resource(resource),
@@ -135,7 +140,8 @@ def _logs(rows: Sequence[LogRecord]) -> bytes:
             )
             for resource, members in groups
         ]
-    ).SerializeToString()
+    )
+    return _packed(message)
 
 
 def _log(row: LogRecord) -> logs_pb2.LogRecord:
@@ -157,7 +163,7 @@ def _metrics(rows: Sequence[Sample | Histogram]) -> bytes:
         found.append(
             metrics_pb2.ResourceMetrics(resource=_resource(resource), scope_metrics=[scope])
         )
-    return metrics_pb2.MetricsData(resource_metrics=found).SerializeToString()
+    return _packed(metrics_pb2.MetricsData(resource_metrics=found))
 
 
 def _point(metrics: dict[Any, metrics_pb2.Metric], row: Sample | Histogram) -> None:

@@ -89,6 +89,10 @@ class Sender:
         self._thread.join(timeout_s)
         self._stopping.set()
 
+    def hang_up(self) -> None:
+        """Close the connection of a sender that was never started."""
+        self._line.close()
+
     def _run(self) -> None:
         # Nothing a sender does is recorded: it would be forwarded, and recorded again.
         with recorder.suppressed():

@@ -169,5 +169,9 @@ def _after_fork() -> None:
     _current = Switchboard()
 
 
+def _at_exit() -> None:
+    _current.close()
+
+
 os.register_at_fork(after_in_child=_after_fork)
-atexit.register(lambda: _current.close())
+atexit.register(_at_exit)
