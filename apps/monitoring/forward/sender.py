@@ -111,7 +111,7 @@ class Sender:
         until = time.monotonic() + _GIVE_UP_S
         while left is not None:
             verdict = self.post(left)
-            self._tell(left.signal, verdict)
+            self.tell(left.signal, verdict)
             left = verdict.again
             if left is None:
                 return
@@ -135,7 +135,8 @@ class Sender:
         except (UnreachableError, BrokenOffError) as error:
             return Verdict(reason=str(error), again=parcel)
 
-    def _tell(self, signal: str, verdict: Verdict) -> None:
+    def tell(self, signal: str, verdict: Verdict) -> None:
+        """Count what became of a try, and remember how it went."""
         now = datetime.now(UTC)
         with self.state.lock:
             if verdict.sent:
