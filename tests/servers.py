@@ -71,6 +71,8 @@ def _start() -> None:
     _clear_abandoned()
     root = Path(tempfile.mkdtemp(prefix="pharos-test-"))
     os.environ["PHAROS_HOME"] = str(root)
+    # Only the tests about it send telemetry on; elsewhere its thread would hold connections.
+    os.environ["PHAROS_FORWARD"] = "0"
     for name in ("DATABASE_URL", "REDIS_URL", "PORT", "PHAROS_HOST", "PHAROS_ROLE"):
         os.environ.pop(name, None)
     home = Home.current()

@@ -3,6 +3,7 @@
 from typing import Any
 
 from django.apps import AppConfig
+from django.conf import settings
 from django.utils.translation import gettext_lazy as _
 
 
@@ -18,10 +19,18 @@ class MonitoringConfig(AppConfig):
         from apps.core.batch import inner
         from apps.core.ratelimit import limiter
         from apps.monitoring import checks, health, recorder
-        from apps.monitoring.models import Probe
+        from apps.monitoring.forward import switchboard
+        from apps.monitoring.intake import committed
+        from apps.monitoring.models import Destination, Probe
 
         post_migrate.connect(checks.make_partitions, sender=self)
         audited.watch(Probe, "probe")
+        audited.watch(
+            Destination, "destination", secret=["credentials"],
+            ignore=["last_ok_at", "last_error_at", "last_error", "minutes_until"],
+        )  # fmt: skip
+        if settings.PHAROS_FORWARD:
+            committed.listen(switchboard.offer)
         recorder.install()
         limiter.listen(_count_limit)
         inner.prepare_headers(recorder.inject)

@@ -62,6 +62,8 @@ LOG_LEVEL: str = env.str(
 )
 LOG_FORMAT: str = env.str("PHAROS_LOG_FORMAT", default="json", validate=OneOf(["json", "console"]))
 RECORDER: bool = env.bool("PHAROS_RECORDER", default=True)
+# False: this process sends nothing on to destinations, whatever the rows say.
+FORWARD: bool = env.bool("PHAROS_FORWARD", default=True)
 # False: this process applies no proposal, whatever the rows say.
 LOOP: bool = env.bool("PHAROS_LOOP", default=True)
 PROFILING: bool = env.bool("PHAROS_PROFILING", default=False)

@@ -11,8 +11,8 @@ from email.utils import format_datetime
 import pytest
 
 from apps.alerts.delivery import Envelope, notifier_for, webhook
-from apps.alerts.delivery.addresses import ForbiddenAddressError, resolve
 from apps.alerts.models import Outcome
+from apps.core.addresses import ForbiddenAddressError, resolve
 from apps.core.errors import InvalidInputError
 from tests.conftest import free_port
 
@@ -103,7 +103,7 @@ def test_metadata_services_and_the_like_are_never_reached(address, monkeypatch):
     monkeypatch.setattr(socket.socket, "connect", connect)
     result = send(f"http://{address}/latest/meta-data")
     assert result.outcome == Outcome.PERMANENT
-    assert "not sent" in result.error
+    assert "nothing is sent" in result.error
 
 
 def test_a_name_that_leads_to_a_forbidden_address_is_refused(monkeypatch):

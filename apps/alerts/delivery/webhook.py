@@ -24,9 +24,9 @@ from urllib3.exceptions import (
     SSLError,
 )
 
-from apps.alerts.delivery.addresses import ForbiddenAddressError, resolve
 from apps.alerts.delivery.base import Delivered, Envelope, Notifier
 from apps.alerts.models import Outcome
+from apps.core.addresses import ForbiddenAddressError, resolve
 from apps.core.errors import InvalidInputError
 
 _TIMEOUT: Final = urllib3.Timeout(connect=3.0, read=8.0)

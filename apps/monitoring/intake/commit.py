@@ -16,6 +16,7 @@ from concurrent.futures import TimeoutError as FutureTimeoutError
 from dataclasses import dataclass
 from typing import Final, NamedTuple
 
+from apps.monitoring.intake import committed
 from apps.monitoring.store.errors import StoreBusyError, StoreUnavailableError
 from apps.monitoring.store.rows import Batch, Outcome
 from apps.monitoring.store.writer import Writer
@@ -197,6 +198,9 @@ class GroupCommitter:
             self._note_success(outcomes, time.monotonic() - begun)
             for waiting, outcome in zip(group, outcomes, strict=True):
                 _settle(waiting.future, outcome)
+            committed.tell(
+                [w.batch for w, o in zip(group, outcomes, strict=True) if not o.duplicate]
+            )
 
     def _fail(self, group: list[_Waiting], error: StoreUnavailableError) -> None:
         if group:

@@ -117,6 +117,7 @@ async def _answer(call: _Call, receive: Receive) -> Reply:
         )
     finally:
         body.release()
+    decoding.batch.forwarded = b"pharos-forwarded" in call.headers
     outcome = await _commit(decoding) if len(decoding.batch) else Outcome(0)
     messages = filter(None, (decoding.message(), outcome.message))
     rejected = decoding.rejected + outcome.rejected

@@ -163,6 +163,8 @@ class Batch:
     # Identity of the request body: a retry with the same bytes is stored once. None: never retried.
     key: UUID | None = None
     size_bytes: int = 0
+    # Another Pharos sent it on: it is not sent on again, or two would play ball for ever.
+    forwarded: bool = False
 
     def __len__(self) -> int:
         return len(self.spans) + len(self.logs) + len(self.samples) + len(self.histograms)

@@ -9,6 +9,9 @@ import pytest
 import sentry_sdk
 from sentry_sdk.transport import Transport
 
+from apps.core import request_id
+from apps.monitoring import recorder
+from apps.monitoring.recorder import context
 from portal.settings.sentry import OPTIONS
 from tests.conftest import PROJECT
 
@@ -60,6 +63,19 @@ def test_a_logged_error_is_masked_like_the_log(kept):
     sentry_sdk.capture_event({"logentry": told})
     (sent,) = kept.sent
     assert "hunter2" not in sent
+
+
+def test_an_error_names_its_request_and_leads_back_to_its_trace(kept):
+    token = request_id.bind("req-12345678")
+    try:
+        with recorder.span("work"):
+            trace_id = f"{context.active().trace_id:032x}"
+            sentry_sdk.capture_message("broken")
+    finally:
+        request_id.release(token)
+    (sent,) = kept.sent
+    assert '"request_id":"req-12345678"' in sent.replace(": ", ":")
+    assert f"/admin/traces/{trace_id}/" in sent
 
 
 def test_the_portal_starts_with_these_options():

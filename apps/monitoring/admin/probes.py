@@ -1,4 +1,4 @@
-"""What operators set up of monitoring: the HTTP probes."""
+"""HTTP probes."""
 
 from django.contrib import admin
 from unfold.admin import ModelAdmin

@@ -1,0 +1,1 @@
+"""Committed telemetry on its way to other systems; `switchboard` says how intake stays unharmed."""
