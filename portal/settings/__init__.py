@@ -10,6 +10,7 @@ from portal.settings.face import UNFOLD as UNFOLD
 from portal.settings.live import PHAROS_LIVE_REDIS_URL as PHAROS_LIVE_REDIS_URL
 from portal.settings.logs import LOGGING as LOGGING
 from portal.settings.logs import configure as _configure_logs
+from portal.settings.logs import to_files as _log_to_files
 from portal.settings.ratelimit import *  # noqa: F403
 from portal.settings.schedule import CELERY_BEAT_SCHEDULE as CELERY_BEAT_SCHEDULE
 from portal.settings.security import *  # noqa: F403
@@ -212,6 +213,8 @@ EMAIL_TIMEOUT = 10
 DEFAULT_FROM_EMAIL = _env.EMAIL_FROM
 
 _configure_logs(_env.LOG_FORMAT)
+if _env.LOG_DIR:
+    _log_to_files(_env.LOG_DIR, _env.LOG_FILE_BYTES, _env.LOG_FILES)
 LOGGING["root"]["level"] = _env.LOG_LEVEL
 
 if _env.SENTRY_DSN:

@@ -61,6 +61,12 @@ LOG_LEVEL: str = env.str(
     "PHAROS_LOG_LEVEL", default="INFO", validate=OneOf(["DEBUG", "INFO", "WARNING", "ERROR"])
 )
 LOG_FORMAT: str = env.str("PHAROS_LOG_FORMAT", default="json", validate=OneOf(["json", "console"]))
+# A folder for log files beside the console, one a role; none by default.
+LOG_DIR: str = env.str("PHAROS_LOG_DIR", default="")
+LOG_FILE_BYTES: int = env.int(
+    "PHAROS_LOG_FILE_BYTES", default=50 * 1024 * 1024, validate=Range(min=4096)
+)
+LOG_FILES: int = env.int("PHAROS_LOG_FILES", default=5, validate=Range(1, 100))
 RECORDER: bool = env.bool("PHAROS_RECORDER", default=True)
 # False: this process sends nothing on to destinations, whatever the rows say.
 FORWARD: bool = env.bool("PHAROS_FORWARD", default=True)

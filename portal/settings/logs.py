@@ -59,6 +59,26 @@ LOGGING: dict[str, Any] = {
 }
 
 
+def to_files(folder: str, most_bytes: int, keep: int) -> None:
+    """Write every line to `<role>.log` in `folder` too; always JSON, whatever people look at."""
+    role = os.environ.get("PHAROS_ROLE", "cli")
+    LOGGING["handlers"]["file"] = {
+        "class": "apps.monitoring.recorder.logfile.FileHandler",
+        "formatter": "file",
+        "path": os.path.join(folder, f"{role}.log"),  # noqa: PTH118 (a text that may be relative)
+        "most_bytes": most_bytes,
+        "keep": keep,
+    }
+    LOGGING["formatters"]["file"] = {
+        **LOGGING["formatters"]["structured"],
+        "processors": [
+            *LOGGING["formatters"]["structured"]["processors"][:-1],
+            structlog.processors.JSONRenderer(default=str),
+        ],
+    }
+    LOGGING["root"]["handlers"] = [*LOGGING["root"]["handlers"], "file"]
+
+
 def configure(log_format: str) -> None:
     """Set structlog up; `log_format` is "json" or "console" (colour, for people)."""
     if log_format == "console":

@@ -128,11 +128,11 @@ def test_a_console_line_is_json_with_ids_and_without_secrets(bound):
 
 
 def test_a_reader_that_stalls_stops_no_writer(monkeypatch):
-    from apps.monitoring.recorder import console
+    from apps.monitoring.recorder import queued
 
     dropped = []
-    monkeypatch.setattr(console, "_MOST_LINES", 5)
-    monkeypatch.setattr(console.recorder, "drop", lambda reason, count=1: dropped.append(reason))
+    monkeypatch.setattr(queued, "_MOST_LINES", 5)
+    monkeypatch.setattr(queued.recorder, "drop", lambda reason, count=1: dropped.append(reason))
     reached, go_on = threading.Event(), threading.Event()
 
     class Stalled(io.StringIO):
