@@ -39,6 +39,11 @@ def _database(django_db_setup, django_db_blocker):
 
 
 @pytest.fixture
+def _django_db_helper(_database):
+    """pytest-django's, for the mark `django_db`, without a transaction and without the flush."""
+
+
+@pytest.fixture
 def store(_database):
     """The store, emptied before the test, with every partition that is due."""
     _wipe()

@@ -15,7 +15,7 @@ from apps.monitoring.store.interest import Reason
 from tests.monitoring.keep.conftest import DAY, NAME, NOON, put, span
 from tests.monitoring.store import make
 
-pytestmark = pytest.mark.usefixtures("store")
+pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("store")]
 LATER = DAY + timedelta(days=2, hours=1)
 
 
