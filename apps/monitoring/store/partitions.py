@@ -67,11 +67,15 @@ TABLES: Final = (
     Partitioned("tm_log", "day", "logs"),
     Partitioned("tm_sample_1m", "day", "minutes"),
     Partitioned("tm_hist_1m", "day", "minutes"),
+    Partitioned("tm_log_1m", "day", "minutes"),
+    Partitioned("tm_log_template_1m", "day", "minutes"),
     Partitioned("tm_sample_1h", "month", "hours"),
     Partitioned("tm_hist_1h", "month", "hours"),
 )
 # The raw rows behind each dirty kind; a partition with rows not yet rolled up must stay.
-_ROLLED: Final = {"tm_sample": 1, "tm_hist": 2, "tm_sample_1m": 3, "tm_hist_1m": 4}
+_ROLLED: Final = {
+    "tm_sample": 1, "tm_hist": 2, "tm_log": 7, "tm_sample_1m": 3, "tm_hist_1m": 4,
+}  # fmt: skip
 
 
 @dataclass
