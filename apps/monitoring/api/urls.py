@@ -3,6 +3,7 @@
 from django.urls import path
 
 from apps.monitoring.api.history import ComponentHistoryView
+from apps.monitoring.api.log_analytics import LogAnalyticsView
 from apps.monitoring.api.log_views import LogLineView, LogSearchView
 from apps.monitoring.api.trace_views import TraceListView, TraceView
 from apps.monitoring.api.views import ComponentsView, MetricNamesView, MetricsView
@@ -18,6 +19,7 @@ urlpatterns = [
         name="component-history",
     ),
     path("admin/logs/search", LogSearchView.as_view(), name="log-search"),
+    path("admin/logs/analytics", LogAnalyticsView.as_view(), name="log-analytics"),
     path("admin/logs/lines/<str:line_id>", LogLineView.as_view(), name="log-line"),
     path("admin/performance/traces", TraceListView.as_view(), name="trace-list"),
     path("admin/performance/traces/<str:trace_id>", TraceView.as_view(), name="trace-detail"),

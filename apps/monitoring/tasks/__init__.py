@@ -1,7 +1,16 @@
 """Celery tasks of monitoring; each calls one verb."""
 
 from apps.monitoring.tasks.collect import collect
+from apps.monitoring.tasks.logroll import prune_log_templates, roll_up_logs
 from apps.monitoring.tasks.partitions import maintain_partitions
 from apps.monitoring.tasks.rollups import roll_up
+from apps.monitoring.tasks.sealing import seal_partitions
 
-__all__ = ["collect", "maintain_partitions", "roll_up"]
+__all__ = [
+    "collect",
+    "maintain_partitions",
+    "prune_log_templates",
+    "roll_up",
+    "roll_up_logs",
+    "seal_partitions",
+]
