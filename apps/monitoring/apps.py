@@ -18,10 +18,17 @@ class MonitoringConfig(AppConfig):
         from apps.core.batch import inner
         from apps.core.ratelimit import limiter
         from apps.monitoring import checks, health, recorder
-        from apps.monitoring.models import Probe
+        from apps.monitoring.models import LegalHold, Probe, SamplingPolicy
+        from apps.monitoring.queries import coldlogs, logs
 
         post_migrate.connect(checks.make_partitions, sender=self)
         audited.watch(Probe, "probe")
+        audited.watch(LegalHold, "legalhold")
+        audited.watch(
+            SamplingPolicy, "samplingpolicy", ignore=("preview", "preview_of", "previewed_at")
+        )
+        logs.tiers.append(coldlogs.tier)
+        logs.elsewhere.append(coldlogs.line)
         recorder.install()
         limiter.listen(_count_limit)
         inner.prepare_headers(recorder.inject)

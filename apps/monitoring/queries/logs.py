@@ -46,6 +46,8 @@ class LogLine:
         return self.attrs is None or self.body_length > len(self.body)
 
 
+BODY_LETTERS: Final = 4000
+ATTRS_BYTES: Final = 8000
 # The hash is of `lineplace.LinePlace.tie`.
 _LINES = (
     "SELECT l.ts, hashtextextended(l.body, coalesce(l.span_id, 0)), l.ctid::text, r.service,"
@@ -70,6 +72,8 @@ _PLACE: Final = (
 Reader = Callable[[CursorWrapper, TimeRange, int], list[LogLine]]
 # Where else lines lie that are no longer in tm_log: each gives a reader as `_hot` does.
 tiers: list[Callable[[LogFilter, LinePlace | None], Reader]] = []
+# The same for one whole line.
+elsewhere: list[Callable[[CursorWrapper, LinePlace], LogLine | None]] = []
 
 
 def search(
@@ -127,7 +131,10 @@ def line(place: LinePlace) -> LogLine | None:
     with bounded_cursor() as cursor:
         cursor.execute(_LINE, {"ts": place.ts, "tie": place.tie, "ctid": place.ctid})
         row = cursor.fetchone()
-    return _line(row) if row else None
+        if row:
+            return _line(row)
+        found = (look(cursor, place) for look in elsewhere)
+        return next((line for line in found if line is not None), None)
 
 
 def _line(row: tuple[Any, ...]) -> LogLine:

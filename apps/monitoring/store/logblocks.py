@@ -40,6 +40,9 @@ class Line(NamedTuple):
     tie: int
 
 
+_NAMES: Final = (
+    "ts", "observed", "resource", "severity", "trace", "span", "body", "attrs", "place", "tie",
+)  # fmt: skip
 COLUMNS: Final = (
     "l.ts, l.observed_ts, l.resource_id, l.severity, l.trace_id, l.span_id, l.body, l.attrs::text,"
     " l.ctid::text, hashtextextended(l.body, coalesce(l.span_id, 0))"
@@ -77,8 +80,8 @@ def blocks(lines: Iterable[tuple[str, Line]]) -> Iterator[Block]:
 
 def _block(service: str, lines: Sequence[Line], compressor: zstandard.ZstdCompressor) -> Block:
     columns = {
-        "ts": [_us(line.ts) for line in lines],
-        "observed": [_us(line.observed) for line in lines],
+        "ts": [microseconds(line.ts) for line in lines],
+        "observed": [microseconds(line.observed) for line in lines],
         "resource": [line.resource_id for line in lines],
         "severity": [line.severity for line in lines],
         "trace": [None if line.trace_id is None else line.trace_id.hex for line in lines],
@@ -98,31 +101,39 @@ def _block(service: str, lines: Sequence[Line], compressor: zstandard.ZstdCompre
     )  # fmt: skip
 
 
-def unpack(data: bytes) -> bytes:
-    """The JSON of a block."""
-    return zstandard.ZstdDecompressor().decompress(data, max_output_size=_UNPACKED_BYTES)
+class Columns:
+    """A block read: its lines, oldest first, by number."""
 
+    def __init__(self, data: bytes) -> None:
+        packed = zstandard.ZstdDecompressor().decompress(data, max_output_size=_UNPACKED_BYTES)
+        self._columns: dict[str, list[Any]] = orjson.loads(packed)
 
-def lines_of(unpacked: bytes) -> list[Line]:
-    """All lines of a block, oldest first."""
-    columns = orjson.loads(unpacked)
-    return [
-        Line(_moment(ts), _moment(observed), resource, severity,
-             None if trace is None else UUID(trace), span, body, attrs, place, tie)
-        for ts, observed, resource, severity, trace, span, body, attrs, place, tie in zip(
-            *(columns[name] for name in (
-                "ts", "observed", "resource", "severity", "trace", "span", "body", "attrs",
-                "place", "tie",
-            )), strict=True,
+    def __len__(self) -> int:
+        return len(self._columns["ts"])
+
+    def column(self, name: str) -> list[Any]:
+        """`ts` and `observed` in microseconds since 1970, `trace` as hexadecimal digits."""
+        return self._columns[name]
+
+    def line(self, at: int) -> Line:
+        """One line whole."""
+        ts, observed, resource, severity, trace, span, body, attrs, place, tie = (
+            self._columns[name][at] for name in _NAMES
         )
-    ]  # fmt: skip
+        trace_id = None if trace is None else UUID(trace)
+        return Line(
+            moment(ts), moment(observed), resource, severity, trace_id, span, body, attrs, place,
+            tie,
+        )  # fmt: skip
 
 
-def _us(moment: datetime) -> int:
-    return (moment - _EPOCH) // timedelta(microseconds=1)
+def microseconds(ts: datetime) -> int:
+    """Since 1970."""
+    return (ts - _EPOCH) // timedelta(microseconds=1)
 
 
-def _moment(us: int) -> datetime:
+def moment(us: int) -> datetime:
+    """The reverse of `microseconds`."""
     return _EPOCH + timedelta(microseconds=us)
 
 
@@ -151,12 +162,11 @@ def _bloom(traces: set[UUID]) -> bytes | None:
     return bytes(filled)
 
 
-# Of a block that may hold the trace all positions are set.
+# Of a block that may hold the trace all positions are set. Parameters: first, second.
 MAY_HOLD: Final = " AND ".join(
-    f"get_bit(b.traces, (%(first)s::int8 + {i} * %(second)s::int8) % (length(b.traces) * 8)::int8)"
-    " = 1"
+    f"get_bit(b.traces, (%(first)s::int8 + {i} * %(second)s::int8) %% (length(b.traces) * 8)) = 1"
     for i in range(_HASHES)
-).replace("%(first)s::int8 +", "(%(first)s::int8) +")
+)
 
 
 def store(cursor: "psycopg.Cursor[Any]", table: str, found: Iterable[Block]) -> tuple[int, int]:
@@ -169,7 +179,15 @@ def store(cursor: "psycopg.Cursor[Any]", table: str, found: Iterable[Block]) -> 
     for block in found:
         cursor.execute(
             statement,
-            [block.start, block.end, block.service, block.n, block.levels, block.traces, block.data],
+            [
+                block.start,
+                block.end,
+                block.service,
+                block.n,
+                block.levels,
+                block.traces,
+                block.data,
+            ],
         )
         n, size = n + block.n, size + len(block.data)
     return n, size

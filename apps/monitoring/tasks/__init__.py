@@ -1,6 +1,7 @@
 """Celery tasks of monitoring; each calls one verb."""
 
 from apps.monitoring.tasks.collect import collect
+from apps.monitoring.tasks.keeping import keep
 from apps.monitoring.tasks.logroll import prune_log_templates, roll_up_logs
 from apps.monitoring.tasks.partitions import maintain_partitions
 from apps.monitoring.tasks.rollups import roll_up
@@ -8,6 +9,7 @@ from apps.monitoring.tasks.sealing import seal_partitions
 
 __all__ = [
     "collect",
+    "keep",
     "maintain_partitions",
     "prune_log_templates",
     "roll_up",

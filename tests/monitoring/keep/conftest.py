@@ -12,7 +12,7 @@ from django.db import connection
 
 from apps.monitoring.intake.commit import committer
 from apps.monitoring.store import partitions
-from apps.monitoring.store.rows import Batch
+from apps.monitoring.store.rows import Batch, LogRecord, Span
 from tests.monitoring.store import make
 from tests.monitoring.store.conftest import clear
 
@@ -28,6 +28,12 @@ def _wipe():
     with connection.cursor() as cursor:
         cursor.execute(";".join(f"DELETE FROM {table}" for table in _TABLES))
         cursor.execute("TRUNCATE core_auditentry")
+        cursor.execute(
+            "SELECT inhrelid::regclass::text FROM pg_inherits"
+            " WHERE inhparent = 'tm_log_block'::regclass"
+        )
+        for (name,) in cursor.fetchall():
+            cursor.execute(f"DROP TABLE {name}")
 
 
 @pytest.fixture(scope="module")
@@ -79,6 +85,19 @@ def span(at=NOON, share=0.5, ms=5, trace=None, **over):
     )
 
 
-def put(*spans):
-    """Store the spans as a sender would have."""
-    assert committer().ingest(Batch(spans=list(spans))).rejected == 0
+def log(body="hello", at=NOON, **over):
+    """One log line."""
+    return make.log(body, time_ns=ns(at), **over)
+
+
+def put(*found):
+    """Store spans and lines as a sender would have."""
+    lines = [row for row in found if isinstance(row, LogRecord)]
+    spans = [row for row in found if isinstance(row, Span)]
+    assert committer().ingest(Batch(spans=spans, logs=lines)).rejected == 0
+
+
+def rolled_up():
+    """As if the rollups had seen all there is."""
+    with connection.cursor() as cursor:
+        cursor.execute("DELETE FROM tm_dirty")
