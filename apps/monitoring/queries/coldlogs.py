@@ -56,7 +56,8 @@ class _Search:
         return found
 
     def _blocks(self, cursor: CursorWrapper, window: TimeRange) -> list[tuple[Any, ...]]:
-        conditions, asked = [], {
+        conditions: list[str] = []
+        asked: dict[str, Any] = {
             "first_start": window.start - _LONGEST, "start": window.start, "end": window.end,
             "most": _MOST_BLOCKS,
         }  # fmt: skip
@@ -70,7 +71,7 @@ class _Search:
             conditions.append(f"AND {logblocks.MAY_HOLD}")
             asked["first"], asked["second"] = logblocks.trace_bits(self.wanted.trace_id)
         cursor.execute(_BLOCKS.format(conditions=" ".join(conditions)), asked)
-        return cursor.fetchall()
+        return list(cursor.fetchall())
 
     def _matching(
         self, cursor: CursorWrapper, number: int, start: Any, service: str

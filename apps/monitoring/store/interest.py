@@ -53,7 +53,7 @@ class Interest:
     @property
     def threshold(self) -> int:
         """The least random value that is in the share."""
-        return round((1.0 - self.share) * 2**_RANDOM_BITS)
+        return round((1.0 - self.share) * float(1 << _RANDOM_BITS))
 
 
 # What is left when the retention of spans ends: pins and holds.

@@ -73,7 +73,7 @@ def write(
     n, services = 0, set()
     with _private(draft) as out:
         hashing = _Hashing(out)
-        with zstandard.ZstdCompressor(level=_LEVEL).stream_writer(hashing, closefd=False) as packed:
+        with _packing(hashing) as packed:
             packed.write(_line({"format": FORMAT, "day": day.isoformat()}))
             told: set[int] = set()
             for service, line in lines:
@@ -148,6 +148,10 @@ class _Hashing:
 
     def flush(self) -> None:
         self._out.flush()
+
+
+def _packing(out: Any) -> zstandard.ZstdCompressionWriter:
+    return zstandard.ZstdCompressor(level=_LEVEL).stream_writer(out, closefd=False)
 
 
 def _private(path: Path) -> BinaryIO:

@@ -56,11 +56,11 @@ def _drop_empty(raw: Connection, name: str) -> bool:
     with raw.transaction():
         raw.execute(sql.SQL("ALTER TABLE {parent} DETACH PARTITION {child}").format(**names))
         # Now nobody can add a line, so this look counts.
-        if raw.execute(select).fetchone():
+        gone = raw.execute(select).fetchone() is None
+        if not gone:
             raise psycopg.Rollback
         raw.execute(sql.SQL("DROP TABLE {child}").format(**names))
-        return True
-    return False
+    return gone
 
 
 def compress(raw: Connection, name: str, start: datetime) -> int:
