@@ -43,6 +43,8 @@ def page(request: HttpRequest) -> HttpResponse:
     """Days newest first."""
     found = retention()
     signal = request.GET.get("signal", "")
+    signal = signal if signal in _SIGNALS else ""
+    more = f"&signal={signal}" if signal else ""
     days = [day for day in found.days if not signal or day.signal == signal]
     context: dict[str, Any] = {
         "title": _("Retention"),
@@ -50,8 +52,7 @@ def page(request: HttpRequest) -> HttpResponse:
         "days": days[:_SHOWN],
         "more": len(days) > _SHOWN,
         "largest": max((day.size_bytes for day in days), default=1),
-        "signals": _SIGNALS,
-        "signal": signal if signal in _SIGNALS else "",
+        "signal": signal,
         "candidates": [_candidate(policy) for policy in found.policies],
         "log_days": {
             "hot": round(settings.PHAROS_RETENTION_HOURS["logs"] / 24),
@@ -60,7 +61,7 @@ def page(request: HttpRequest) -> HttpResponse:
         },
         "span_h": settings.PHAROS_RETENTION_HOURS["spans"],
         "archive_dir": settings.PHAROS_ARCHIVE_DIR,
-        "export": f"{reverse('retention-days')}?format=csv" + (f"&signal={signal}" if signal else ""),
+        "export": f"{reverse('retention-days')}?format=csv{more}",
         "restore": _restorable(found.days),
     }  # fmt: skip
     return render(request, "pages/retention.html", context)

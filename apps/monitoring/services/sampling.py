@@ -83,6 +83,8 @@ def preview(policy: SamplingPolicy) -> Preview:
     Raises UnavailableError when that takes too long.
     """
     now = datetime.now(UTC)
+    # As it is stored: what is previewed must be what is enabled.
+    policy.refresh_from_db()
     try:
         with connect.open_connection("pharos-preview", _TIMEOUT_S) as raw, raw.cursor() as cursor:
             found = _judged(cursor, policy, now)
