@@ -15,20 +15,17 @@ class MonitoringConfig(AppConfig):
     def ready(self) -> None:
         from django.db.models.signals import post_migrate
 
-        from apps.core import audited
         from apps.core.batch import inner
         from apps.core.ratelimit import limiter
-        from apps.monitoring import checks, health, recorder
+        from apps.monitoring import auditing, checks, health, recorder
         from apps.monitoring.forward import switchboard
         from apps.monitoring.intake import committed
-        from apps.monitoring.models import Destination, Probe
+        from apps.monitoring.queries import coldlogs, logs
 
         post_migrate.connect(checks.make_partitions, sender=self)
-        audited.watch(Probe, "probe")
-        audited.watch(
-            Destination, "destination", secret=["credentials"],
-            ignore=["last_ok_at", "last_error_at", "last_error", "minutes_until"],
-        )  # fmt: skip
+        auditing.install()
+        logs.tiers.append(coldlogs.tier)
+        logs.elsewhere.append(coldlogs.line)
         if settings.PHAROS_FORWARD:
             committed.listen(switchboard.offer)
         recorder.install()

@@ -12,6 +12,8 @@ from apps.core.rangepicker import Choice
 from apps.monitoring.api import ranges, rows, searches
 from apps.monitoring.queries import logs, traces
 from apps.monitoring.queries.found import Found
+from apps.monitoring.queries.lineplace import LinePlace
+from apps.monitoring.queries.position import Place
 from apps.monitoring.queries.services import services
 from portal.evidence import filters
 from portal.evidence.guard import in_shell
@@ -33,6 +35,7 @@ class _List:
     parameters: type[ranges.RangeParameters]
     search: Callable[..., Found[Any]]
     row: Callable[[Any], Any]
+    spot: Any = Place
 
 
 _TRACES: Final = _List(
@@ -43,7 +46,7 @@ _TRACES: Final = _List(
 _LOGS: Final = _List(
     "pages/logs.html", "log-search", searches.LogParameters,
     lambda values, where, **page: logs.search(where, searches.log_filter(values), **page),
-    rows.log_row,
+    rows.log_row, LinePlace,
 )  # fmt: skip
 
 
@@ -92,7 +95,9 @@ def _shown(request: HttpRequest, what: _List, more: dict[str, Any]) -> HttpRespo
     if mistakes:
         return render(request, what.template, context, status=400)
     time_range = choice.time_range
-    found = what.search(asked.values, time_range, after=after(request), limit=_size(request))
+    found = what.search(
+        asked.values, time_range, after=after(request, what.spot), limit=_size(request)
+    )
     context |= {
         "rows": found.rows,
         "listed": listed(request.GET, found, time_range, reverse(what.api)),

@@ -82,10 +82,14 @@ INTAKE_ORIGINS: list[str] = env.list("PHAROS_INTAKE_ORIGINS", default=[])
 RETENTION_HOURS: dict[str, int] = {
     "samples": env.int("PHAROS_RETENTION_SAMPLES_HOURS", default=48, validate=Range(min=2)),
     "spans": env.int("PHAROS_RETENTION_SPANS_HOURS", default=72, validate=Range(min=2)),
-    "logs": env.int("PHAROS_RETENTION_LOGS_HOURS", default=168, validate=Range(min=2)),
+    "logs": env.int("PHAROS_RETENTION_LOGS_HOURS", default=720, validate=Range(min=2)),
     "minutes": env.int("PHAROS_RETENTION_MINUTES_HOURS", default=720, validate=Range(min=24)),
     "hours": env.int("PHAROS_RETENTION_HOURS_HOURS", default=9600, validate=Range(min=24)),
 }
+# Log lines older than the hours above are compressed; from these ages on archived, then deleted.
+LOG_ARCHIVE_DAYS: int = env.int("PHAROS_LOG_ARCHIVE_DAYS", default=90, validate=Range(min=1))
+LOG_DELETE_DAYS: int = env.int("PHAROS_LOG_DELETE_DAYS", default=365, validate=Range(min=1))
+ARCHIVE_DIR: str = env.str("PHAROS_ARCHIVE_DIR", default=str(home.root / "archive"))
 # Requests in 60 s, by whom: nobody known, a key by its tier, a person (whose pages poll).
 RATE_ANONYMOUS: int = env.int("PHAROS_RATE_ANONYMOUS", default=100, validate=Range(min=1))
 RATE_STANDARD: int = env.int("PHAROS_RATE_STANDARD", default=100, validate=Range(min=1))
@@ -108,6 +112,11 @@ def _contradictions() -> list[str]:
     if HTTPS_REDIRECT and not PROXY_HTTPS_HEADER:
         found.append(
             "PHAROS_HTTPS_REDIRECT needs PHAROS_PROXY_HTTPS_HEADER, or it would redirect for ever."
+        )
+    if not RETENTION_HOURS["logs"] < LOG_ARCHIVE_DAYS * 24 < LOG_DELETE_DAYS * 24:
+        found.append(
+            "PHAROS_RETENTION_LOGS_HOURS, PHAROS_LOG_ARCHIVE_DAYS and PHAROS_LOG_DELETE_DAYS"
+            " must follow each other: lines are compressed, then archived, then deleted."
         )
     return found
 

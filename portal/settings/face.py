@@ -137,6 +137,7 @@ UNFOLD: dict[str, Any] = {
                         "admin:django_celery_beat_periodictask_changelist",
                         "django_celery_beat.view_periodictask",
                     ),
+                    _link(_("Retention"), "storage", "retention", "monitoring.view_samplingpolicy"),
                     _link(
                         _("Audit log"),
                         "history",

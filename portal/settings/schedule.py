@@ -23,5 +23,9 @@ CELERY_BEAT_SCHEDULE: dict[str, dict[str, Any]] = {
     "work-on-proposals": every(5, "apps.core.tasks.work_on_proposals"),
     "send-minutes": every(60, "apps.monitoring.tasks.send_minutes", "low"),
     "maintain-partitions": every(600, "apps.monitoring.tasks.maintain_partitions", "low"),
+    "roll-up-logs": every(15, "apps.monitoring.tasks.roll_up_logs"),
+    "prune-log-templates": every(86_400, "apps.monitoring.tasks.prune_log_templates", "low"),
+    "keep": every(600, "apps.monitoring.tasks.keep", "low"),
+    "seal-partitions": every(300, "apps.monitoring.tasks.seal_partitions", "low"),
     "prune-audit": every(86_400, "apps.core.tasks.prune_audit", "low"),
 }

@@ -23,6 +23,7 @@ PAGES = {
     "overview": "/admin/",
     "traces": "/admin/traces/",
     "logs": "/admin/logs/",
+    "retention": "/admin/retention/",
     "about": "/admin/about/",
     "rules": "/admin/alerts/rule/",
     "keys": "/admin/core/apikey/",

@@ -15,5 +15,5 @@ CREATE INDEX tm_pin_until ON tm_pin (until);
 
 
 class Migration(migrations.Migration):
-    dependencies = [("monitoring", "0011_spans_and_log_records")]
+    dependencies = [("monitoring", "0081_roll_up_kept_logs")]
     operations = [migrations.RunSQL(TABLE, "DROP TABLE tm_pin;")]

@@ -2,9 +2,20 @@
 
 from apps.monitoring.models.collector import CollectorState
 from apps.monitoring.models.destination import Destination
+from apps.monitoring.models.keep import LegalHold, LogArchive, SamplingPolicy
 from apps.monitoring.models.probe import Probe
 from apps.monitoring.models.telemetry import LogRecord, Metric, Resource, Series, Span
 
 __all__ = [
-    "CollectorState", "Destination", "LogRecord", "Metric", "Probe", "Resource", "Series", "Span",
-]  # fmt: skip
+    "CollectorState",
+    "Destination",
+    "LegalHold",
+    "LogArchive",
+    "LogRecord",
+    "Metric",
+    "Probe",
+    "Resource",
+    "SamplingPolicy",
+    "Series",
+    "Span",
+]

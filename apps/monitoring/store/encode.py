@@ -110,7 +110,11 @@ def spans(rows: Sequence[Span], ids: Ids, window: Window) -> Encoded:
 
 def logs(rows: Sequence[LogRecord], ids: Ids, window: Window) -> Encoded:
     """Rows of tm_log."""
-    return _each(rows, _log, ids, window)
+    done = _each(rows, _log, ids, window)
+    # The time is the first column, behind the field count and its own length.
+    minutes = {int.from_bytes(row[6:14], "big", signed=True) // MINUTE_US for row in done.rows}
+    done.minutes = {minute * MINUTE_US for minute in minutes}
+    return done
 
 
 def _time(nanoseconds: int, window: Window) -> int:

@@ -67,11 +67,18 @@ TABLES: Final = (
     Partitioned("tm_log", "day", "logs"),
     Partitioned("tm_sample_1m", "day", "minutes"),
     Partitioned("tm_hist_1m", "day", "minutes"),
+    Partitioned("tm_log_1m", "day", "minutes"),
+    Partitioned("tm_log_template_1m", "day", "minutes"),
     Partitioned("tm_sample_1h", "month", "hours"),
     Partitioned("tm_hist_1h", "month", "hours"),
 )
 # The raw rows behind each dirty kind; a partition with rows not yet rolled up must stay.
-_ROLLED: Final = {"tm_sample": 1, "tm_hist": 2, "tm_sample_1m": 3, "tm_hist_1m": 4}
+_ROLLED: Final = {
+    "tm_sample": (1,), "tm_hist": (2,), "tm_sample_1m": (3,), "tm_hist_1m": (4,),
+    "tm_span": (5, 6), "tm_log": (7,),
+}  # fmt: skip
+# Their days end in other ways: `keeping`.
+_TIERED: Final = ("tm_span", "tm_log")
 
 
 @dataclass
@@ -117,13 +124,21 @@ def existing(raw: "psycopg.Connection[Any] | None" = None) -> dict[str, set[str]
 
 
 def attached(raw: "psycopg.Connection[Any]") -> dict[str, tuple[datetime, datetime]]:
-    """From the oldest partition's start to the newest one's end, of each table that has any."""
+    """What times each table takes without a gap: back from its newest partition's end.
+
+    Old days of which something is pinned may stand alone behind a gap.
+    """
     spans = {}
     found = existing(raw)
     for table in TABLES:
-        starts = [s for name in found.get(table.table, ()) if (s := table.start_of(name))]
-        if starts:
-            spans[table.table] = (min(starts), table.after(max(starts)))
+        starts = {s for name in found.get(table.table, ()) if (s := table.start_of(name))}
+        if not starts:
+            continue
+        low = max(starts)
+        for start in sorted(starts, reverse=True):
+            if table.after(start) == low:
+                low = start
+        spans[table.table] = (low, table.after(max(starts)))
     return spans
 
 
@@ -174,6 +189,8 @@ def _create(raw: "psycopg.Connection[Any]", table: Partitioned, start: datetime)
 def drop_expired(now: datetime | None = None) -> Dropped:
     """Detach and drop every partition whose last instant is past its retention.
 
+    Those of spans and log records are not among them: `keeping` moves them on.
+
     Readers and writers go on meanwhile. A partition that cannot be locked soon, or whose rows are
     not rolled up yet, is left for the next run and named with the reason.
     """
@@ -181,15 +198,17 @@ def drop_expired(now: datetime | None = None) -> Dropped:
     report = Dropped()
     with _alone() as raw:
         for table in TABLES:
-            for name, state in _children(raw, table):
+            if table.table in _TIERED:
+                continue
+            for name, state in children(raw, table):
                 start = table.start_of(name)
                 if start is None or table.after(start) > now - table.keep():
                     continue
-                if _behind(raw, table, start):
+                if behind(raw, table, start):
                     report.left[name] = "its rows are not rolled up yet"
                     continue
                 try:
-                    _drop(raw, table, name, state)
+                    drop(raw, table, name, state)
                 except psycopg.Error as error:
                     report.left[name] = str(error).strip()
                     logger.warning("partition %s stays for now: %s", name, error)
@@ -198,7 +217,7 @@ def drop_expired(now: datetime | None = None) -> Dropped:
     return report
 
 
-def _children(raw: "psycopg.Connection[Any]", table: Partitioned) -> list[tuple[str, str]]:
+def children(raw: "psycopg.Connection[Any]", table: Partitioned) -> list[tuple[str, str]]:
     """(name, state) of the table's partitions; state is attached, pending or detached."""
     rows = raw.execute(
         "SELECT c.relname, CASE WHEN i.inhparent IS NULL THEN 'detached'"
@@ -211,18 +230,18 @@ def _children(raw: "psycopg.Connection[Any]", table: Partitioned) -> list[tuple[
     return [(name, state) for name, state in rows if table.start_of(name)]
 
 
-def _behind(raw: "psycopg.Connection[Any]", table: Partitioned, start: datetime) -> bool:
-    kind = _ROLLED.get(table.table)
-    if kind is None:
-        return False
+def behind(raw: "psycopg.Connection[Any]", table: Partitioned, start: datetime) -> bool:
+    """Whether the rollups have not seen all rows of a partition yet."""
+    kinds = _ROLLED.get(table.table, ())
     row = raw.execute(
-        "SELECT 1 FROM tm_dirty WHERE kind = %s AND bucket >= %s AND bucket < %s LIMIT 1",
-        [kind, start, table.after(start)],
+        "SELECT 1 FROM tm_dirty WHERE kind = ANY(%s) AND bucket >= %s AND bucket < %s LIMIT 1",
+        [list(kinds), start, table.after(start)],
     ).fetchone()
     return row is not None
 
 
-def _drop(raw: "psycopg.Connection[Any]", table: Partitioned, name: str, state: str) -> None:
+def drop(raw: "psycopg.Connection[Any]", table: Partitioned, name: str, state: str) -> None:
+    """Detach a partition in the given state (`children`) and drop it. Raises psycopg.Error."""
     names = {"parent": sql.Identifier(table.table), "child": sql.Identifier(name)}
     # A run that died half-way leaves its partition pending or detached: take up from there.
     how = {"attached": "CONCURRENTLY", "pending": "FINALIZE"}.get(state)

@@ -46,3 +46,11 @@ def test_a_list_has_pages_cursors_and_exports(load, reader, path):
     assert len(every) > 1
     table = b"".join(reader.get(address, {"format": "csv"}).streaming_content)
     assert table.count(b"\r\n") == len(every) + 1
+
+
+class TestWhoMayReadRetention(PermissionMatrix):
+    path, permissions = "/admin/monitoring/retention", ["monitoring.view_samplingpolicy"]
+
+
+class TestWhoMayReadTheDaysKept(PermissionMatrix):
+    path, permissions = "/admin/monitoring/retention/days", ["monitoring.view_samplingpolicy"]

@@ -9,7 +9,7 @@ from apps.core.errors import InvalidInputError
 from apps.monitoring.services import pins
 from apps.monitoring.services.pins import PinReason
 
-pytestmark = pytest.mark.usefixtures("store")
+pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("store")]
 NOW = datetime.now(UTC)
 
 

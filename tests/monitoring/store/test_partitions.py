@@ -81,11 +81,11 @@ def test_partitions_reach_back_two_days_and_48_hours_ahead():
 
 def test_expired_partitions_are_dropped_and_others_stay():
     old = datetime.now(UTC) - timedelta(days=100)
-    made = [n for n in partitions.ensure(old) if n.startswith("tm_log_p")]
-    before = partitions.existing()["tm_log"]
+    made = [n for n in partitions.ensure(old) if n.startswith("tm_hist_p")]
+    before = partitions.existing()["tm_hist"]
     report = partitions.drop_expired()
     assert set(made) <= set(report.dropped)
-    assert partitions.existing()["tm_log"] == before - set(made)
+    assert partitions.existing()["tm_hist"] == before - set(made)
     assert rows("SELECT to_regclass(%s)", made[0]) == [(None,)]
 
 
@@ -104,9 +104,9 @@ def test_a_partition_whose_rows_are_not_rolled_up_stays():
 def test_a_detach_that_was_interrupted_is_finished_by_the_next_run():
     old = datetime.now(UTC) - timedelta(days=100)
     partitions.ensure(old)
-    name = f"tm_log_p{old:%Y%m%d}"
+    name = f"tm_hist_p{old:%Y%m%d}"
     with connection.cursor() as cursor:
-        cursor.execute(f"ALTER TABLE tm_log DETACH PARTITION {name}")
+        cursor.execute(f"ALTER TABLE tm_hist DETACH PARTITION {name}")
     assert name in partitions.drop_expired().dropped
     assert rows("SELECT to_regclass(%s)", name) == [(None,)]
 
@@ -114,7 +114,7 @@ def test_a_detach_that_was_interrupted_is_finished_by_the_next_run():
 def test_a_locked_partition_is_left_with_its_reason():
     old = datetime.now(UTC) - timedelta(days=100)
     partitions.ensure(old)
-    name = f"tm_log_p{old:%Y%m%d}"
+    name = f"tm_hist_p{old:%Y%m%d}"
     from apps.monitoring.store import connect
 
     with connect.open_connection("holder", 30) as holder:

@@ -1,0 +1,16 @@
+"""Which of monitoring's tables leave an audit entry with every change."""
+
+from apps.core.audited import watch
+
+
+def install() -> None:
+    """Watch what people set up. Called when Django is ready."""
+    from apps.monitoring.models import Destination, LegalHold, Probe, SamplingPolicy
+
+    watch(Probe, "probe")
+    watch(
+        Destination, "destination", secret=["credentials"],
+        ignore=["last_ok_at", "last_error_at", "last_error", "minutes_until"],
+    )  # fmt: skip
+    watch(LegalHold, "legalhold")
+    watch(SamplingPolicy, "samplingpolicy", ignore=["preview", "preview_of", "previewed_at"])

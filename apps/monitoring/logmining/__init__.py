@@ -1,0 +1,1 @@
+"""Which lines are the same sentence with other values in it."""
