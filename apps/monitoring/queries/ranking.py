@@ -1,0 +1,124 @@
+"""Operations ranked: where time goes, and what is slow."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, Final
+
+from apps.core.timerange import TimeRange
+from apps.monitoring.queries import red
+from apps.monitoring.queries.red import Figures, Operation, Wanted
+
+KINDS: Final = ("", "internal", "server", "client", "producer", "consumer")
+# The lines of PERF-07: beyond either an operation is slow.
+P95_LINE_MS: Final = 500.0
+P99_LINE_MS: Final = 1000.0
+_MS: Final = 1000.0
+
+
+@dataclass(frozen=True)
+class Ranked:
+    """One operation with its figures over a range; times in milliseconds, None when unknown."""
+
+    operation: Operation
+    figures: Figures
+    duration_s: float
+    # Of the time all operations of the ranking took together.
+    share: float | None
+
+    @property
+    def service(self) -> str:
+        return self.operation.service
+
+    @property
+    def name(self) -> str:
+        return self.operation.name
+
+    @property
+    def kind(self) -> str:
+        number = self.operation.kind
+        return KINDS[number] if 0 <= number < len(KINDS) else ""
+
+    @property
+    def n(self) -> int:
+        return self.figures.n
+
+    @property
+    def per_s(self) -> float:
+        return self.figures.n / self.duration_s
+
+    @property
+    def errors(self) -> int:
+        return self.figures.err
+
+    @property
+    def error_share(self) -> float | None:
+        return self.figures.error_share
+
+    @property
+    def total_ms(self) -> float:
+        return self.figures.sum * _MS
+
+    @property
+    def mean_ms(self) -> float | None:
+        return _ms(self.figures.mean)
+
+    @property
+    def p50_ms(self) -> float | None:
+        return _ms(self.figures.quantile(0.5))
+
+    @property
+    def p95_ms(self) -> float | None:
+        return _ms(self.figures.quantile(0.95))
+
+    @property
+    def p99_ms(self) -> float | None:
+        return _ms(self.figures.quantile(0.99))
+
+    @property
+    def p999_ms(self) -> float | None:
+        return _ms(self.figures.quantile(0.999))
+
+    @property
+    def max_ms(self) -> float:
+        return self.figures.max * _MS
+
+    @property
+    def slow(self) -> bool:
+        """Beyond the line of its p95 or of its p99."""
+        return (self.p95_ms or 0) > P95_LINE_MS or (self.p99_ms or 0) > P99_LINE_MS
+
+    @property
+    def classes(self) -> dict[str, int]:
+        """Answers by HTTP class, those there were."""
+        return {f"{i}xx": n for i, n in enumerate(self.figures.classes, 1) if n}
+
+
+ORDERS: Final[dict[str, Callable[[Ranked], Any]]] = {
+    "total": lambda row: row.total_ms,
+    "p95": lambda row: row.p95_ms or 0.0,
+    "p99": lambda row: row.p99_ms or 0.0,
+    "rate": lambda row: row.n,
+    "errors": lambda row: row.errors,
+    "error_share": lambda row: row.error_share or 0.0,
+}
+
+
+def ranking(time_range: TimeRange, wanted: Wanted, order: str = "total") -> list[Ranked]:
+    """The busiest 2000 operations of a range, the largest first; equal ones by their names."""
+    return ranked(red.operations(time_range, wanted), time_range, order)
+
+
+def ranked(
+    found: dict[Operation, Figures], time_range: TimeRange, order: str = "total"
+) -> list[Ranked]:
+    """These operations, ranked."""
+    whole = sum(figures.sum for figures in found.values())
+    rows = [
+        Ranked(operation, figures, time_range.duration_s, figures.sum / whole if whole else None)
+        for operation, figures in found.items()
+    ]
+    return sorted(rows, key=lambda row: (-ORDERS[order](row), row.operation))
+
+
+def _ms(seconds: float | None) -> float | None:
+    return None if seconds is None else seconds * _MS
