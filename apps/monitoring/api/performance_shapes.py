@@ -32,6 +32,9 @@ class RankingParameters(_Which):
     order = serializers.ChoiceField(
         list(ORDERS), default="total", help_text="The largest first; `total` is time in all."
     )
+    details = serializers.BooleanField(
+        default=False, help_text="With `spark` and how each compares with earlier."
+    )
 
 
 class OperationParameters(_Which):
@@ -74,6 +77,19 @@ class RankedSerializer(serializers.Serializer[Any]):
     slow = serializers.BooleanField(help_text="p95 over 500 ms or p99 over 1000 ms.")
     classes = serializers.DictField(
         child=serializers.IntegerField(), help_text="Answers by HTTP class: 2xx, 4xx, …"
+    )
+    spark = serializers.ListField(
+        child=serializers.FloatField(allow_null=True), allow_null=True,
+        help_text="p95 in milliseconds over time; null without `details`.",
+    )  # fmt: skip
+    verdict = serializers.CharField(
+        help_text="Against the range before: slower, faster, same, too few or new; with `details`."
+    )
+    change = serializers.FloatField(
+        allow_null=True, help_text="Of the p95: 0.5 is half as much more."
+    )
+    regressed = serializers.BooleanField(
+        help_text="Slower or failing more than every earlier stretch that can be compared."
     )
 
 

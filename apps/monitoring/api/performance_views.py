@@ -61,11 +61,14 @@ class RankingView(ListEndpoint):
             if after is not None:
                 self.fixed.time_range = TimeRange(*after[2:])
             rows = ranking.ranking(self.fixed.time_range, wanted(asked), asked["order"])
-            return (rows if after is None else _beyond(rows, after, asked))[:limit]
+            shown = (rows if after is None else _beyond(rows, after, asked))[:limit]
+            if asked["details"]:
+                return ranking.detailed(shown, self.fixed.time_range, wanted(asked))
+            return shown
 
         def key(row: Ranked) -> Key:
             span = self.fixed.time_range
-            return _value(row, asked), _digest(row), span.start, span.end
+            return _value(row, asked), digest(row), span.start, span.end
 
         return Reader(read, key)
 
@@ -78,12 +81,13 @@ class RankingView(ListEndpoint):
 def _beyond(rows: list[Ranked], after: Key, asked: dict[str, Any]) -> list[Ranked]:
     """The rows after that of the key; where that one is gone, those with smaller figures."""
     for place, row in enumerate(rows):
-        if _digest(row) == after[1]:
+        if digest(row) == after[1]:
             return rows[place + 1 :]
     return [row for row in rows if _value(row, asked) < after[0]]
 
 
-def _digest(row: Ranked) -> str:
+def digest(row: Ranked) -> str:
+    """A short name of its operation."""
     # Names may be longer than an address.
     return hashlib.blake2b("\0".join(map(str, row.operation)).encode(), digest_size=12).hexdigest()
 

@@ -1,17 +1,19 @@
 """Operations ranked: where time goes, and what is slow."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Final
 
 from apps.core.timerange import TimeRange
 from apps.monitoring.queries import red
 from apps.monitoring.queries.red import Figures, Operation, Wanted
+from apps.monitoring.queries.trends import Trend, trends
 
 KINDS: Final = ("", "internal", "server", "client", "producer", "consumer")
 # The lines of PERF-07: beyond either an operation is slow.
 P95_LINE_MS: Final = 500.0
 P99_LINE_MS: Final = 1000.0
+SPARKS: Final = 30
 _MS: Final = 1000.0
 
 
@@ -24,6 +26,9 @@ class Ranked:
     duration_s: float
     # Of the time all operations of the ranking took together.
     share: float | None
+    # p95 in milliseconds over time, and how it compares with earlier; where they were asked for.
+    spark: list[float | None] | None = None
+    trend: Trend | None = None
 
     @property
     def service(self) -> str:
@@ -88,6 +93,26 @@ class Ranked:
         return (self.p95_ms or 0) > P95_LINE_MS or (self.p99_ms or 0) > P99_LINE_MS
 
     @property
+    def verdict(self) -> str:
+        """Against the period before: slower, faster, same, too few; new where it was not there."""
+        if self.trend is None:
+            return ""
+        return next(
+            (one.durations.verdict for one in self.trend.against if one.what == "before"), "new"
+        )
+
+    @property
+    def change(self) -> float | None:
+        """p95 against the period before: 0.5 is half as much more."""
+        against = self.trend.against if self.trend else []
+        return next((one.durations.change for one in against if one.what == "before"), None)
+
+    @property
+    def regressed(self) -> bool:
+        """Slower, or failing more, than every earlier stretch that can be compared."""
+        return self.trend is not None and (self.trend.regressed or self.trend.fails_more)
+
+    @property
     def classes(self) -> dict[str, int]:
         """Answers by HTTP class, those there were."""
         return {f"{i}xx": n for i, n in enumerate(self.figures.classes, 1) if n}
@@ -118,6 +143,27 @@ def ranked(
         for operation, figures in found.items()
     ]
     return sorted(rows, key=lambda row: (-ORDERS[order](row), row.operation))
+
+
+def detailed(rows: list[Ranked], time_range: TimeRange, wanted: Wanted) -> list[Ranked]:
+    """These rows with their p95 over time and against earlier: for as many as a page shows."""
+    if not rows:
+        return rows
+    only = [row.operation for row in rows]
+    steps, _, found = red.over_time(time_range, int(time_range.duration_s // SPARKS), wanted, only)
+    told = trends(time_range, wanted, {row.operation: row.figures for row in rows})
+    return [
+        replace(
+            row,
+            trend=told[row.operation],
+            spark=[_p95(found.get(row.operation, {}).get(at)) for at in steps],
+        )
+        for row in rows
+    ]
+
+
+def _p95(figures: Figures | None) -> float | None:
+    return None if figures is None else _ms(figures.quantile(0.95))
 
 
 def _ms(seconds: float | None) -> float | None:

@@ -32,12 +32,13 @@ ByStep = dict[datetime, Figures]
 
 
 def operations(
-    time_range: TimeRange, wanted: Wanted | None = None, *, durations: bool = True
-) -> dict[Operation, Figures]:
+    time_range: TimeRange, wanted: Wanted | None = None, *,
+    only: Sequence[Operation] | None = None, durations: bool = True,
+) -> dict[Operation, Figures]:  # fmt: skip
     """The busiest 2000 operations of a range. Without `durations` no percentile can be asked."""
     with reader() as cursor:
         plan = redplan.whole(cursor, time_range)
-        found = _read(cursor, plan, wanted or Wanted(), durations=durations)
+        found = _read(cursor, plan, wanted or Wanted(), only=only, durations=durations)
     return {operation: figures[plan.start] for operation, figures in found.items()}
 
 

@@ -72,7 +72,7 @@ def trends(
     current = red.operations(time_range, wanted) if now is None else now
     found = {operation: Trend(operation) for operation in current}
     for what, before in earlier(time_range).items():
-        figures = red.operations(before, wanted)
+        figures = red.operations(before, wanted, only=list(found))
         for operation, trend in found.items():
             if operation in figures:
                 trend.against.append(
