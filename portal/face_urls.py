@@ -6,6 +6,8 @@ from portal import about, retention
 from portal.evidence import pages as evidence
 from portal.evidence import trace_page
 from portal.overview import pages as overview
+from portal.performance import boards
+from portal.performance import pages as performance
 
 urlpatterns: list[URLPattern] = [
     path("admin/overview/data", overview.OverviewData.as_view(), name="overview-data"),
@@ -13,5 +15,11 @@ urlpatterns: list[URLPattern] = [
     path("admin/traces/<str:trace_id>/", trace_page.trace, name="trace"),
     path("admin/logs/", evidence.log_list, name="logs"),
     path("admin/retention/", retention.page, name="retention"),
+    path("admin/performance/", performance.performance, name="performance"),
+    path("admin/performance/data", boards.PerformanceBoard.as_view(), name="performance-data"),
+    path("admin/performance/operation/", performance.operation, name="operation"),
+    path(
+        "admin/performance/operation/data", boards.OperationBoard.as_view(), name="operation-data"
+    ),
     path("admin/about/", about.about, name="about"),
 ]

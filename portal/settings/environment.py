@@ -73,6 +73,9 @@ FORWARD: bool = env.bool("PHAROS_FORWARD", default=True)
 # False: this process applies no proposal, whatever the rows say.
 LOOP: bool = env.bool("PHAROS_LOOP", default=True)
 PROFILING: bool = env.bool("PHAROS_PROFILING", default=False)
+PROFILING_PERCENT: int = env.int(
+    "PHAROS_PROFILING_PERCENT", default=10, validate=Range(min=0, max=100)
+)
 EMAIL_FROM: str = env.str("PHAROS_EMAIL_FROM", default="pharos@localhost")
 INTAKE_BODY_BYTES: int = env.int(
     "PHAROS_INTAKE_BODY_BYTES", default=64 * 1024 * 1024, validate=Range(min=1024)
@@ -85,6 +88,7 @@ RETENTION_HOURS: dict[str, int] = {
     "logs": env.int("PHAROS_RETENTION_LOGS_HOURS", default=720, validate=Range(min=2)),
     "minutes": env.int("PHAROS_RETENTION_MINUTES_HOURS", default=720, validate=Range(min=24)),
     "hours": env.int("PHAROS_RETENTION_HOURS_HOURS", default=9600, validate=Range(min=24)),
+    "days": env.int("PHAROS_RETENTION_DAYS_HOURS", default=43_800, validate=Range(min=744)),
 }
 # Log lines older than the hours above are compressed; from these ages on archived, then deleted.
 LOG_ARCHIVE_DAYS: int = env.int("PHAROS_LOG_ARCHIVE_DAYS", default=90, validate=Range(min=1))

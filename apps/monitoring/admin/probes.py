@@ -3,7 +3,6 @@
 from django.contrib import admin
 from unfold.admin import ModelAdmin
 
-from apps.monitoring import keeping_admin  # noqa: F401 (registers itself)
 from apps.monitoring.models import Probe
 
 

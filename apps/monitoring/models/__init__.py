@@ -3,11 +3,13 @@
 from apps.monitoring.models.collector import CollectorState
 from apps.monitoring.models.destination import Destination
 from apps.monitoring.models.keep import LegalHold, LogArchive, SamplingPolicy
+from apps.monitoring.models.deployment import Deployment
 from apps.monitoring.models.probe import Probe
 from apps.monitoring.models.telemetry import LogRecord, Metric, Resource, Series, Span
 
 __all__ = [
     "CollectorState",
+    "Deployment",
     "Destination",
     "LegalHold",
     "LogArchive",

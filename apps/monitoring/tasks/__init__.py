@@ -4,6 +4,7 @@ from apps.monitoring.tasks.collect import collect
 from apps.monitoring.tasks.forward import send_minutes
 from apps.monitoring.tasks.keeping import keep
 from apps.monitoring.tasks.logroll import prune_log_templates, roll_up_logs
+from apps.monitoring.tasks.deployments import observe_deployments
 from apps.monitoring.tasks.partitions import maintain_partitions
 from apps.monitoring.tasks.rollups import roll_up
 from apps.monitoring.tasks.sealing import seal_partitions
@@ -12,6 +13,7 @@ __all__ = [
     "collect",
     "keep",
     "maintain_partitions",
+    "observe_deployments",
     "prune_log_templates",
     "roll_up",
     "roll_up_logs",
