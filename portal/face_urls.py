@@ -3,8 +3,8 @@
 from django.urls import URLPattern, path
 
 from portal import about
+from portal.evidence import log_analytics, trace_page
 from portal.evidence import pages as evidence
-from portal.evidence import trace_page
 from portal.overview import pages as overview
 
 urlpatterns: list[URLPattern] = [
@@ -12,5 +12,7 @@ urlpatterns: list[URLPattern] = [
     path("admin/traces/", evidence.trace_list, name="traces"),
     path("admin/traces/<str:trace_id>/", trace_page.trace, name="trace"),
     path("admin/logs/", evidence.log_list, name="logs"),
+    path("admin/logs/analytics/", log_analytics.page, name="log-analytics-page"),
+    path("admin/logs/analytics/data", log_analytics.LogBoard.as_view(), name="log-board"),
     path("admin/about/", about.about, name="about"),
 ]
