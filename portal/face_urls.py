@@ -3,8 +3,8 @@
 from django.urls import URLPattern, path
 
 from portal import about, retention
+from portal.evidence import log_analytics, trace_page
 from portal.evidence import pages as evidence
-from portal.evidence import trace_page
 from portal.overview import pages as overview
 from portal.performance import boards
 from portal.performance import pages as performance
@@ -21,5 +21,7 @@ urlpatterns: list[URLPattern] = [
     path(
         "admin/performance/operation/data", boards.OperationBoard.as_view(), name="operation-data"
     ),
+    path("admin/logs/analytics/", log_analytics.page, name="log-analytics-page"),
+    path("admin/logs/analytics/data", log_analytics.LogBoard.as_view(), name="log-board"),
     path("admin/about/", about.about, name="about"),
 ]

@@ -3,11 +3,13 @@
 from django.urls import URLPattern, path
 
 from apps.core.live.consumer import LiveConsumer
+from apps.monitoring.api import log_tail
 from portal.overview import topic
 from portal.performance import topic as performance
 
 topic.register()
 performance.register()
+log_tail.register()
 
 websocket_urlpatterns: list[URLPattern] = [
     path("ws/live", LiveConsumer.as_asgi()),

@@ -1,9 +1,10 @@
 """Read models of the telemetry identities, and what operators keep about sources."""
 
 from apps.monitoring.models.collector import CollectorState
+from apps.monitoring.models.deployment import Deployment
 from apps.monitoring.models.destination import Destination
 from apps.monitoring.models.keep import LegalHold, LogArchive, SamplingPolicy
-from apps.monitoring.models.deployment import Deployment
+from apps.monitoring.models.logexport import LogExport
 from apps.monitoring.models.probe import Probe
 from apps.monitoring.models.telemetry import LogRecord, Metric, Resource, Series, Span
 
@@ -13,6 +14,7 @@ __all__ = [
     "Destination",
     "LegalHold",
     "LogArchive",
+    "LogExport",
     "LogRecord",
     "Metric",
     "Probe",
