@@ -13,8 +13,9 @@ from apps.monitoring.api.ranges import RangeParameters
 from apps.monitoring.api.searches import LONGEST_TEXT, TraceIdField
 
 # Those a form shows; the others are listed above the rows.
-_FIELDS = ("service", "level", "text", "failed", "least_ms")
-_NAMES = ("from", "to", *_FIELDS, "trace", "attr")
+_FIELDS = ("service", "level", "text", "failed", "least_ms", "most_ms", "of", "code")
+_HIDDEN = ("trace", "name", "route", "attr", "has")
+_NAMES = ("from", "to", *_FIELDS, *_HIDDEN)
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,7 +77,7 @@ def address(query: QueryDict, **changes: str) -> str:
 def chosen(query: QueryDict) -> list[tuple[str, str, str]]:
     """Name, value, and the address without it, of each filter that no form field shows."""
     found = []
-    for name in ("trace", "attr"):
+    for name in _HIDDEN:
         values = filled(query).getlist(name)
         for value in values:
             left = query.copy()

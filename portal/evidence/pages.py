@@ -12,7 +12,9 @@ from apps.core.rangepicker import Choice
 from apps.monitoring.api import ranges, rows, searches
 from apps.monitoring.queries import logs, traces
 from apps.monitoring.queries.found import Found
+from apps.monitoring.queries.position import Place
 from apps.monitoring.queries.services import services
+from apps.monitoring.queries.spanplace import SpanPlace
 from portal.evidence import filters
 from portal.evidence.guard import in_shell
 from portal.evidence.paging import after, listed
@@ -33,17 +35,20 @@ class _List:
     parameters: type[ranges.RangeParameters]
     search: Callable[..., Found[Any]]
     row: Callable[[Any], Any]
+    place: Any
 
 
 _TRACES: Final = _List(
     "pages/traces.html", "trace-list", searches.TraceParameters,
     lambda values, where, **page: traces.search(where, searches.trace_filter(values), **page),
     rows.root_row,
+    SpanPlace,
 )  # fmt: skip
 _LOGS: Final = _List(
     "pages/logs.html", "log-search", searches.LogParameters,
     lambda values, where, **page: logs.search(where, searches.log_filter(values), **page),
     rows.log_row,
+    Place,
 )  # fmt: skip
 
 
@@ -92,7 +97,7 @@ def _shown(request: HttpRequest, what: _List, more: dict[str, Any]) -> HttpRespo
     if mistakes:
         return render(request, what.template, context, status=400)
     time_range = choice.time_range
-    found = what.search(asked.values, time_range, after=after(request), limit=_size(request))
+    found = what.search(asked.values, time_range, after=after(request, what.place), limit=_size(request))
     context |= {
         "rows": found.rows,
         "listed": listed(request.GET, found, time_range, reverse(what.api)),

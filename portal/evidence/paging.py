@@ -31,10 +31,10 @@ class Listed:
     searched_to: datetime | None
 
 
-def after(request: HttpRequest) -> Place | None:
+def after(request: HttpRequest, place: Any = Place) -> Any:
     """The row a page goes on after. Raises InvalidInputError."""
     text = request.GET.get("after", "")
-    return Place.parse(text) if text else None
+    return place.parse(text) if text else None
 
 
 def listed(query: QueryDict, found: Found[Any], time_range: TimeRange, api: str) -> Listed:

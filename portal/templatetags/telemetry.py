@@ -6,6 +6,8 @@ from typing import Final
 
 from django import template
 
+from apps.monitoring.traces import reading
+
 register = template.Library()
 # Controls, invisible letters and those that turn the direction of writing: someone may have sent
 # them to make a line look like another one. Line breaks and tabs are plain layout.
@@ -37,6 +39,12 @@ def after(moment: datetime, start: datetime) -> str:
 def visible(text: object) -> str:
     """The text with every letter that cannot be seen spelled out, as in ⟨U+202E⟩."""
     return _UNSEEN.sub(lambda found: f"⟨U+{ord(found[0]):04X}⟩", str(text))
+
+
+@register.filter
+def kind_name(kind: int) -> str:
+    """OTLP's kind of a span in words."""
+    return reading.kind_name(kind)
 
 
 @register.filter

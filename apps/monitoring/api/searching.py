@@ -2,7 +2,7 @@
 
 from abc import abstractmethod
 from datetime import datetime
-from typing import Any
+from typing import Any, ClassVar
 
 from django.http import HttpResponse
 from django.http.response import HttpResponseBase
@@ -17,7 +17,7 @@ from apps.core.api.views import ListEndpoint
 from apps.core.errors import UnavailableError
 from apps.core.timerange import TimeRange
 from apps.monitoring.api import ranges
-from apps.monitoring.queries.found import Found
+from apps.monitoring.queries.found import Found, Mark
 from apps.monitoring.queries.position import TICK, Place
 
 Searched = Found[Any]
@@ -44,10 +44,12 @@ class SearchEndpoint(ListEndpoint):
     """
 
     extra = SearchedSerializer
+    # What `after` and the cursors hold.
+    place: ClassVar[Any] = Place
 
     @abstractmethod
     def search(
-        self, asked: dict[str, Any], time_range: TimeRange, after: Place | None, limit: int
+        self, asked: dict[str, Any], time_range: TimeRange, after: Any, limit: int
     ) -> Searched:
         """The first rows of the range, or those that lie before `after`."""
 
@@ -99,17 +101,17 @@ class SearchEndpoint(ListEndpoint):
 
         return Reader(read, lambda row: _key(row.place, time_range.start))
 
-    @staticmethod
     def _where(
-        asked: dict[str, Any], key: Key | None, time_range: TimeRange | None = None
-    ) -> tuple[TimeRange, Place | None]:
+        self, asked: dict[str, Any], key: Key | None, time_range: TimeRange | None = None
+    ) -> tuple[TimeRange, Any]:
         if key is None:
-            after = Place.parse(asked["after"]) if asked.get("after") else None
+            after = self.place.parse(asked["after"]) if asked.get("after") else None
             return time_range or ranges.time_range(asked), after
-        ts, block, number, since = key
+        *of_place, since = key
+        after = self.place(*of_place)
         # The moment itself is still searched: others share it.
-        return TimeRange(since, ts + TICK), Place(ts, block, number)
+        return TimeRange(since, after.ts + TICK), after
 
 
-def _key(place: Place, since: datetime) -> Key:
-    return place.ts, place.block, place.number, since
+def _key(place: Mark, since: datetime) -> Key:
+    return *place.key, since

@@ -4,7 +4,7 @@ from django.urls import path
 
 from apps.monitoring.api.history import ComponentHistoryView
 from apps.monitoring.api.log_views import LogLineView, LogSearchView
-from apps.monitoring.api.trace_views import TraceListView, TraceView
+from apps.monitoring.api.trace_views import SpanView, TraceListView, TraceShapeView, TraceView
 from apps.monitoring.api.views import ComponentsView, MetricNamesView, MetricsView
 
 urlpatterns = [
@@ -21,4 +21,14 @@ urlpatterns = [
     path("admin/logs/lines/<str:line_id>", LogLineView.as_view(), name="log-line"),
     path("admin/performance/traces", TraceListView.as_view(), name="trace-list"),
     path("admin/performance/traces/<str:trace_id>", TraceView.as_view(), name="trace-detail"),
+    path(
+        "admin/performance/traces/<str:trace_id>/shape",
+        TraceShapeView.as_view(),
+        name="trace-shape",
+    ),
+    path(
+        "admin/performance/traces/<str:trace_id>/spans/<str:span_id>",
+        SpanView.as_view(),
+        name="trace-span",
+    ),
 ]

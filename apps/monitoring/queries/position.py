@@ -8,7 +8,7 @@ two pages move nothing, and a partition dropped between them takes only its own 
 import re
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from typing import Final
+from typing import Any, Final
 
 from django.utils.translation import gettext_lazy as _
 
@@ -49,6 +49,11 @@ class Place:
     def id(self) -> str:
         """The row's name in addresses and answers."""
         return f"{(self.ts - _EPOCH) // TICK}.{self.block}.{self.number}"
+
+    @property
+    def key(self) -> tuple[Any, ...]:
+        """What a cursor holds: the arguments that make the place again."""
+        return self.ts, self.block, self.number
 
     @classmethod
     def parse(cls, text: str) -> "Place":
