@@ -97,7 +97,9 @@ def _shown(request: HttpRequest, what: _List, more: dict[str, Any]) -> HttpRespo
     if mistakes:
         return render(request, what.template, context, status=400)
     time_range = choice.time_range
-    found = what.search(asked.values, time_range, after=after(request, what.place), limit=_size(request))
+    found = what.search(
+        asked.values, time_range, after=after(request, what.place), limit=_size(request)
+    )
     context |= {
         "rows": found.rows,
         "listed": listed(request.GET, found, time_range, reverse(what.api)),

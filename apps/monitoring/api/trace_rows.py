@@ -35,9 +35,7 @@ def trace_shape(trace: Trace) -> dict[str, Any]:
         "failed": [i for i, span in enumerate(tree.spans) if span.failed],
         "depth": tree.depths,
         "offset_us": [at - start for at in tree.starts_us],
-        "took_us": [
-            stop - at for at, stop in zip(tree.starts_us, tree.stops_us, strict=True)
-        ],
+        "took_us": [stop - at for at, stop in zip(tree.starts_us, tree.stops_us, strict=True)],
         "self_us": trace.self_us,
         "ids": "".join(span_hex(span.span_id) for span in tree.spans),
         "parents_lost": {
