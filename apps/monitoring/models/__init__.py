@@ -1,7 +1,17 @@
 """Read models of the telemetry identities, and what operators keep about sources."""
 
 from apps.monitoring.models.collector import CollectorState
+from apps.monitoring.models.deployment import Deployment
 from apps.monitoring.models.probe import Probe
 from apps.monitoring.models.telemetry import LogRecord, Metric, Resource, Series, Span
 
-__all__ = ["CollectorState", "LogRecord", "Metric", "Probe", "Resource", "Series", "Span"]
+__all__ = [
+    "CollectorState",
+    "Deployment",
+    "LogRecord",
+    "Metric",
+    "Probe",
+    "Resource",
+    "Series",
+    "Span",
+]
