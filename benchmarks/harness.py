@@ -122,13 +122,17 @@ def listening(port: int) -> Callable[[], bool]:
 
 
 @contextlib.contextmanager
-def embedded(*postgresql_settings: str) -> Iterator[Path]:
-    """PostgreSQL and Redis of our own in a temporary PHAROS_HOME, durable as in production."""
+def embedded(*postgresql_settings: str, root: Path | None = None) -> Iterator[Path]:
+    """PostgreSQL and Redis of our own, durable as in production.
+
+    In `root`, which stays, or in a temporary PHAROS_HOME.
+    """
     from apps.core.embedded import postgresql
     from apps.core.embedded import redis as embedded_redis
     from apps.core.embedded.home import Home
 
-    root = Path(tempfile.mkdtemp(prefix="pharos-bench-"))
+    kept = root is not None
+    root = root or Path(tempfile.mkdtemp(prefix="pharos-bench-"))
     os.environ["PHAROS_HOME"] = str(root)
     for name in ("DATABASE_URL", "REDIS_URL"):
         os.environ.pop(name, None)
@@ -157,7 +161,8 @@ def embedded(*postgresql_settings: str) -> Iterator[Path]:
         ):
             yield root
     finally:
-        shutil.rmtree(root, ignore_errors=True)
+        if not kept:
+            shutil.rmtree(root, ignore_errors=True)
 
 
 def cpu_s(pid: int) -> float:

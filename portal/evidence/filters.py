@@ -14,7 +14,7 @@ from apps.monitoring.api.searches import LONGEST_TEXT, TraceIdField
 
 # Those a form shows; the others are listed above the rows.
 _FIELDS = ("service", "level", "text", "failed", "least_ms", "most_ms", "of", "code")
-_HIDDEN = ("trace", "name", "route", "attr", "has")
+_HIDDEN = ("trace", "request", "name", "route", "attr", "has")
 _NAMES = ("from", "to", *_FIELDS, *_HIDDEN)
 
 

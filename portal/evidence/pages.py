@@ -12,6 +12,7 @@ from apps.core.rangepicker import Choice
 from apps.monitoring.api import ranges, rows, searches
 from apps.monitoring.queries import logs, traces
 from apps.monitoring.queries.found import Found
+from apps.monitoring.queries.lineplace import LinePlace
 from apps.monitoring.queries.position import Place
 from apps.monitoring.queries.services import services
 from apps.monitoring.queries.spanplace import SpanPlace
@@ -35,7 +36,7 @@ class _List:
     parameters: type[ranges.RangeParameters]
     search: Callable[..., Found[Any]]
     row: Callable[[Any], Any]
-    place: Any
+    spot: Any = Place
 
 
 _TRACES: Final = _List(
@@ -47,8 +48,7 @@ _TRACES: Final = _List(
 _LOGS: Final = _List(
     "pages/logs.html", "log-search", searches.LogParameters,
     lambda values, where, **page: logs.search(where, searches.log_filter(values), **page),
-    rows.log_row,
-    Place,
+    rows.log_row, LinePlace,
 )  # fmt: skip
 
 
@@ -98,7 +98,7 @@ def _shown(request: HttpRequest, what: _List, more: dict[str, Any]) -> HttpRespo
         return render(request, what.template, context, status=400)
     time_range = choice.time_range
     found = what.search(
-        asked.values, time_range, after=after(request, what.place), limit=_size(request)
+        asked.values, time_range, after=after(request, what.spot), limit=_size(request)
     )
     context |= {
         "rows": found.rows,

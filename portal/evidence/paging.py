@@ -31,10 +31,10 @@ class Listed:
     searched_to: datetime | None
 
 
-def after(request: HttpRequest, place: Any = Place) -> Any:
-    """The row a page goes on after. Raises InvalidInputError."""
+def after(request: HttpRequest, spot: Any = Place) -> Any:
+    """The place a page goes on after, of the list's kind. Raises InvalidInputError."""
     text = request.GET.get("after", "")
-    return place.parse(text) if text else None
+    return spot.parse(text) if text else None
 
 
 def listed(query: QueryDict, found: Found[Any], time_range: TimeRange, api: str) -> Listed:

@@ -23,5 +23,6 @@ CELERY_BEAT_SCHEDULE: dict[str, dict[str, Any]] = {
     "observe-deployments": every(30, "apps.monitoring.tasks.observe_deployments"),
     "work-on-proposals": every(5, "apps.core.tasks.work_on_proposals"),
     "maintain-partitions": every(600, "apps.monitoring.tasks.maintain_partitions", "low"),
+    "seal-partitions": every(300, "apps.monitoring.tasks.seal_partitions", "low"),
     "prune-audit": every(86_400, "apps.core.tasks.prune_audit", "low"),
 }

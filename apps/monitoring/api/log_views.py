@@ -14,7 +14,7 @@ from apps.monitoring.api import rows
 from apps.monitoring.api.searches import LogParameters, log_filter
 from apps.monitoring.api.searching import Searched, SearchEndpoint
 from apps.monitoring.queries import logs
-from apps.monitoring.queries.position import Place
+from apps.monitoring.queries.lineplace import LinePlace
 
 
 class LogLineSerializer(serializers.Serializer[Any]):
@@ -39,9 +39,10 @@ class LogSearchView(SearchEndpoint):
     required_permissions: ClassVar = {"GET": "monitoring.view_logrecord"}
     parameters = LogParameters
     item = LogLineSerializer
+    spot = LinePlace
 
     def search(
-        self, asked: dict[str, Any], time_range: Any, after: Place | None, limit: int
+        self, asked: dict[str, Any], time_range: Any, after: LinePlace | None, limit: int
     ) -> Searched:
         """One page."""
         return logs.search(time_range, log_filter(asked), after=after, limit=limit)
@@ -61,7 +62,7 @@ class LogLineView(Endpoint):
     )
     def get(self, request: Request, line_id: str) -> HttpResponse:  # noqa: ARG002 (DRF's signature)
         """The whole body and all attributes."""
-        line = logs.line(Place.parse(line_id))
+        line = logs.line(LinePlace.parse(line_id))
         if line is None:
             raise NotFoundError("This line is no longer kept.")
         return self.reply(rows.log_row(line))

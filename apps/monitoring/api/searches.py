@@ -8,7 +8,7 @@ from django.utils.translation import gettext_lazy as _
 from rest_framework import serializers
 
 from apps.monitoring.api.ranges import RangeParameters
-from apps.monitoring.queries.logs import LEVELS, LogFilter
+from apps.monitoring.queries.logfilter import LEVELS, LogFilter
 from apps.monitoring.queries.traces import OF, TraceFilter
 
 LONGEST_TEXT: Final = 200
@@ -55,6 +55,15 @@ class LogParameters(_Search):
         child=serializers.CharField(max_length=1200), default=list, max_length=_MOST_ATTRS,
         help_text="`name:value` of an attribute; may be given several times.",
     )  # fmt: skip
+
+    text = serializers.CharField(
+        default="", allow_blank=True, max_length=LONGEST_TEXT, trim_whitespace=False,
+        help_text='Words that all have to be there, in any case and also inside of others;'
+        ' "phrases" in quotes; -without.',
+    )  # fmt: skip
+    request = serializers.CharField(
+        default="", allow_blank=True, max_length=128, help_text="The id of one request."
+    )
 
     def validate_attr(self, value: list[str]) -> list[tuple[str, str]]:
         """Pairs; a value may hold colons, a name cannot."""
@@ -117,6 +126,7 @@ def log_filter(values: dict[str, Any]) -> LogFilter:
         text=values["text"],
         trace_id=values.get("trace"),
         attrs=tuple(values["attr"]),
+        request_id=values["request"],
     )
 
 

@@ -17,7 +17,7 @@ from apps.core.api.views import ListEndpoint
 from apps.core.errors import UnavailableError
 from apps.core.timerange import TimeRange
 from apps.monitoring.api import ranges
-from apps.monitoring.queries.found import Found, Mark
+from apps.monitoring.queries.found import Found, Spot
 from apps.monitoring.queries.position import TICK, Place
 
 Searched = Found[Any]
@@ -44,8 +44,8 @@ class SearchEndpoint(ListEndpoint):
     """
 
     extra = SearchedSerializer
-    # What `after` and the cursors hold.
-    place: ClassVar[Any] = Place
+    # What a row's place is; the search's own rows carry the same.
+    spot: ClassVar[Any] = Place
 
     @abstractmethod
     def search(
@@ -105,13 +105,12 @@ class SearchEndpoint(ListEndpoint):
         self, asked: dict[str, Any], key: Key | None, time_range: TimeRange | None = None
     ) -> tuple[TimeRange, Any]:
         if key is None:
-            after = self.place.parse(asked["after"]) if asked.get("after") else None
+            after = self.spot.parse(asked["after"]) if asked.get("after") else None
             return time_range or ranges.time_range(asked), after
-        *of_place, since = key
-        after = self.place(*of_place)
+        *place, since = key
         # The moment itself is still searched: others share it.
-        return TimeRange(since, after.ts + TICK), after
+        return TimeRange(since, place[0] + TICK), self.spot(*place)
 
 
-def _key(place: Mark, since: datetime) -> Key:
+def _key(place: Spot, since: datetime) -> Key:
     return *place.key, since

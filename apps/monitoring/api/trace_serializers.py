@@ -45,7 +45,7 @@ class TraceSpanSerializer(serializers.Serializer[Any]):
     self_us = serializers.IntegerField(help_text="In which none of its children ran.")
     critical_us = serializers.IntegerField(help_text="In which the whole trace waited for it.")
     skew_us = serializers.IntegerField(
-        help_text="What was added to its start because the clock of its host is behind its caller's."
+        help_text="Added to its start, because the clock of its host is behind its caller's."
     )
     attrs = serializers.DictField()
 

@@ -48,7 +48,7 @@ class TraceListView(SearchEndpoint):
     required_permissions: ClassVar = {"GET": "monitoring.view_span"}
     parameters = TraceParameters
     item = RootSpanSerializer
-    place = SpanPlace
+    spot = SpanPlace
 
     def search(
         self, asked: dict[str, Any], time_range: Any, after: SpanPlace | None, limit: int

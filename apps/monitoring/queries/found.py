@@ -1,6 +1,6 @@
 """One page of a search, and where the next one begins."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Generic, Protocol, TypeVar
@@ -12,17 +12,20 @@ from apps.monitoring.queries import walk
 from apps.monitoring.queries.position import TICK, Place
 
 
-class Mark(Protocol):
-    """Where a search may go on: `position.Place`, or another order that no two rows share."""
+class Spot(Protocol):
+    """Where a row lies: `Place` for spans, `LinePlace` for log lines. Made from `key`, in order.
+
+    Made from a time alone it is a moment: before it lie only older rows.
+    """
 
     @property
     def ts(self) -> datetime:
-        """A moment: the first value of the order."""
+        """The row's time."""
         ...
 
     @property
     def id(self) -> str:
-        """Its name in addresses."""
+        """The row's name in addresses and answers."""
         ...
 
     @property
@@ -35,8 +38,8 @@ class Placed(Protocol):
     """A row that knows where it lies."""
 
     @property
-    def place(self) -> Mark:
-        """Its place."""
+    def place(self) -> Any:
+        """Its `Spot`."""
         ...
 
 
@@ -51,31 +54,32 @@ class Found(Generic[Row]):
     """
 
     rows: list[Row]
-    next: Mark | None
+    next: Any
     partial: bool
     reached: datetime
 
 
 def page(
     time_range: TimeRange,
-    after: Mark | None,
+    after: Spot | None,
     limit: int,
     read: Callable[[CursorWrapper, TimeRange, int], list[Row]],
-    moment: Callable[[datetime], Mark] = Place,
+    *,
+    spot: Callable[[datetime], Spot] = Place,
+    windows: Callable[[TimeRange], Iterator[TimeRange]] = walk.widening,
 ) -> Found[Row]:
     """The first `limit` rows of the range, or those that lie before `after`.
 
-    `read(cursor, window, n)` must itself leave out rows that do not lie before it; `moment` makes
-    the mark before which lie only older rows. Raises UnavailableError when the search takes too
-    long to find anything.
+    `read(cursor, window, n)` must itself leave out rows that do not lie before it; `spot` makes a
+    moment. Raises UnavailableError when the search takes too long to find anything.
     """
     end = time_range.end if after is None else min(time_range.end, after.ts + TICK)
     if end <= time_range.start:
         return Found([], None, partial=False, reached=time_range.start)
-    walked = walk.newest(TimeRange(time_range.start, end), limit + 1, read)
+    walked = walk.newest(TimeRange(time_range.start, end), limit + 1, read, windows)
     rows = walked.rows[:limit]
     if len(walked.rows) > limit:
         last = rows[-1].place
         return Found(rows, last, partial=False, reached=last.ts)
-    onward = moment(walked.reached) if walked.partial else None
+    onward = spot(walked.reached) if walked.partial else None
     return Found(rows, onward, walked.partial, walked.reached)

@@ -1,5 +1,6 @@
 """Log records, newest first, and one of them whole."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final
@@ -9,13 +10,11 @@ import orjson
 from django.db.backends.utils import CursorWrapper
 
 from apps.core.timerange import TimeRange
-from apps.monitoring.queries import found
+from apps.monitoring.queries import found, logsql, logwindows, walk
 from apps.monitoring.queries.found import Found
-from apps.monitoring.queries.position import Place
-from apps.monitoring.queries.walk import bounded_cursor, containing
-
-# The lowest number of each of OTLP's severity ranges.
-LEVELS: Final = {"trace": 1, "debug": 5, "info": 9, "warn": 13, "error": 17, "fatal": 21}
+from apps.monitoring.queries.lineplace import LinePlace
+from apps.monitoring.queries.logfilter import LEVELS, LogFilter
+from apps.monitoring.queries.walk import bounded_cursor
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,7 +25,7 @@ class LogLine:
     counts all letters.
     """
 
-    place: Place
+    place: LinePlace
     service: str
     severity: int
     level: str
@@ -47,68 +46,75 @@ class LogLine:
         return self.attrs is None or self.body_length > len(self.body)
 
 
-@dataclass(frozen=True, slots=True)
-class LogFilter:
-    """Which lines; empty means all. `attrs` are names and texts that attributes must have."""
-
-    service: str = ""
-    level: str = ""
-    text: str = ""
-    trace_id: UUID | None = None
-    attrs: tuple[tuple[str, str], ...] = ()
-
-
-_LINES = """
-SELECT l.ts, l.ctid::text, r.service, l.severity, left(l.body, 4000), length(l.body), l.trace_id,
-       l.span_id, CASE WHEN octet_length(l.attrs::text) <= 8000 THEN l.attrs::text END
-FROM tm_log l
-JOIN tm_resource r ON r.id = l.resource_id
-WHERE l.ts >= %(start)s AND l.ts < %(end)s
-  AND (%(service)s::text IS NULL OR l.resource_id = ANY (
-        ARRAY(SELECT id FROM tm_resource WHERE service = %(service)s)))
-  AND l.severity >= %(least)s
-  AND (%(pattern)s::text IS NULL OR l.body ILIKE %(pattern)s)
-  AND (%(trace)s::uuid IS NULL OR l.trace_id = %(trace)s)
-  AND (cardinality(%(keys)s::text[]) = 0 OR NOT EXISTS (
-        SELECT FROM unnest(%(keys)s::text[], %(values)s::text[]) AS wanted (key, value)
-        WHERE l.attrs ->> wanted.key IS DISTINCT FROM wanted.value))
-  AND (%(after_ts)s::timestamptz IS NULL
-        OR (l.ts, l.ctid) < (%(after_ts)s::timestamptz, %(after_ctid)s::tid))
-ORDER BY l.ts DESC, l.ctid DESC
-LIMIT %(limit)s
-"""
-_LINE = """
-SELECT l.ts, l.ctid::text, r.service, l.severity, l.body, length(l.body), l.trace_id, l.span_id,
-       l.attrs::text
-FROM tm_log l
-JOIN tm_resource r ON r.id = l.resource_id
-WHERE l.ts = %(ts)s AND l.ctid = %(ctid)s::tid
-"""
+# The hash is of `lineplace.LinePlace.tie`.
+_LINES = (
+    "SELECT l.ts, hashtextextended(l.body, coalesce(l.span_id, 0)), l.ctid::text, r.service,"
+    " l.severity, left(l.body, 4000), length(l.body), l.trace_id, l.span_id,"
+    " CASE WHEN octet_length(l.attrs::text) <= 8000 THEN l.attrs::text END"
+    " FROM tm_log l JOIN tm_resource r ON r.id = l.resource_id"
+    " WHERE l.ts >= %(start)s AND l.ts < %(end)s {conditions}"
+    " ORDER BY l.ts DESC, l.ctid DESC LIMIT %(limit)s"
+)
+# The place may have been taken by another line of this moment: what it holds decides.
+_LINE: Final = (
+    "SELECT l.ts, hashtextextended(l.body, coalesce(l.span_id, 0)), l.ctid::text, r.service,"
+    " l.severity, l.body, length(l.body), l.trace_id, l.span_id, l.attrs::text"
+    " FROM tm_log l JOIN tm_resource r ON r.id = l.resource_id WHERE l.ts = %(ts)s"
+    " AND hashtextextended(l.body, coalesce(l.span_id, 0)) = %(tie)s"
+    " ORDER BY (l.ctid = %(ctid)s::tid) DESC LIMIT 1"
+)
+_PLACE: Final = (
+    "SELECT l.ctid::text FROM tm_log l WHERE l.ts = %(ts)s {condition}"
+    " AND hashtextextended(l.body, coalesce(l.span_id, 0)) = %(tie)s LIMIT 1"
+)
+Reader = Callable[[CursorWrapper, TimeRange, int], list[LogLine]]
+# Where else lines lie that are no longer in tm_log: each gives a reader as `_hot` does.
+tiers: list[Callable[[LogFilter, LinePlace | None], Reader]] = []
 
 
 def search(
-    time_range: TimeRange, wanted: LogFilter, *, after: Place | None = None, limit: int = 100
+    time_range: TimeRange, wanted: LogFilter, *, after: LinePlace | None = None, limit: int = 100
 ) -> Found[LogLine]:
-    """The newest lines at or above a level that hold a text (any case), newest first.
+    """The newest lines for which all of the filter holds, newest first.
 
     Raises UnavailableError when the search takes too long to find anything.
     """
-    asked = {
-        "service": wanted.service or None,
-        "least": LEVELS.get(wanted.level, 0),
-        "pattern": containing(wanted.text),
-        "trace": wanted.trace_id,
-        "keys": [key for key, _ in wanted.attrs],
-        "values": [value for _, value in wanted.attrs],
-        "after_ts": after.ts if after else None,
-        "after_ctid": after.ctid if after else None,
-    }
+    readers = [_hot(wanted, after), *(tier(wanted, after) for tier in tiers)]
 
     def read(cursor: CursorWrapper, window: TimeRange, limit: int) -> list[LogLine]:
-        cursor.execute(_LINES, {**asked, "start": window.start, "end": window.end, "limit": limit})
+        found = [line for reader in readers for line in reader(cursor, window, limit)]
+        found.sort(key=lambda line: line.place.key, reverse=True)
+        return found[:limit]
+
+    indexed = bool(wanted.text or wanted.fields)
+    windows = logwindows.windows if indexed else walk.widening
+    return found.page(time_range, after, limit, read, spot=LinePlace, windows=windows)
+
+
+def _hot(wanted: LogFilter, after: LinePlace | None) -> Reader:
+    query, asked = "", {}
+
+    def read(cursor: CursorWrapper, window: TimeRange, limit: int) -> list[LogLine]:
+        nonlocal query, asked
+        if not query:
+            conditions, asked = logsql.conditions(wanted, after and _now_at(cursor, after))
+            query = _LINES.format(conditions=conditions)
+        cursor.execute(query, {**asked, "start": window.start, "end": window.end, "limit": limit})
         return [_line(row) for row in cursor.fetchall()]
 
-    return found.page(time_range, after, limit, read)
+    return read
+
+
+def _now_at(cursor: CursorWrapper, place: LinePlace) -> LinePlace:
+    """Where the line of a place lies now; a line that is gone leaves its moment."""
+    if not place.number:
+        return place
+    asked = {"ts": place.ts, "tie": place.tie, "ctid": place.ctid}
+    for condition in ("AND l.ctid = %(ctid)s::tid", ""):
+        cursor.execute(_PLACE.format(condition=condition), asked)
+        if row := cursor.fetchone():
+            return LinePlace.of(place.ts, place.tie, row[0])
+    return LinePlace(place.ts)
 
 
 def of_trace(time_range: TimeRange, trace_id: UUID, limit: int) -> list[LogLine]:
@@ -116,19 +122,19 @@ def of_trace(time_range: TimeRange, trace_id: UUID, limit: int) -> list[LogLine]
     return search(time_range, LogFilter(trace_id=trace_id), limit=limit).rows[::-1]
 
 
-def line(place: Place) -> LogLine | None:
+def line(place: LinePlace) -> LogLine | None:
     """One whole line; None when it is no longer kept."""
     with bounded_cursor() as cursor:
-        cursor.execute(_LINE, {"ts": place.ts, "ctid": place.ctid})
+        cursor.execute(_LINE, {"ts": place.ts, "tie": place.tie, "ctid": place.ctid})
         row = cursor.fetchone()
     return _line(row) if row else None
 
 
 def _line(row: tuple[Any, ...]) -> LogLine:
-    ts, ctid, service, severity, body, length, trace_id, span_id, attrs = row
+    ts, tie, ctid, service, severity, body, length, trace_id, span_id, attrs = row
     return LogLine(
-        Place.of(ts, ctid), service, severity, level_of(severity), body, length, trace_id, span_id,
-        None if attrs is None else orjson.loads(attrs),
+        LinePlace.of(ts, tie, ctid), service, severity, level_of(severity), body, length,
+        trace_id, span_id, None if attrs is None else orjson.loads(attrs),
     )  # fmt: skip
 
 

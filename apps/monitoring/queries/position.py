@@ -14,10 +14,11 @@ from django.utils.translation import gettext_lazy as _
 
 from apps.core.errors import InvalidInputError
 
-_EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
+EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 TICK: Final = timedelta(microseconds=1)  # PostgreSQL's resolution
-_LATEST_US: Final = 7_258_118_400_000_000  # 2200, as far as time ranges reach
+LATEST_US: Final = 7_258_118_400_000_000  # 2200, as far as time ranges reach
 _PLACE: Final = re.compile(r"\(([0-9]{1,10}),([0-9]{1,5})\)")
+NO_SUCH_ROW: Final = _("There is no such row: take its `id` from a search.")
 _ROW: Final = re.compile(r"([0-9]{1,16})\.([0-9]{1,10})\.([0-9]{1,5})")
 
 
@@ -48,11 +49,11 @@ class Place:
     @property
     def id(self) -> str:
         """The row's name in addresses and answers."""
-        return f"{(self.ts - _EPOCH) // TICK}.{self.block}.{self.number}"
+        return f"{(self.ts - EPOCH) // TICK}.{self.block}.{self.number}"
 
     @property
     def key(self) -> tuple[Any, ...]:
-        """What a cursor holds: the arguments that make the place again."""
+        """What a cursor holds of it."""
         return self.ts, self.block, self.number
 
     @classmethod
@@ -66,12 +67,10 @@ class Place:
 
 def _place(match: "re.Match[str]") -> Place:
     block, number = int(match[2]), int(match[3])
-    if int(match[1]) > _LATEST_US or block > 0xFFFFFFFE or number > 0xFFFF:
+    if int(match[1]) > LATEST_US or block > 0xFFFFFFFE or number > 0xFFFF:
         raise _refused()
-    return Place(_EPOCH + timedelta(microseconds=int(match[1])), block, number)
+    return Place(EPOCH + timedelta(microseconds=int(match[1])), block, number)
 
 
 def _refused() -> InvalidInputError:
-    return InvalidInputError(
-        _("There is no such row: take its `id` from a search."), {"parameter": "after"}
-    )
+    return InvalidInputError(NO_SUCH_ROW, {"parameter": "after"})

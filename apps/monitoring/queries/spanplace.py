@@ -18,6 +18,7 @@ from apps.core.errors import InvalidInputError
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 _TICK: Final = timedelta(microseconds=1)
 _LATEST_US: Final = 7_258_118_400_000_000  # 2200, as far as time ranges reach
+_FIRST: Final = UUID(int=0)
 _TEXT: Final = re.compile(r"([0-9]{1,16})\.([0-9a-f]{32})\.([0-9a-f]{16})", re.ASCII)
 
 
@@ -26,7 +27,7 @@ class SpanPlace:
     """One span: its time and its ids. Without ids it is a moment: before it lie only older rows."""
 
     ts: datetime
-    trace_id: UUID = UUID(int=0)
+    trace_id: UUID = _FIRST
     span_id: int = -(2**63)
 
     @property

@@ -120,7 +120,7 @@ def search(
             for ts, trace, span_id, service, name, kind, status, us in cursor.fetchall()
         ]
 
-    return found.page(time_range, after, limit, read, SpanPlace)
+    return found.page(time_range, after, limit, read, spot=SpanPlace)
 
 
 def _narrowed(wanted: TraceFilter) -> tuple[list[str], dict[str, Any]]:

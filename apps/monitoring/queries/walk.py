@@ -55,8 +55,20 @@ def allow(cursor: CursorWrapper, ms: int) -> None:
     cursor.execute("SELECT set_config('statement_timeout', %s, true)", [str(max(1, ms))])
 
 
+def widening(time_range: TimeRange) -> Iterator[TimeRange]:
+    """The range in windows, the newest first and shortest."""
+    end, width = time_range.end, _FIRST
+    while end > time_range.start:
+        start = max(time_range.start, end - width)
+        yield TimeRange(start, end)
+        end, width = start, width * _WIDEN
+
+
 def newest(
-    time_range: TimeRange, limit: int, read: Callable[[CursorWrapper, TimeRange, int], list[Row]]
+    time_range: TimeRange,
+    limit: int,
+    read: Callable[[CursorWrapper, TimeRange, int], list[Row]],
+    windows: Callable[[TimeRange], Iterator[TimeRange]] = widening,
 ) -> Walked[Row]:
     """Up to `limit` newest rows of the range, as many as five seconds find.
 
@@ -67,7 +79,7 @@ def newest(
     deadline = time.monotonic() + _TIMEOUT_MS / 1000
     try:
         with bounded_cursor() as cursor:
-            for window in _windows(time_range):
+            for window in windows(time_range):
                 left_ms = round((deadline - time.monotonic()) * 1000)
                 if left_ms <= 0:
                     walked.partial = True
@@ -82,14 +94,6 @@ def newest(
             raise
         walked.partial = True
     return walked
-
-
-def _windows(time_range: TimeRange) -> Iterator[TimeRange]:
-    end, width = time_range.end, _FIRST
-    while end > time_range.start:
-        start = max(time_range.start, end - width)
-        yield TimeRange(start, end)
-        end, width = start, width * _WIDEN
 
 
 def containing(text: str) -> str | None:

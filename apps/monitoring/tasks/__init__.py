@@ -4,5 +4,6 @@ from apps.monitoring.tasks.collect import collect
 from apps.monitoring.tasks.deployments import observe_deployments
 from apps.monitoring.tasks.partitions import maintain_partitions
 from apps.monitoring.tasks.rollups import roll_up
+from apps.monitoring.tasks.sealing import seal_partitions
 
-__all__ = ["collect", "maintain_partitions", "observe_deployments", "roll_up"]
+__all__ = ["collect", "maintain_partitions", "observe_deployments", "roll_up", "seal_partitions"]

@@ -124,7 +124,7 @@ class Trace:
 
 @dataclass(frozen=True, slots=True)
 class Details:
-    """What a span says of itself beyond its times. `events` and `links` as the intake keeps them."""
+    """What a span says of itself; `events` and `links` as the intake keeps them."""
 
     attrs: dict[str, Any]
     events: list[dict[str, Any]]

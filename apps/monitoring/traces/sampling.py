@@ -27,7 +27,8 @@ WITH found AS MATERIALIZED (
             ARRAY(SELECT id FROM tm_name WHERE value = %(name)s)))
     LIMIT %(looked)s
 ), numbered AS (
-    SELECT trace_id, dur_us, row_number() OVER (ORDER BY ts DESC) - 1 AS n, count(*) OVER () AS total
+    SELECT trace_id, dur_us, row_number() OVER (ORDER BY ts DESC) - 1 AS n,
+        count(*) OVER () AS total
     FROM found
 )
 SELECT trace_id, dur_us FROM numbered
@@ -57,7 +58,7 @@ def pick(
                 "name": name, "looked": _MOST_ROOTS, "most": most,
             },
         )  # fmt: skip
-        return cursor.fetchall()
+        return [(trace_id, us) for trace_id, us in cursor.fetchall()]
 
 
 def read(trace_ids: list[UUID]) -> list[Trace]:

@@ -117,7 +117,8 @@ def test_a_relative_range_keeps_its_start_over_all_pages(reader, store, monkeypa
         {"cursor": "0.0.0.0"},
         {"after": "1.2"},
         {"after": "9" * 60},
-        {"after": "1764000000000000.4294967295.70000"},
+        {"after": "1764000000000000.0000000000000000.4294967295.70000"},
+        {"request": "x" * 129},
         {"level": "loud"},
         {"trace": "xyz"},
         {"trace": "0" * 31},
@@ -218,7 +219,13 @@ def test_a_long_line_is_cut_in_lists_and_whole_on_its_own(reader, store):
 
 @pytest.mark.parametrize(
     ("line_id", "status"),
-    [("1.2.3", 404), ("x", 400), ("9999999999999999.1.1", 400), ("1.9999999999.1", 400)],
+    [
+        ("1.00000000000000ff.2.3", 404),
+        ("x", 400),
+        ("1.2.3", 400),
+        ("9999999999999999.0000000000000000.1.1", 400),
+        ("1.0000000000000000.9999999999.1", 400),
+    ],
 )
 def test_a_line_that_is_not_there_is_told(reader, store, line_id, status):
     assert reader.get(f"/admin/logs/lines/{line_id}").status_code == status

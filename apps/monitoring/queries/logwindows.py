@@ -1,0 +1,34 @@
+"""The windows of a search that an index may answer.
+
+A day that has not ended has its index by finished hours (`store.sealing`), and PostgreSQL uses one
+of those only for a range within its hour. So windows over such days end at full hours.
+"""
+
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from typing import Final
+
+from apps.core.timerange import TimeRange
+
+_FIRST: Final = timedelta(seconds=30)
+_HOUR: Final = timedelta(hours=1)
+_WIDEN: Final = 6
+# A word of every hundredth line should not be sought in a month of them at once.
+_WIDEST: Final = timedelta(hours=36)
+# Until then a day that has just ended may still be without its whole index.
+_SEALING: Final = timedelta(hours=3)
+
+
+def windows(time_range: TimeRange, now: datetime | None = None) -> Iterator[TimeRange]:
+    """The range, newest first: half a minute, some minutes, then hours and then days at a time."""
+    young = (now or datetime.now(UTC)) - _SEALING
+    young = young.replace(hour=0, minute=0, second=0, microsecond=0)
+    end, width = time_range.end, _FIRST
+    while end > time_range.start:
+        start = end - width
+        if end > young:
+            hour = end.replace(minute=0, second=0, microsecond=0)
+            start = max(start, young, hour if hour < end else end - _HOUR)
+        start = max(time_range.start, start)
+        yield TimeRange(start, end)
+        end, width = start, min(width * _WIDEN, _WIDEST)
