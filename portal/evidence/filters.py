@@ -87,6 +87,12 @@ def chosen(query: QueryDict) -> list[tuple[str, str, str]]:
     return found
 
 
+def kept(query: QueryDict) -> list[tuple[str, str]]:
+    """The filters that no form field shows, for the form to send along."""
+    given = filled(query)
+    return [(name, value) for name in _HIDDEN for value in given.getlist(name)]
+
+
 def trace_id(text: str) -> Any:
     """A trace id of 32 hexadecimal digits, as a UUID. Raises InvalidInputError."""
     try:

@@ -70,7 +70,12 @@ def _size(request: HttpRequest) -> int:
 @in_shell("monitoring.view_span")
 def trace_list(request: HttpRequest) -> HttpResponse:
     """Recent traces by their root spans."""
-    return _shown(request, _TRACES, {"title": _("Traces")})
+    of_choices = [
+        ("roots", _("first spans of traces")),
+        ("entries", _("requests of services")),
+        ("spans", _("all spans")),
+    ]
+    return _shown(request, _TRACES, {"title": _("Traces"), "of_choices": of_choices})
 
 
 @in_shell("monitoring.view_logrecord")
@@ -93,6 +98,7 @@ def _shown(request: HttpRequest, what: _List, more: dict[str, Any]) -> HttpRespo
         "services": [service.name for service in services()],
         "plain": _plain(request),
         "chosen": filters.chosen(request.GET),
+        "kept_filters": filters.kept(request.GET),
     }
     if mistakes:
         return render(request, what.template, context, status=400)

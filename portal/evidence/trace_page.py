@@ -4,13 +4,19 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
 
+from django.contrib import admin, messages
+from django.contrib.auth.decorators import permission_required
 from django.http import HttpRequest, HttpResponse
+from django.shortcuts import redirect
 from django.utils.translation import gettext as _
+from django.views.decorators.http import require_POST
 
 from apps.core.timerange import TimeRange
 from apps.monitoring.api import rows, trace_rows
 from apps.monitoring.queries import logs
 from apps.monitoring.queries.logs import LogLine
+from apps.monitoring.services import traces
+from apps.monitoring.services.pins import PinReason, pinned
 from apps.monitoring.traces import reading
 from apps.monitoring.traces.formats import FORMATS
 from apps.monitoring.traces.reading import Details, Trace, TraceSpan
@@ -51,8 +57,25 @@ def trace(request: HttpRequest, trace_id: str) -> HttpResponse:
         "shape": trace_rows.trace_shape(found) if len(found.tree) <= _SHOWN else None,
         "line_rows": None if lines is None else [rows.log_row(line) for line in lines],
         "formats": list(FORMATS),
+        "pinned_until": pinned(key).get(PinReason.HAND),
+        "may_pin": request.user.has_perm("monitoring.pin_trace"),
     }
     return render(request, "pages/trace.html", context)
+
+
+@require_POST
+@admin.site.admin_view
+@permission_required("monitoring.pin_trace", raise_exception=True)
+def pin(request: HttpRequest, trace_id: str) -> HttpResponse:
+    """Keep a trace beyond sampling and retention, or (`undo`) let it go again."""
+    key = filters.trace_id(trace_id)
+    if request.POST.get("undo"):
+        traces.unpin(key)
+        messages.success(request, _("This trace is no longer pinned."))
+    else:
+        traces.pin(key)
+        messages.success(request, _("This trace is pinned."))
+    return redirect("trace", trace_id=key.hex)
 
 
 @dataclass(frozen=True, slots=True)

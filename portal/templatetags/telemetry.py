@@ -29,6 +29,42 @@ def duration(microseconds: int) -> str:
 
 
 @register.filter
+def change(microseconds: int) -> str:
+    """A difference of durations, with its sign."""
+    return f"{'−' if microseconds < 0 else '+'}{duration(abs(microseconds))}"
+
+
+@register.filter
+def seconds(value: float | None) -> str:
+    """A duration in seconds, in its natural unit; a dash for none."""
+    return "–" if value is None else duration(round(value * 1e6))
+
+
+@register.filter
+def percent(share: float) -> str:
+    """A share of 0 to 1, as SVG reads it too."""
+    return f"{100 * share:.1f}%"
+
+
+@register.filter
+def at_most(value: int, most: int) -> int:
+    """The value, or the most there is."""
+    return min(value, most)
+
+
+@register.filter
+def node_kind(node_id: str) -> str:
+    """What a node of the service map is."""
+    return node_id.partition(":")[0]
+
+
+@register.filter
+def node_name(node_id: str) -> str:
+    """What a node of the service map is called."""
+    return node_id.partition(":")[2]
+
+
+@register.filter
 def after(moment: datetime, start: datetime) -> str:
     """How long after a start, as a duration."""
     us = (moment - start) // timedelta(microseconds=1)

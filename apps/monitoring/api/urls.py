@@ -5,6 +5,7 @@ from django.urls import path
 from apps.monitoring.api.deployment_views import DeploymentsView
 from apps.monitoring.api.history import ComponentHistoryView
 from apps.monitoring.api.log_views import LogLineView, LogSearchView
+from apps.monitoring.api.trace_pages import ComparisonView, ServiceMapView, WaitingView
 from apps.monitoring.api.trace_views import SpanView, TraceListView, TraceShapeView, TraceView
 from apps.monitoring.api.views import ComponentsView, MetricNamesView, MetricsView
 
@@ -22,6 +23,9 @@ urlpatterns = [
     path("admin/logs/lines/<str:line_id>", LogLineView.as_view(), name="log-line"),
     path("admin/performance/deployments", DeploymentsView.as_view(), name="deployments"),
     path("admin/performance/traces", TraceListView.as_view(), name="trace-list"),
+    path("admin/performance/traces/compare", ComparisonView.as_view(), name="trace-comparison"),
+    path("admin/performance/critical-path", WaitingView.as_view(), name="critical-path-data"),
+    path("admin/performance/service-map", ServiceMapView.as_view(), name="service-map-data"),
     path("admin/performance/traces/<str:trace_id>", TraceView.as_view(), name="trace-detail"),
     path(
         "admin/performance/traces/<str:trace_id>/shape",

@@ -11,7 +11,7 @@ TABLES = (
     "tm_sample", "tm_hist", "tm_span", "tm_log", "tm_sample_1m", "tm_sample_1h", "tm_hist_1m",
     "tm_hist_1h", "tm_red_1m", "tm_red_1h", "tm_red_1d", "tm_dirty", "tm_ingest", "tm_series",
     "tm_metric", "tm_name", "tm_resource",
-    "tm_pin", "tm_edge_1m",
+    "tm_pin", "tm_edge_1m", "tm_edge_1h",
 )  # fmt: skip
 
 

@@ -19,7 +19,8 @@ _STATUSES: Final = {1: "OK", 2: "ERROR"}
 # Whom a call went to, best first.
 _PEERS: Final = (
     "peer.service", "server.address", "net.peer.name", "network.peer.address",
-    "server.socket.domain", "server.socket.address", "net.sock.peer.addr", "peer.hostname", "peer.address", "db.name",
+    "server.socket.domain", "server.socket.address", "net.sock.peer.addr",
+    "peer.hostname", "peer.address", "db.name",
 )  # fmt: skip
 
 
