@@ -16,7 +16,8 @@ from apps.monitoring.recorder.spans import span
 from apps.monitoring.recorder.threads import carried
 
 __all__ = [
-    "carried", "count", "enabled", "flush", "gauge", "inject", "install", "observe", "span", "suppressed",
+    "carried", "count", "enabled", "flush", "gauge", "inject", "install", "observe", "span",
+    "suppressed",
 ]  # fmt: skip
 
 Attrs = Mapping[str, Any] | None

@@ -1,7 +1,7 @@
 """Outgoing HTTP: each call is a span, and the other side learns its id.
 
-Hooks into `http.client`, which urllib, requests, urllib3 and boto all stand on, and into httpx where
-it is installed. Only calls inside a span are recorded. Addresses are recorded without path and
+Hooks into `http.client`, which urllib, requests, urllib3 and boto all stand on, and into httpx
+where it is installed. Only calls inside a span are recorded. Addresses are kept without path and
 query: those hold secrets.
 """
 
@@ -108,10 +108,8 @@ def _hook_http_client() -> None:
         return response
 
     setattr(putrequest, _MARK, True)
-    HTTPConnection.putrequest = putrequest  # type: ignore[method-assign,assignment]
-    HTTPConnection.putheader = putheader  # type: ignore[method-assign]
-    HTTPConnection.endheaders = endheaders  # type: ignore[method-assign]
-    HTTPConnection.getresponse = getresponse  # type: ignore[method-assign]
+    for hook in (putrequest, putheader, endheaders, getresponse):
+        setattr(HTTPConnection, hook.__name__, hook)
 
 
 def _call_of(request: Any) -> _Call | None:
@@ -158,8 +156,8 @@ def _hook_httpx() -> None:
         return response
 
     setattr(handle_request, _MARK, True)
-    httpx.HTTPTransport.handle_request = handle_request  # type: ignore[method-assign]
-    httpx.AsyncHTTPTransport.handle_async_request = handle_async_request  # type: ignore[method-assign]
+    setattr(httpx.HTTPTransport, handle_request.__name__, handle_request)
+    setattr(httpx.AsyncHTTPTransport, handle_async_request.__name__, handle_async_request)
 
 
 def install() -> None:

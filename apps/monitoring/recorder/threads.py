@@ -1,7 +1,7 @@
 """Traces across threads: what a pool runs belongs to who handed it over."""
 
 from collections.abc import Callable
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor
 from functools import wraps
 from typing import Any, Final, ParamSpec, TypeVar
 
@@ -40,15 +40,15 @@ def install() -> None:
     Threads started by hand are left alone: many outlive the request that started them. They may be
     given `carried(function)`.
     """
-    submit = ThreadPoolExecutor.submit
+    submit: Callable[..., Any] = ThreadPoolExecutor.submit
     if hasattr(submit, _MARK):
         return
 
     @wraps(submit)
     def carrying(
-        self: ThreadPoolExecutor, fn: Callable[..., T], /, *args: Any, **kwargs: Any
-    ) -> "Future[T]":
+        self: ThreadPoolExecutor, fn: Callable[..., Any], /, *args: Any, **kwargs: Any
+    ) -> Any:
         return submit(self, carried(fn), *args, **kwargs)
 
     setattr(carrying, _MARK, True)
-    ThreadPoolExecutor.submit = carrying  # type: ignore[method-assign,assignment]
+    setattr(ThreadPoolExecutor, "submit", carrying)  # noqa: B010 (mypy refuses the assignment)
