@@ -3,7 +3,7 @@
 from django.urls import URLPattern, path
 
 from portal import about, retention
-from portal.evidence import log_analytics, trace_page
+from portal.evidence import log_analytics, trace_page, trace_pages
 from portal.evidence import pages as evidence
 from portal.overview import pages as overview
 from portal.performance import boards
@@ -12,6 +12,10 @@ from portal.performance import pages as performance
 urlpatterns: list[URLPattern] = [
     path("admin/overview/data", overview.OverviewData.as_view(), name="overview-data"),
     path("admin/traces/", evidence.trace_list, name="traces"),
+    path("admin/traces/compare/", trace_pages.comparison, name="compare-traces"),
+    path("admin/traces/critical-path/", trace_pages.critical_path, name="critical-path"),
+    path("admin/traces/map/", trace_pages.service_map, name="service-map"),
+    path("admin/traces/<str:trace_id>/pin/", trace_page.pin, name="pin-trace"),
     path("admin/traces/<str:trace_id>/", trace_page.trace, name="trace"),
     path("admin/logs/", evidence.log_list, name="logs"),
     path("admin/retention/", retention.page, name="retention"),

@@ -13,8 +13,9 @@ from apps.monitoring.api.ranges import RangeParameters
 from apps.monitoring.api.searches import LONGEST_TEXT, TraceIdField
 
 # Those a form shows; the others are listed above the rows.
-_FIELDS = ("service", "level", "text", "failed", "least_ms")
-_NAMES = ("from", "to", *_FIELDS, "trace", "request", "attr")
+_FIELDS = ("service", "level", "text", "failed", "least_ms", "most_ms", "of", "code")
+_HIDDEN = ("trace", "request", "name", "route", "attr", "has")
+_NAMES = ("from", "to", *_FIELDS, *_HIDDEN)
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,7 +77,7 @@ def address(query: QueryDict, **changes: str) -> str:
 def chosen(query: QueryDict) -> list[tuple[str, str, str]]:
     """Name, value, and the address without it, of each filter that no form field shows."""
     found = []
-    for name in ("trace", "request", "attr"):
+    for name in _HIDDEN:
         values = filled(query).getlist(name)
         for value in values:
             left = query.copy()
@@ -84,6 +85,12 @@ def chosen(query: QueryDict) -> list[tuple[str, str, str]]:
             shown = value.partition(":") if name == "attr" else (name, "", value)
             found.append((shown[0], shown[2], address(left)))
     return found
+
+
+def kept(query: QueryDict) -> list[tuple[str, str]]:
+    """The filters that no form field shows, for the form to send along."""
+    given = filled(query)
+    return [(name, value) for name in _HIDDEN for value in given.getlist(name)]
 
 
 def trace_id(text: str) -> Any:

@@ -15,6 +15,7 @@ from apps.monitoring.queries.found import Found
 from apps.monitoring.queries.lineplace import LinePlace
 from apps.monitoring.queries.position import Place
 from apps.monitoring.queries.services import services
+from apps.monitoring.queries.spanplace import SpanPlace
 from portal.evidence import filters
 from portal.evidence.guard import in_shell
 from portal.evidence.paging import after, listed
@@ -42,6 +43,7 @@ _TRACES: Final = _List(
     "pages/traces.html", "trace-list", searches.TraceParameters,
     lambda values, where, **page: traces.search(where, searches.trace_filter(values), **page),
     rows.root_row,
+    SpanPlace,
 )  # fmt: skip
 _LOGS: Final = _List(
     "pages/logs.html", "log-search", searches.LogParameters,
@@ -68,7 +70,12 @@ def _size(request: HttpRequest) -> int:
 @in_shell("monitoring.view_span")
 def trace_list(request: HttpRequest) -> HttpResponse:
     """Recent traces by their root spans."""
-    return _shown(request, _TRACES, {"title": _("Traces")})
+    of_choices = [
+        ("roots", _("first spans of traces")),
+        ("entries", _("requests of services")),
+        ("spans", _("all spans")),
+    ]
+    return _shown(request, _TRACES, {"title": _("Traces"), "of_choices": of_choices})
 
 
 @in_shell("monitoring.view_logrecord")
@@ -91,6 +98,7 @@ def _shown(request: HttpRequest, what: _List, more: dict[str, Any]) -> HttpRespo
         "services": [service.name for service in services()],
         "plain": _plain(request),
         "chosen": filters.chosen(request.GET),
+        "kept_filters": filters.kept(request.GET),
     }
     if mistakes:
         return render(request, what.template, context, status=400)

@@ -71,6 +71,8 @@ UNFOLD: dict[str, Any] = {
                 "items": [
                     _link(_("Performance"), "speed", "performance", "monitoring.view_span"),
                     _link(_("Traces"), "account_tree", "traces", "monitoring.view_span"),
+                    _link(_("Service map"), "hub", "service-map", "monitoring.view_span"),
+                    _link(_("Critical paths"), "timeline", "critical-path", "monitoring.view_span"),
                     _link(_("Logs"), "notes", "logs", "monitoring.view_logrecord"),
                     _link(
                         _("Log analytics"),

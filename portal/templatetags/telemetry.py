@@ -6,6 +6,8 @@ from typing import Final
 
 from django import template
 
+from apps.monitoring.traces import reading
+
 register = template.Library()
 # Controls, invisible letters and those that turn the direction of writing: someone may have sent
 # them to make a line look like another one. Line breaks and tabs are plain layout.
@@ -96,6 +98,42 @@ def spark(values: list[float | None]) -> str:
 
 
 @register.filter
+def difference(microseconds: int) -> str:
+    """A difference of durations, with its sign."""
+    return f"{'−' if microseconds < 0 else '+'}{duration(abs(microseconds))}"
+
+
+@register.filter
+def seconds(value: float | None) -> str:
+    """A duration in seconds, in its natural unit; a dash for none."""
+    return "–" if value is None else duration(round(value * 1e6))
+
+
+@register.filter
+def width(share: float) -> str:
+    """A share of 0 to 1 as SVG reads it."""
+    return f"{100 * share:.1f}%"
+
+
+@register.filter
+def at_most(value: int, most: int) -> int:
+    """The value, or the most there is."""
+    return min(value, most)
+
+
+@register.filter
+def node_kind(node_id: str) -> str:
+    """What a node of the service map is."""
+    return node_id.partition(":")[0]
+
+
+@register.filter
+def node_name(node_id: str) -> str:
+    """What a node of the service map is called."""
+    return node_id.partition(":")[2]
+
+
+@register.filter
 def after(moment: datetime, start: datetime) -> str:
     """How long after a start, as a duration."""
     us = (moment - start) // timedelta(microseconds=1)
@@ -106,6 +144,12 @@ def after(moment: datetime, start: datetime) -> str:
 def visible(text: object) -> str:
     """The text with every letter that cannot be seen spelled out, as in ⟨U+202E⟩."""
     return _UNSEEN.sub(lambda found: f"⟨U+{ord(found[0]):04X}⟩", str(text))
+
+
+@register.filter
+def kind_name(kind: int) -> str:
+    """OTLP's kind of a span in words."""
+    return reading.kind_name(kind)
 
 
 @register.filter

@@ -17,6 +17,7 @@ from apps.monitoring.queries import logs, traces, walk
 from apps.monitoring.queries.logs import LogFilter
 from apps.monitoring.queries.traces import TraceFilter
 from apps.monitoring.store.rows import Resource
+from apps.monitoring.traces import reading
 from portal.evidence import filters
 from portal.templatetags.telemetry import after, duration, percent_of, visible
 from tests.face.evidence import ERROR, HOSTILE, NOW, line, span, store
@@ -64,14 +65,15 @@ def test_a_trace_is_a_tree_depth_first():
         span("grandchild", 15, 5, trace=one, id=4, parent_id=2, status=2),
         span("orphan", 60, 5, trace=one, id=5, parent_id=99),
     )
-    tree = traces.tree(one)
-    assert tree is not None
-    assert [(s.name, s.depth) for s in tree.spans] == [
+    trace = reading.read(one)
+    assert trace is not None
+    tree = trace.tree
+    assert [(s.name, depth) for s, depth in zip(tree.spans, tree.depths, strict=True)] == [
         ("root", 0), ("child", 1), ("grandchild", 2), ("late child", 1), ("orphan", 0),
     ]  # fmt: skip
-    assert tree.duration_us == 100_000
-    assert [s.orphan for s in tree.spans] == [False, False, False, False, True]
-    assert [s.self_us for s in tree.spans] == [50_000, 25_000, 5_000, 20_000, 5_000]
+    assert trace.duration_us == 100_000
+    assert [tree.orphan(i) for i in range(5)] == [False, False, False, False, True]
+    assert trace.self_us == [50_000, 25_000, 5_000, 20_000, 5_000]
 
 
 def test_spans_that_are_each_others_parents_are_shown_all_the_same():
@@ -81,8 +83,9 @@ def test_spans_that_are_each_others_parents_are_shown_all_the_same():
         span("b", 1, 1, trace=one, id=2, parent_id=1),
         span("self", 2, 1, trace=one, id=3, parent_id=3),
     )
-    tree = traces.tree(one)
-    assert tree is not None
+    trace = reading.read(one)
+    assert trace is not None
+    tree = trace.tree
     assert sorted(s.name for s in tree.spans) == ["a", "b", "self"]
 
 
@@ -107,13 +110,14 @@ def test_a_service_name_longer_than_an_index_entry_is_cut_not_refused(staff_clie
     one = uuid4()
     name = "".join(chr(0x4E00 + (7919 * n) % 20_000) for n in range(1300))
     store(span("far", 0, 1, trace=one, resource=Resource({"service.name": name})))
-    tree = traces.tree(one)
-    assert tree is not None
+    trace = reading.read(one)
+    assert trace is not None
+    tree = trace.tree
     assert tree.spans[0].service == name[:600]
 
 
 def test_an_unknown_trace_is_none_and_its_page_says_so(staff_client):
-    assert traces.tree(uuid4()) is None
+    assert reading.read(uuid4()) is None
     answer = staff_client.get(f"/admin/traces/{uuid4().hex}/")
     assert answer.status_code == 404
     assert "older than the retention" in answer.content.decode()

@@ -1,11 +1,10 @@
-"""Log lines, root spans and whole traces as programs get them, and the pages' scripts too."""
+"""Log lines and root spans as programs get them, and the pages' scripts too."""
 
 from typing import Any, TypedDict
-from uuid import UUID
 
 from apps.core.api.renderers import utc_text
 from apps.monitoring.queries.logs import LogLine
-from apps.monitoring.queries.traces import RootSpan, TraceSpan, TraceTree
+from apps.monitoring.queries.traces import RootSpan
 
 
 class LogRow(TypedDict):
@@ -67,38 +66,6 @@ def root_row(span: RootSpan) -> RootRow:
         "kind": span.kind,
         "failed": span.failed,
         "duration_us": span.duration_us,
-    }
-
-
-def trace_body(trace_id: UUID, tree: TraceTree) -> dict[str, Any]:
-    """A whole trace: its services, and its spans depth first. JSON-ready."""
-    return {
-        "trace_id": trace_id.hex,
-        "start": utc_text(tree.start),
-        "duration_us": tree.duration_us,
-        "truncated": tree.truncated,
-        "services": [
-            {"name": part.name, "spans": part.spans, "failed": part.failed, "self_us": part.self_us}
-            for part in tree.services
-        ],
-        "spans": [_span(span) for span in tree.spans],
-    }
-
-
-def _span(span: TraceSpan) -> dict[str, Any]:
-    return {
-        "span_id": span_hex(span.span_id),
-        "parent_id": None if span.parent_id is None else span_hex(span.parent_id),
-        "name": span.name,
-        "service": span.service,
-        "kind": span.kind,
-        "failed": span.failed,
-        "orphan": span.orphan,
-        "depth": span.depth,
-        "offset_us": span.offset_us,
-        "duration_us": span.duration_us,
-        "self_us": span.self_us,
-        "attrs": span.attrs,
     }
 
 

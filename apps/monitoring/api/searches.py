@@ -9,10 +9,11 @@ from rest_framework import serializers
 
 from apps.monitoring.api.ranges import RangeParameters
 from apps.monitoring.queries.logfilter import LEVELS, LogFilter
-from apps.monitoring.queries.traces import TraceFilter
+from apps.monitoring.queries.traces import OF, TraceFilter
 
 LONGEST_TEXT: Final = 200
 _LONGEST_NAME: Final = 600
+_LONGEST_TEXT_NAME: Final = 1024
 _MOST_ATTRS: Final = 5
 _TRACE: Final = re.compile(r"[0-9a-fA-F]{32}")
 _BIGGEST_MS: Final = 999_999_999
@@ -40,7 +41,7 @@ class _Search(RangeParameters):
     )  # fmt: skip
     trace = TraceIdField(required=False, help_text="32 hexadecimal digits.")
     after = serializers.CharField(
-        required=False, max_length=64, help_text="The `id` of a row: only what lies before it."
+        required=False, max_length=80, help_text="The `id` of a row: only what lies before it."
     )
 
 
@@ -70,12 +71,44 @@ class LogParameters(_Search):
 
 
 class TraceParameters(_Search):
-    """Filters of the list of traces; they all have to hold."""
+    """Filters of the list of traces; they all have to hold of one span."""
 
+    of = serializers.ChoiceField(
+        list(OF), default=OF[0],
+        help_text="Which spans are looked at: the first of each trace, also those with which a"
+        " service was asked, or all.",
+    )  # fmt: skip
+    name = serializers.CharField(
+        default="", allow_blank=True, max_length=_LONGEST_TEXT_NAME, help_text="Its exact name."
+    )
+    route = serializers.CharField(
+        default="", allow_blank=True, max_length=_LONGEST_TEXT_NAME,
+        help_text="Its exact `http.route`.",
+    )  # fmt: skip
+    code = serializers.RegexField(
+        r"^[1-5]([0-9]{2}|xx)$", default="", allow_blank=True,
+        help_text="Its HTTP status, as 503 or 5xx.",
+    )  # fmt: skip
+    attr = serializers.ListField(
+        child=serializers.CharField(max_length=1200), default=list, max_length=_MOST_ATTRS,
+        help_text="`name:value` of an attribute; may be given several times.",
+    )  # fmt: skip
+    has = serializers.ListField(
+        child=serializers.CharField(max_length=300), default=list, max_length=_MOST_ATTRS,
+        help_text="The name of an attribute it has; may be given several times.",
+    )  # fmt: skip
+    most_ms = serializers.IntegerField(
+        default=0, min_value=0, max_value=_BIGGEST_MS,
+        help_text="Those that took no longer than this; 0 for no bound.",
+    )  # fmt: skip
     failed = serializers.BooleanField(default=False, help_text="Only failed ones.")
     least_ms = serializers.IntegerField(
         default=0, min_value=0, max_value=_BIGGEST_MS, help_text="Those that took this long."
     )
+
+    def validate_attr(self, value: list[str]) -> list[tuple[str, str]]:
+        """Pairs; a value may hold colons, a name cannot."""
+        return [_pair(text) for text in value]
 
 
 def _pair(text: str) -> tuple[str, str]:
@@ -105,4 +138,11 @@ def trace_filter(values: dict[str, Any]) -> TraceFilter:
         failed=values["failed"],
         least_us=values["least_ms"] * 1000,
         trace_id=values.get("trace"),
+        of=values["of"],
+        name=values["name"],
+        route=values["route"],
+        most_us=values["most_ms"] * 1000,
+        code=values["code"],
+        attrs=tuple(values["attr"]),
+        has=tuple(values["has"]),
     )

@@ -14,7 +14,8 @@ from apps.monitoring.api.log_exports import (
 from apps.monitoring.api.log_views import LogLineView, LogSearchView
 from apps.monitoring.api.performance_views import OperationView, OverTimeView, RankingView
 from apps.monitoring.api.retention_views import RetentionDaysView, RetentionView
-from apps.monitoring.api.trace_views import TraceListView, TraceView
+from apps.monitoring.api.trace_pages import ComparisonView, ServiceMapView, WaitingView
+from apps.monitoring.api.trace_views import SpanView, TraceListView, TraceShapeView, TraceView
 from apps.monitoring.api.views import ComponentsView, MetricNamesView, MetricsView
 
 urlpatterns = [
@@ -47,5 +48,18 @@ urlpatterns = [
     ),
     path("admin/performance/deployments", DeploymentsView.as_view(), name="deployments"),
     path("admin/performance/traces", TraceListView.as_view(), name="trace-list"),
+    path("admin/performance/traces/compare", ComparisonView.as_view(), name="trace-comparison"),
+    path("admin/performance/critical-path", WaitingView.as_view(), name="critical-path-data"),
+    path("admin/performance/service-map", ServiceMapView.as_view(), name="service-map-data"),
     path("admin/performance/traces/<str:trace_id>", TraceView.as_view(), name="trace-detail"),
+    path(
+        "admin/performance/traces/<str:trace_id>/shape",
+        TraceShapeView.as_view(),
+        name="trace-shape",
+    ),
+    path(
+        "admin/performance/traces/<str:trace_id>/spans/<str:span_id>",
+        SpanView.as_view(),
+        name="trace-span",
+    ),
 ]

@@ -88,6 +88,7 @@ class Span(models.Model):
         managed = False
         db_table = "tm_span"
         default_permissions = ("view",)
+        permissions = (("pin_trace", _("Can pin traces")),)
         verbose_name = _("span")
         verbose_name_plural = _("spans")
 

@@ -13,9 +13,11 @@ from apps.monitoring.recorder import events
 from apps.monitoring.recorder.buffer import recorder
 from apps.monitoring.recorder.context import inject, suppressed
 from apps.monitoring.recorder.spans import span
+from apps.monitoring.recorder.threads import carried
 
 __all__ = [
-    "count", "enabled", "flush", "gauge", "inject", "install", "observe", "span", "suppressed",
+    "carried", "count", "enabled", "flush", "gauge", "inject", "install", "observe", "span",
+    "suppressed",
 ]  # fmt: skip
 
 Attrs = Mapping[str, Any] | None
@@ -53,9 +55,11 @@ def install() -> None:
     """Instrument this process, once. Called when Django is ready."""
     if not enabled():
         return
-    from apps.monitoring.recorder import cache, middleware, sql, tasks
+    from apps.monitoring.recorder import cache, http, middleware, sql, tasks, threads
 
     middleware.install()
     sql.install()
     cache.install()
     tasks.install()
+    http.install()
+    threads.install()

@@ -111,6 +111,8 @@ class Folding:
             return
         if span.unlisted:
             attrs["pharos.spans.unlisted"] = span.unlisted
+        if span.tracestate:
+            attrs["w3c.tracestate"] = span.tracestate
         parent = span.parent_id.to_bytes(8) if span.parent_id is not None else None
         for found in span.events or ():
             found["attrs"] = mask(found["attrs"])

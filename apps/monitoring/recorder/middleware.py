@@ -16,7 +16,7 @@ from apps.core import request_id
 from apps.core.middleware import AsyncHandler, Handler, Middleware
 from apps.monitoring.recorder import routes
 from apps.monitoring.recorder.buffer import recorder
-from apps.monitoring.recorder.context import ActiveSpan, current, parse
+from apps.monitoring.recorder.context import ActiveSpan, current, extract
 from apps.monitoring.recorder.events import REQUEST
 from apps.monitoring.recorder.streaming import ABORTED, CLIENT_CLOSED, Ending, follow
 
@@ -46,7 +46,7 @@ class RecorderMiddleware(Middleware):
             finally:
                 request_id.release(id_token)
         header = meta.get("HTTP_TRACEPARENT")
-        span = ActiveSpan(parse(header) if header else None)
+        span = ActiveSpan(extract(header, meta.get("HTTP_TRACESTATE")) if header else None)
         token = current.set(span)
         try:
             response = self._get_response(request)
@@ -68,7 +68,7 @@ class RecorderMiddleware(Middleware):
             finally:
                 request_id.release(id_token)
         header = meta.get("HTTP_TRACEPARENT")
-        span = ActiveSpan(parse(header) if header else None)
+        span = ActiveSpan(extract(header, meta.get("HTTP_TRACESTATE")) if header else None)
         token = current.set(span)
         try:
             response = await self._get_response(request)

@@ -13,6 +13,7 @@ from apps.monitoring.recorder.events import SPAN
 
 INTERNAL: Final = 1
 CLIENT: Final = 3
+PRODUCER: Final = 4
 
 
 @contextmanager

@@ -1,7 +1,7 @@
 """Celery: who published a task, how long it waited and ran, and how it ended."""
 
 import time
-from contextvars import Token
+from contextvars import ContextVar, Token
 from datetime import UTC, datetime
 from time import perf_counter_ns
 from typing import Any, Final
@@ -10,32 +10,55 @@ from celery import signals
 
 from apps.core import request_id
 from apps.monitoring.recorder.buffer import recorder
-from apps.monitoring.recorder.context import ActiveSpan, active, current, parse, traceparent
-from apps.monitoring.recorder.events import TASK
+from apps.monitoring.recorder.context import ActiveSpan, active, current, extract, traceparent
+from apps.monitoring.recorder.events import SPAN, TASK
+from apps.monitoring.recorder.spans import PRODUCER
 
 _REQUEST_ID: Final = "pharos_request_id"
 _PUBLISHED: Final = "pharos_published_s"
 # Where a running task keeps its span: on its own request, which Celery drops with it.
 _RUN: Final = "pharos_run"
+# The span of the message this thread or coroutine is just sending.
+_publishing: ContextVar[ActiveSpan | None] = ContextVar("pharos_publishing", default=None)
 
 
 def on_publish(headers: dict[str, Any] | None = None, **_: Any) -> None:
     """Send the trace, the request id and the time along."""
     if headers is None:
         return
-    span = active()
-    if span is not None:
+    above = active()
+    if above is not None:
+        span = ActiveSpan(above)
+        _publishing.set(span)
         headers["traceparent"] = traceparent(span)
+        if span.tracestate:
+            headers["tracestate"] = span.tracestate
     bound = request_id.current()
     if bound is not None:
         headers[_REQUEST_ID] = bound
     headers[_PUBLISHED] = time.time()
 
 
+def on_published(sender: Any = None, routing_key: str | None = None, **_: Any) -> None:
+    """Record the sending; what never got out has no span."""
+    span = _publishing.get()
+    if span is None:
+        return
+    _publishing.set(None)
+    name = sender if isinstance(sender, str) else "task"
+    attrs = {
+        "messaging.system": "celery",
+        "messaging.destination.name": routing_key or "none",
+        "messaging.operation.type": "send",
+        "celery.task.name": name,
+    }
+    recorder.add((SPAN, span, perf_counter_ns(), f"send {name}", PRODUCER, attrs))
+
+
 def on_start(task: Any = None, task_id: str | None = None, **_: Any) -> None:
     """Begin the span; a task run in place is a child of who called it."""
     sent = task.request
-    parent = active() or parse(_text(sent, "traceparent"))
+    parent = active() or extract(_text(sent, "traceparent"), _text(sent, "tracestate"))
     span = ActiveSpan(parent)
     bound = request_id.accept_or_new(_text(sent, _REQUEST_ID) or request_id.current() or task_id)
     run = (span, current.set(span), request_id.bind(bound), bound, _waited_s(sent))
@@ -134,6 +157,7 @@ def install() -> None:
     """Listen to Celery's signals, once."""
     for signal, receiver in (
         (signals.before_task_publish, on_publish),
+        (signals.after_task_publish, on_published),
         (signals.task_prerun, on_start),
         (signals.task_postrun, on_end),
         (signals.task_failure, on_failure),

@@ -66,12 +66,19 @@ export class Flame {
     const [x, width] = [frame.x * this.width, Math.max(frame.width * this.width - 1, 1)];
     const place = { x, y: frame.level * HEIGHT, width, height: HEIGHT - 2 };
     const group = svg("g", { role: "button", tabindex: "-1", "aria-label": this.#told(frame), dataset: { frame: i } });
-    if (frame.node.above) group.append(...this.services.bar(frame.node.service, place, frame.node.failed > 0));
+    if (frame.node.above) group.append(...this.services.bar(frame.node.service, place, frame.node.failed > 0), ...this.#critical(frame, x, width));
     else group.append(svg("rect", { ...place, rx: 2, class: "ph-flame-all" }));
     const letters = Math.floor((width - 8) / LETTER);
     const name = (frame.node.failed ? "✕ " : "") + visible(this.#name(frame.node));
     if (letters >= 3) group.append(svg("text", { x: x + 4, y: frame.level * HEIGHT + 14, class: frame.node.above ? "ph-flame-name" : "" }, name.length > letters ? `${name.slice(0, letters - 1)}…` : name));
     return group;
+  }
+
+  // A line along the foot, as long a part of the frame as the trace's end waited for its own work.
+  #critical({ node, level }, x, width) {
+    if (!node.critical || !node.total) return [];
+    const part = Math.min(node.critical / node.total, 1);
+    return [svg("rect", { x, y: level * HEIGHT + HEIGHT - 6, width: Math.max(width * part, 1), height: 3, class: "ph-critical" })];
   }
 
   #name(node) {
@@ -85,7 +92,8 @@ export class Flame {
       name: visible(this.#name(node)), service: visible(node.service), total: duration(node.total), self: duration(node.self),
       percent: `${((100 * node.total) / whole).toFixed(1)} %`,
     });
-    return node.failed ? `${told} ${fill(this.texts.failedCount, { n: node.failed })}` : told;
+    const critical = node.critical ? ` ${fill(this.texts.critical, { us: duration(node.critical) })}` : "";
+    return told + critical + (node.failed ? ` ${fill(this.texts.failedCount, { n: node.failed })}` : "");
   }
 
   // The way back up, as buttons.

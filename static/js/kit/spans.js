@@ -34,7 +34,7 @@ export function parentsOf(spans) {
   return parents;
 }
 
-// Spans as a call tree of {name, service, count, failed, self, total, children, above}. Merged, calls
+// Spans as a call tree of {name, service, count, failed, self, total, critical, children, above}. Merged, calls
 // of one name below the same callers are one node. `total` is the time the node and all below it were
 // busy: children that ran at once both count, so that a frame is as wide as what stands on it.
 export function callTree(spans, { merged = true } = {}) {
@@ -53,6 +53,7 @@ export function callTree(spans, { merged = true } = {}) {
     found.count += 1;
     found.failed += span.failed ? 1 : 0;
     found.self += span.self_us;
+    found.critical += span.critical_us ?? 0;
     path.push(found);
   }
   const order = [root];
@@ -66,7 +67,7 @@ export function callTree(spans, { merged = true } = {}) {
 }
 
 function node(name, service, above) {
-  return { name, service, above, count: 0, failed: 0, self: 0, total: 0, children: [], index: new Map() };
+  return { name, service, above, count: 0, failed: 0, self: 0, total: 0, critical: 0, children: [], index: new Map() };
 }
 
 // Where the frames below `top` lie: {node, level, x, width} in parts of the whole, those too thin to

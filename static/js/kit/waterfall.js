@@ -8,6 +8,8 @@ import { lastOf, parentsOf, shown } from "./spans.js";
 // A span too short to see still gets a visible bar.
 const LEAST_PERCENT = 0.4;
 const DEEPEST = 16;
+// A span waited for again and again is drawn in so many pieces.
+const MOST_STRETCHES = 200;
 
 export class Waterfall extends Grid {
   // `trace`: {spans, duration_us} as the API gives it. `attributes(span)` is what an opened row shows.
@@ -21,6 +23,7 @@ export class Waterfall extends Grid {
     this.last = lastOf(this.spans);
     this.parents = parentsOf(this.spans);
     this.closed = new Set();
+    this.only = null;
     this.readout = root.querySelector("[data-readout]");
     root.classList.add("ph-taken");
     this.body.replaceChildren();
@@ -86,6 +89,35 @@ export class Waterfall extends Grid {
     this.#refresh();
   }
 
+  // Shows only the spans the trace's end waited for, and what called them.
+  onlyCritical(on) {
+    this.only = on ? this.#critical() : null;
+    this.#refresh();
+  }
+
+  #critical() {
+    const kept = new Uint8Array(this.spans.length);
+    this.spans.forEach((span, i) => {
+      for (let at = span.path ? i : -1; at >= 0 && !kept[at]; at = this.parents[at]) kept[at] = 1;
+    });
+    return kept;
+  }
+
+  // Goes to the next span (or the one before, `way` -1) whose name or service holds the text.
+  // {n, all}: which one of how many it is.
+  find(text, way = 1) {
+    const wanted = text.trim().toLowerCase();
+    const holds = (span) => span.name.toLowerCase().includes(wanted) || span.service.toLowerCase().includes(wanted);
+    const all = wanted ? this.spans.flatMap((span, i) => (holds(span) ? [i] : [])) : [];
+    if (!all.length) return { n: 0, all: 0 };
+    const here = this.shown[this.active];
+    const next = way > 0 ? all.findIndex((i) => i > here) : all.findLastIndex((i) => i < here);
+    const n = next >= 0 ? next : way > 0 ? 0 : all.length - 1;
+    if (this.only && !this.only[all[n]]) this.only = null;
+    this.show(all[n]);
+    return { n: n + 1, all: all.length };
+  }
+
   // Brings a span into sight and makes it active, opening what hides it.
   show(span) {
     for (let above = this.parents[span]; above >= 0; above = this.parents[above]) this.closed.delete(above);
@@ -108,7 +140,8 @@ export class Waterfall extends Grid {
 
   #refresh(first = false) {
     const at = first ? 0 : this.shown[this.active];
-    this.shown = shown(this.spans, this.last, this.closed);
+    const open = shown(this.spans, this.last, this.closed);
+    this.shown = this.only ? open.filter((i) => this.only[i]) : open;
     this.table.setAttribute("aria-rowcount", this.shown.length + 1);
     const top = this.scroller.scrollTop;
     this.active = Math.max(0, this.shown.indexOf(at));
@@ -144,7 +177,9 @@ export class Waterfall extends Grid {
     const width = Math.min(Math.max(span.duration_us * this.scale, LEAST_PERCENT), 100 - x);
     const place = { x: `${x}%`, y: 2, width: `${width}%`, height: 10 };
     const told = fill(this.texts.when, { offset: duration(span.offset_us), took: duration(span.duration_us) });
-    return svg("svg", { class: "ph-bars", role: "img", "aria-label": told }, ...this.services.bar(span.service, place, span.failed));
+    const critical = span.critical_us ? ` ${fill(this.texts.critical, { us: duration(span.critical_us) })}` : "";
+    const path = (span.path ?? []).slice(0, MOST_STRETCHES).map(([from, to]) => svg("rect", { x: `${from * this.scale}%`, y: 5.5, width: `${Math.max((to - from) * this.scale, 0.2)}%`, height: 3, class: "ph-critical" }));
+    return svg("svg", { class: "ph-bars", role: "img", "aria-label": told + critical }, ...this.services.bar(span.service, place, span.failed), ...path);
   }
 
   #say(index) {
@@ -152,6 +187,6 @@ export class Waterfall extends Grid {
     if (!span || !this.readout) return;
     this.readout.textContent = `${visible(span.name)} · ${visible(span.service)} · ${fill(this.texts.said, {
       offset: duration(span.offset_us), took: duration(span.duration_us), self: duration(span.self_us),
-    })}`;
+    })}${span.critical_us ? ` · ${fill(this.texts.critical, { us: duration(span.critical_us) })}` : ""}`;
   }
 }

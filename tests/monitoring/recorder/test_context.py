@@ -12,12 +12,14 @@ TRACE, SPAN = "0af7651916cd43dd8448eb211c80319c", "b7ad6b7169203331"
 
 
 @pytest.mark.parametrize(
-    ("header", "sampled"),
-    [(f"00-{TRACE}-{SPAN}-01", True), (f"00-{TRACE}-{SPAN}-00", False),
-     (f"00-{TRACE}-{SPAN}-03", True), (f"cc-{TRACE}-{SPAN}-01-what-comes-later", True)],
+    ("header", "flags"),
+    [(f"00-{TRACE}-{SPAN}-01", (True, False)), (f"00-{TRACE}-{SPAN}-00", (False, False)),
+     (f"00-{TRACE}-{SPAN}-03", (True, True)), (f"00-{TRACE}-{SPAN}-02", (False, True)),
+     (f"00-{TRACE}-{SPAN}-fd", (True, False)), (f"cc-{TRACE}-{SPAN}-01", (True, False)),
+     (f"cc-{TRACE}-{SPAN}-01-what-comes-later", (True, False))],
 )  # fmt: skip
-def test_a_valid_header_is_taken(header, sampled):
-    assert parse(header) == Parent(int(TRACE, 16), int(SPAN, 16), sampled)
+def test_a_valid_header_is_taken(header, flags):
+    assert parse(header) == Parent(int(TRACE, 16), int(SPAN, 16), *flags)
 
 
 @pytest.mark.parametrize(
@@ -37,9 +39,9 @@ def test_any_header_is_read_without_an_error(header):
     parse(header)
 
 
-@given(st.integers(1, 2**128 - 1), st.integers(1, 2**64 - 1), st.booleans())
-def test_what_is_written_is_read_back(trace_id, span_id, sampled):
-    parent = Parent(trace_id, span_id, sampled)
+@given(st.integers(1, 2**128 - 1), st.integers(1, 2**64 - 1), st.booleans(), st.booleans())
+def test_what_is_written_is_read_back(trace_id, span_id, sampled, random):
+    parent = Parent(trace_id, span_id, sampled, random)
     assert parse(traceparent(parent)) == parent
 
 

@@ -90,7 +90,7 @@ def test_a_request_is_followed_through_a_real_worker(recorder, states, rows, por
     joined = rows(
         "SELECT p.kind FROM tm_span t JOIN tm_span p ON p.span_id = t.parent_id WHERE t.kind = 5"
     )
-    assert joined == [(2,)]
+    assert joined == [(4,)]  # the sending, which is below the request
     ((attrs, trace),) = rows("SELECT attrs, trace_id FROM tm_log WHERE body = 'order 9 placed'")
     assert json.loads(attrs)["request_id"] == "followed-request"
     assert rows("SELECT DISTINCT trace_id FROM tm_span WHERE kind = 5") == [(trace,)]

@@ -12,6 +12,7 @@ TABLES = (
     "tm_hist_1h", "tm_log_1m", "tm_log_template_1m", "tm_log_template", "tm_red_1m", "tm_red_1h",
     "tm_red_1d", "tm_dirty", "tm_ingest", "tm_series", "tm_metric", "tm_name", "tm_resource",
     "tm_pin", "tm_thinned", "tm_operation", "tm_log_block",
+    "tm_edge_1m", "tm_edge_1h",
 )  # fmt: skip
 
 
