@@ -1,0 +1,1 @@
+"""What the spans of a trace say together: their tree, the critical path, and how traces differ."""
