@@ -98,6 +98,10 @@ def facet(name: str, kind: int, status: int, attrs: Mapping[str, Any], events: A
     system = str(first(attrs, "db.system.name", "db.system") or "").lower()
     if system or first(attrs, "db.query.text", "db.statement"):
         return _db(name, attrs, system, error)
+    return _other(name, kind, attrs, error)
+
+
+def _other(name: str, kind: int, attrs: Mapping[str, Any], error: str) -> Facet:
     if "cache.operation" in attrs:
         what = f"{attrs.get('cache.alias', '')} {attrs['cache.operation']}".strip()
         return Facet(Category.CACHE, what, error=error)
@@ -115,7 +119,9 @@ def _db(name: str, attrs: Mapping[str, Any], system: str, error: str) -> Facet:
     text = str(first(attrs, "db.query.text", "db.statement") or "")
     if system in _CACHES:
         operation = str(first(attrs, "db.operation.name", "db.operation") or text or name)
-        return Facet(Category.CACHE, operation.split(" ")[0].upper()[:40], text, system, error)
+        return Facet(
+            Category.CACHE, operation.split(" ", maxsplit=1)[0].upper()[:40], text, system, error
+        )
     if _TRANSACTION.fullmatch(name) or first(attrs, "db.operation.name") == "TRANSACTION":
         return Facet(Category.TRANSACTION, "TRANSACTION", text, system, error)
     told = _statement(text) if text else ""
