@@ -1,7 +1,16 @@
 """Read models of the telemetry identities, and what operators keep about sources."""
 
+from apps.monitoring.models.bottleneck import (
+    Bottleneck,
+    ExaminedMinute,
+    RouteMinute,
+    Sighting,
+)
 from apps.monitoring.models.collector import CollectorState
 from apps.monitoring.models.probe import Probe
 from apps.monitoring.models.telemetry import LogRecord, Metric, Resource, Series, Span
 
-__all__ = ["CollectorState", "LogRecord", "Metric", "Probe", "Resource", "Series", "Span"]
+__all__ = [
+    "Bottleneck", "CollectorState", "ExaminedMinute", "LogRecord", "Metric", "Probe", "Resource",
+    "RouteMinute", "Series", "Sighting", "Span",
+]  # fmt: skip
