@@ -26,9 +26,7 @@ class Bottleneck(models.Model):
     subject = models.TextField(_("subject"), blank=True)
     # The route's own key, for its requests in RouteMinute.
     route_key = models.CharField(max_length=32, editable=False)
-    state = models.CharField(
-        _("state"), max_length=10, choices=State.choices, default=State.OPEN
-    )
+    state = models.CharField(_("state"), max_length=10, choices=State.choices, default=State.OPEN)
     state_since = models.DateTimeField(_("state since"), default=timezone.now)
     first_seen = models.DateTimeField(_("first seen"))
     last_seen = models.DateTimeField(_("last seen"), db_index=True)

@@ -26,7 +26,8 @@ _WINDOW_S: Final = 60.0
 _FUTURE_US: Final = 3600 * 1_000_000
 # How often a bad batch is cut in halves before what is left of it is refused whole.
 _MOST_CUTS: Final = 256
-_DIRTY_SAMPLE, _DIRTY_HIST = 1, 2
+# What each table's rows leave behind the rollups and the bottlenecks: kinds of tm_dirty.
+_DIRTY: Final = {"tm_span": (5, 7), "tm_sample": (1,), "tm_hist": (2,)}
 # SQLSTATE classes that blame the data: cardinality, data, integrity, check option, size limits.
 _BLAMES_DATA: Final = ("21", "22", "23", "44", "54")
 
@@ -149,8 +150,8 @@ class Writer:
             for table, encoded in done.items():
                 copies[table] += encoded.rows
                 one.refused += encoded.refused
-                kind = _DIRTY_SAMPLE if table == "tm_sample" else _DIRTY_HIST
-                dirty.update((kind, minute) for minute in encoded.minutes)
+                kinds = _DIRTY.get(table, ())
+                dirty.update((kind, minute) for kind in kinds for minute in encoded.minutes)
         for table, packed in copies.items():
             _copy(cursor, table, packed)
         _journal(cursor, dirty)

@@ -1,7 +1,14 @@
 """Celery tasks of monitoring; each calls one verb."""
 
+from apps.monitoring.tasks.bottlenecks import find_bottlenecks, prune_bottlenecks
 from apps.monitoring.tasks.collect import collect
 from apps.monitoring.tasks.partitions import maintain_partitions
 from apps.monitoring.tasks.rollups import roll_up
 
-__all__ = ["collect", "maintain_partitions", "roll_up"]
+__all__ = [
+    "collect",
+    "find_bottlenecks",
+    "maintain_partitions",
+    "prune_bottlenecks",
+    "roll_up",
+]
