@@ -33,7 +33,7 @@ def keep(minute: datetime, seen: Mapping[str, Seen], asked: Counter[str], share:
         one.bottleneck_id: one
         for one in Sighting.objects.filter(minute=minute).select_for_update()
     }  # fmt: skip
-    rows = _merged(minute, kept, asked, before, share)
+    rows = _merged(kept, asked, before, share)
     Bottleneck.objects.bulk_create(
         rows, update_conflicts=True, unique_fields=["fingerprint"], update_fields=_UPDATED
     )
@@ -50,9 +50,8 @@ def keep(minute: datetime, seen: Mapping[str, Seen], asked: Counter[str], share:
 
 
 def _merged(
-    minute: datetime, kept: Mapping[str, Seen], asked: Counter[str], before: dict[int, Sighting],
-    share: float,
-) -> list[Bottleneck]:  # fmt: skip
+    kept: Mapping[str, Seen], asked: Counter[str], before: dict[int, Sighting], share: float
+) -> list[Bottleneck]:
     """The rows as they will be, in the order of their fingerprints."""
     known = {one.fingerprint: one for one in Bottleneck.objects.filter(fingerprint__in=kept)}
     rows = []

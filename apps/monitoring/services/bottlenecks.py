@@ -1,7 +1,7 @@
 """What people, and time, decide about bottlenecks."""
 
 from datetime import UTC, datetime, timedelta
-from typing import Final
+from typing import Any, Final
 
 from django.db import connection, transaction
 from django.utils.translation import gettext_lazy as _
@@ -104,8 +104,9 @@ def prune(now: datetime | None = None) -> int:
     now = now or datetime.now(UTC)
     gone = 0
     for model in (Sighting, RouteMinute, ExaminedMinute):
-        old = model.objects.filter(minute__lt=now - _KEPT).order_by("minute")  # type: ignore[attr-defined]
-        gone += model.objects.filter(pk__in=list(old.values_list("pk", flat=True)[:_BATCH])).delete()[0]  # type: ignore[attr-defined]  # fmt: skip
+        rows: Any = model._default_manager
+        old = rows.filter(minute__lt=now - _KEPT).order_by("minute").values_list("pk", flat=True)
+        gone += rows.filter(pk__in=list(old[:_BATCH])).delete()[0]
     stale = Bottleneck.objects.filter(last_seen__lt=now - _REMEMBERED).order_by("last_seen")
     pks = list(stale.values_list("pk", flat=True)[:_MOST_AT_ONCE])
     return gone + Bottleneck.objects.filter(pk__in=pks).delete()[0]
