@@ -1,9 +1,9 @@
-"""What operators set up of monitoring: the HTTP probes."""
+"""What operators set up of monitoring: the HTTP probes and deployments."""
 
 from django.contrib import admin
 from unfold.admin import ModelAdmin
 
-from apps.monitoring.models import Probe
+from apps.monitoring.models import Deployment, Probe
 
 
 @admin.register(Probe)
@@ -13,4 +13,15 @@ class ProbeAdmin(ModelAdmin):  # type: ignore[misc]
     list_display = ("name", "url", "method", "expected_status", "interval_s", "enabled")
     list_filter = ("enabled",)
     search_fields = ("name", "url")
+    show_full_result_count = False
+
+
+@admin.register(Deployment)
+class DeploymentAdmin(ModelAdmin):  # type: ignore[misc]
+    """Which version went live when; telemetry and deployers add to it."""
+
+    list_display = ("service", "version", "environment", "at", "source")
+    list_filter = ("source",)
+    search_fields = ("service", "version", "environment")
+    readonly_fields = ("source",)
     show_full_result_count = False

@@ -22,6 +22,7 @@ CELERY_BEAT_SCHEDULE: dict[str, dict[str, Any]] = {
     "find-bottlenecks": every(15, "apps.monitoring.tasks.find_bottlenecks"),
     "prune-bottlenecks": every(3600, "apps.monitoring.tasks.prune_bottlenecks", "low"),
     "roll-up": every(15, "apps.monitoring.tasks.roll_up"),
+    "observe-deployments": every(30, "apps.monitoring.tasks.observe_deployments"),
     "work-on-proposals": every(5, "apps.core.tasks.work_on_proposals"),
     "maintain-partitions": every(600, "apps.monitoring.tasks.maintain_partitions", "low"),
     "prune-audit": every(86_400, "apps.core.tasks.prune_audit", "low"),

@@ -2,6 +2,7 @@
 
 from django.urls import path
 
+from apps.monitoring.api.deployment_views import DeploymentsView
 from apps.monitoring.api.history import ComponentHistoryView
 from apps.monitoring.api.log_views import LogLineView, LogSearchView
 from apps.monitoring.api.trace_views import TraceListView, TraceView
@@ -19,6 +20,7 @@ urlpatterns = [
     ),
     path("admin/logs/search", LogSearchView.as_view(), name="log-search"),
     path("admin/logs/lines/<str:line_id>", LogLineView.as_view(), name="log-line"),
+    path("admin/performance/deployments", DeploymentsView.as_view(), name="deployments"),
     path("admin/performance/traces", TraceListView.as_view(), name="trace-list"),
     path("admin/performance/traces/<str:trace_id>", TraceView.as_view(), name="trace-detail"),
 ]

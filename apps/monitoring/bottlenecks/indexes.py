@@ -70,7 +70,7 @@ def suggest(statement: str) -> Index | None:
         tree = sqlglot.parse_one(_LIST.sub("(?)", statement).replace("%s", "?"), read="postgres")
     except (SqlglotError, RecursionError):
         return None
-    where = tree.args.get("where") if isinstance(tree, exp.Expression) else None
+    where = tree.args.get("where") if isinstance(tree, exp.Expr) else None
     tables = _tables(tree)
     if where is None or not tables:
         return None
@@ -83,7 +83,7 @@ def suggest(statement: str) -> Index | None:
 
 
 def _best(
-    tree: exp.Expression, tables: dict[str, str], equal: dict[str, list[str]],
+    tree: exp.Expr, tables: dict[str, str], equal: dict[str, list[str]],
     ranged: dict[str, list[str]], searched: dict[str, list[str]],
 ) -> Index | None:  # fmt: skip
     asked = {*equal, *ranged}
@@ -98,7 +98,7 @@ def _best(
     return None
 
 
-def _tables(tree: exp.Expression) -> dict[str, str]:
+def _tables(tree: exp.Expr) -> dict[str, str]:
     """Real tables by the name the statement calls them."""
     named = {cte.alias for cte in tree.find_all(exp.CTE)}
     found: dict[str, str] = {}
@@ -109,7 +109,7 @@ def _tables(tree: exp.Expression) -> dict[str, str]:
     return found
 
 
-def _conditions(node: exp.Expression) -> Iterator[exp.Expression]:
+def _conditions(node: exp.Expr) -> Iterator[exp.Expr]:
     """What must hold together; alternatives serve no single index."""
     if isinstance(node, exp.And):
         yield from _conditions(node.left)
@@ -121,12 +121,12 @@ def _conditions(node: exp.Expression) -> Iterator[exp.Expression]:
 
 
 def _sort(
-    condition: exp.Expression, tables: dict[str, str], equal: dict[str, list[str]],
+    condition: exp.Expr, tables: dict[str, str], equal: dict[str, list[str]],
     ranged: dict[str, list[str]], searched: dict[str, list[str]],
 ) -> None:  # fmt: skip
     left, right = condition.this, condition.args.get("expression")
     if isinstance(condition, exp.Like | exp.ILike):
-        columns = [c for c in left.find_all(exp.Column)] if left is not None else []
+        columns = list(left.find_all(exp.Column)) if left is not None else []
         if columns and (table := _table(columns[0], tables)):
             searched[table].append(columns[0].name)
         return
@@ -150,7 +150,7 @@ def _table(column: exp.Column, tables: dict[str, str]) -> str | None:
     return next(iter(tables.values())) if len(tables) == 1 else None
 
 
-def _ordering(tree: exp.Expression, tables: dict[str, str], table: str) -> list[str]:
+def _ordering(tree: exp.Expr, tables: dict[str, str], table: str) -> list[str]:
     order = tree.args.get("order")
     if order is None or tree.args.get("limit") is None:
         return []

@@ -79,7 +79,7 @@ def read(minute: datetime, settle: timedelta) -> Minute:
 
 def _rows(trace_ids: list[UUID], minute: datetime) -> dict[UUID, list[Row]]:
     found: dict[UUID, list[Row]] = {}
-    bounds = [minute - REACH, minute + MINUTE + REACH, MOST_OF_ONE]
+    bounds = (minute - REACH, minute + MINUTE + REACH, MOST_OF_ONE)
     for at in range(0, len(trace_ids), _AT_ONCE):
         with connection.cursor() as cursor:
             cursor.execute(_SPANS, [trace_ids[at : at + _AT_ONCE], *bounds])

@@ -7,7 +7,7 @@ from django.db import migrations, models
 
 class Migration(migrations.Migration):
     dependencies = [
-        ("monitoring", "0061_red_of_kept_spans"),
+        ("monitoring", "0062_deployments"),
         ("monitoring", "0085_pins"),
     ]
 

@@ -7,10 +7,21 @@ from apps.monitoring.models.bottleneck import (
     Sighting,
 )
 from apps.monitoring.models.collector import CollectorState
+from apps.monitoring.models.deployment import Deployment
 from apps.monitoring.models.probe import Probe
 from apps.monitoring.models.telemetry import LogRecord, Metric, Resource, Series, Span
 
 __all__ = [
-    "Bottleneck", "CollectorState", "ExaminedMinute", "LogRecord", "Metric", "Probe", "Resource",
-    "RouteMinute", "Series", "Sighting", "Span",
-]  # fmt: skip
+    "Bottleneck",
+    "CollectorState",
+    "Deployment",
+    "ExaminedMinute",
+    "LogRecord",
+    "Metric",
+    "Probe",
+    "Resource",
+    "RouteMinute",
+    "Series",
+    "Sighting",
+    "Span",
+]

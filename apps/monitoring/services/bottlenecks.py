@@ -86,8 +86,10 @@ def settle(now: datetime | None = None) -> int:
     A route nobody asks for proves nothing: its bottlenecks stay open.
     """
     now = now or datetime.now(UTC)
-    asked = {"now": now, "quiet": now - QUIET, "least": _LEAST_REQUESTS, "sure": _SURE,
-             "limit": _MOST_AT_ONCE}  # fmt: skip
+    asked: dict[str, datetime | int | float] = {
+        "now": now, "quiet": now - QUIET, "least": _LEAST_REQUESTS, "sure": _SURE,
+        "limit": _MOST_AT_ONCE,
+    }  # fmt: skip
     with transaction.atomic(), connection.cursor() as cursor:
         cursor.execute(_GONE, asked)
         gone = cursor.fetchall()

@@ -2,6 +2,7 @@
 
 from apps.monitoring.tasks.bottlenecks import find_bottlenecks, prune_bottlenecks
 from apps.monitoring.tasks.collect import collect
+from apps.monitoring.tasks.deployments import observe_deployments
 from apps.monitoring.tasks.partitions import maintain_partitions
 from apps.monitoring.tasks.rollups import roll_up
 
@@ -9,6 +10,7 @@ __all__ = [
     "collect",
     "find_bottlenecks",
     "maintain_partitions",
+    "observe_deployments",
     "prune_bottlenecks",
     "roll_up",
 ]

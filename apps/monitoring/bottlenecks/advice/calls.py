@@ -42,9 +42,7 @@ def slow_downstream(subject: str, facts: Facts) -> Advice:
         why += " " + _("There %(us)s went into %(name)s of %(service)s.") % where
         steps.append(_("Mend it in the service %(service)s.") % where)
     steps += [
-        _(
-            "Give the call a timeout close to what it usually takes, and an answer for when it fails."
-        ),
+        _("Give the call a timeout near what it usually takes, and an answer for its failure."),
         _("Keep its answers in the cache where they may be a little old."),
     ]
     return Advice(why, steps, [])
@@ -95,7 +93,7 @@ def stampede(_subject: str, facts: Facts) -> Advice:
 
 
 def errors(subject: str, facts: Facts) -> Advice:
-    why = _("%(failed)s of %(requests)s requests of a minute failed with %(error)s in %(where)s.") % {
+    why = _("%(failed)s of %(requests)s requests of a minute failed: %(error)s in %(where)s.") % {
         "failed": facts.get("failed", 0), "requests": facts.get("requests", 0),
         "error": subject, "where": facts.get("where", "?"),
     }  # fmt: skip
