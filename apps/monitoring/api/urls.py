@@ -2,6 +2,7 @@
 
 from django.urls import path
 
+from apps.monitoring.api.bottleneck_views import BottleneckListView, BottleneckView
 from apps.monitoring.api.deployment_views import DeploymentsView
 from apps.monitoring.api.history import ComponentHistoryView
 from apps.monitoring.api.log_views import LogLineView, LogSearchView
@@ -21,6 +22,12 @@ urlpatterns = [
     path("admin/logs/search", LogSearchView.as_view(), name="log-search"),
     path("admin/logs/lines/<str:line_id>", LogLineView.as_view(), name="log-line"),
     path("admin/performance/deployments", DeploymentsView.as_view(), name="deployments"),
+    path("admin/performance/bottlenecks", BottleneckListView.as_view(), name="bottleneck-list"),
+    path(
+        "admin/performance/bottlenecks/<str:fingerprint>",
+        BottleneckView.as_view(),
+        name="bottleneck-detail",
+    ),
     path("admin/performance/traces", TraceListView.as_view(), name="trace-list"),
     path("admin/performance/traces/<str:trace_id>", TraceView.as_view(), name="trace-detail"),
 ]
