@@ -3,6 +3,8 @@
 from django.urls import URLPattern, path
 
 from portal import about
+from portal.bottlenecks import pages as bottlenecks
+from portal.bottlenecks.board import BottleneckBoard
 from portal.evidence import pages as evidence
 from portal.evidence import trace_page
 from portal.overview import pages as overview
@@ -11,6 +13,18 @@ urlpatterns: list[URLPattern] = [
     path("admin/overview/data", overview.OverviewData.as_view(), name="overview-data"),
     path("admin/traces/", evidence.trace_list, name="traces"),
     path("admin/traces/<str:trace_id>/", trace_page.trace, name="trace"),
+    path("admin/bottlenecks/", bottlenecks.listing, name="bottlenecks"),
+    path(
+        "admin/bottlenecks/<str:fingerprint>/data",
+        BottleneckBoard.as_view(),
+        name="bottleneck-data",
+    ),
+    path("admin/bottlenecks/<str:fingerprint>/", bottlenecks.detail, name="bottleneck"),
+    path(
+        "admin/bottlenecks/<str:fingerprint>/<str:verb>/",
+        bottlenecks.move,
+        name="bottleneck-move",
+    ),
     path("admin/logs/", evidence.log_list, name="logs"),
     path("admin/about/", about.about, name="about"),
 ]

@@ -70,6 +70,12 @@ UNFOLD: dict[str, Any] = {
                 "separator": True,
                 "items": [
                     _link(_("Traces"), "account_tree", "traces", "monitoring.view_span"),
+                    _link(
+                        _("Bottlenecks"),
+                        "troubleshoot",
+                        "bottlenecks",
+                        "monitoring.view_bottleneck",
+                    ),
                     _link(_("Logs"), "notes", "logs", "monitoring.view_logrecord"),
                     _link(
                         _("Probes"),
