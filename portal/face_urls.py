@@ -3,6 +3,8 @@
 from django.urls import URLPattern, path
 
 from portal import about, retention
+from portal.bottlenecks import pages as bottlenecks
+from portal.bottlenecks.board import BottleneckBoard
 from portal.evidence import log_analytics, trace_page, trace_pages
 from portal.evidence import pages as evidence
 from portal.overview import pages as overview
@@ -17,6 +19,18 @@ urlpatterns: list[URLPattern] = [
     path("admin/traces/map/", trace_pages.service_map, name="service-map"),
     path("admin/traces/<str:trace_id>/pin/", trace_page.pin, name="pin-trace"),
     path("admin/traces/<str:trace_id>/", trace_page.trace, name="trace"),
+    path("admin/bottlenecks/", bottlenecks.listing, name="bottlenecks"),
+    path(
+        "admin/bottlenecks/<str:fingerprint>/data",
+        BottleneckBoard.as_view(),
+        name="bottleneck-data",
+    ),
+    path("admin/bottlenecks/<str:fingerprint>/", bottlenecks.detail, name="bottleneck"),
+    path(
+        "admin/bottlenecks/<str:fingerprint>/<str:verb>/",
+        bottlenecks.move,
+        name="bottleneck-move",
+    ),
     path("admin/logs/", evidence.log_list, name="logs"),
     path("admin/retention/", retention.page, name="retention"),
     path("admin/performance/", performance.performance, name="performance"),

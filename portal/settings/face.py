@@ -71,6 +71,12 @@ UNFOLD: dict[str, Any] = {
                 "items": [
                     _link(_("Performance"), "speed", "performance", "monitoring.view_span"),
                     _link(_("Traces"), "account_tree", "traces", "monitoring.view_span"),
+                    _link(
+                        _("Bottlenecks"),
+                        "troubleshoot",
+                        "bottlenecks",
+                        "monitoring.view_bottleneck",
+                    ),
                     _link(_("Service map"), "hub", "service-map", "monitoring.view_span"),
                     _link(_("Critical paths"), "timeline", "critical-path", "monitoring.view_span"),
                     _link(_("Logs"), "notes", "logs", "monitoring.view_logrecord"),

@@ -19,6 +19,8 @@ CELERY_BEAT_SCHEDULE: dict[str, dict[str, Any]] = {
     "collect": every(5, "apps.monitoring.tasks.collect", "high"),
     "evaluate-rules": every(5, "apps.alerts.tasks.evaluate_rules", "high"),
     "dispatch-notifications": every(5, "apps.alerts.tasks.dispatch_notifications", "high"),
+    "find-bottlenecks": every(15, "apps.monitoring.tasks.find_bottlenecks"),
+    "prune-bottlenecks": every(3600, "apps.monitoring.tasks.prune_bottlenecks", "low"),
     "roll-up": every(15, "apps.monitoring.tasks.roll_up"),
     "observe-deployments": every(30, "apps.monitoring.tasks.observe_deployments"),
     "work-on-proposals": every(5, "apps.core.tasks.work_on_proposals"),

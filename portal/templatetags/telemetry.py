@@ -162,3 +162,18 @@ def pairs(mapping: dict[str, object]) -> list[tuple[str, object]]:
 def percent_of(part: int, whole: int) -> str:
     """An SVG percentage, within 0 and 100."""
     return f"{min(max(part, 0) * 100 / max(whole, 1), 100):.3f}%"
+
+
+@register.filter
+def less(value: int, other: int) -> int:
+    """The difference."""
+    return value - other
+
+
+@register.filter
+def percent_word(share: float) -> str:
+    """A share of 0 to 1 in percent, never 0 % or 100 % where it is not quite."""
+    percent = share * 100
+    if 0 < percent < 1:
+        return "< 1 %"
+    return "> 99 %" if 99 < percent < 100 else f"{percent:.0f} %"

@@ -2,6 +2,7 @@
 
 from django.urls import path
 
+from apps.monitoring.api.bottleneck_views import BottleneckListView, BottleneckView
 from apps.monitoring.api.deployment_views import DeploymentsView
 from apps.monitoring.api.history import ComponentHistoryView
 from apps.monitoring.api.log_analytics import LogAnalyticsView
@@ -47,6 +48,12 @@ urlpatterns = [
         "admin/performance/metrics/over-time", OverTimeView.as_view(), name="performance-over-time"
     ),
     path("admin/performance/deployments", DeploymentsView.as_view(), name="deployments"),
+    path("admin/performance/bottlenecks", BottleneckListView.as_view(), name="bottleneck-list"),
+    path(
+        "admin/performance/bottlenecks/<str:fingerprint>",
+        BottleneckView.as_view(),
+        name="bottleneck-detail",
+    ),
     path("admin/performance/traces", TraceListView.as_view(), name="trace-list"),
     path("admin/performance/traces/compare", ComparisonView.as_view(), name="trace-comparison"),
     path("admin/performance/critical-path", WaitingView.as_view(), name="critical-path-data"),

@@ -1,5 +1,11 @@
 """Read models of the telemetry identities, and what operators keep about sources."""
 
+from apps.monitoring.models.bottleneck import (
+    Bottleneck,
+    ExaminedMinute,
+    RouteMinute,
+    Sighting,
+)
 from apps.monitoring.models.collector import CollectorState
 from apps.monitoring.models.deployment import Deployment
 from apps.monitoring.models.destination import Destination
@@ -9,9 +15,11 @@ from apps.monitoring.models.probe import Probe
 from apps.monitoring.models.telemetry import LogRecord, Metric, Resource, Series, Span
 
 __all__ = [
+    "Bottleneck",
     "CollectorState",
     "Deployment",
     "Destination",
+    "ExaminedMinute",
     "LegalHold",
     "LogArchive",
     "LogExport",
@@ -19,7 +27,9 @@ __all__ = [
     "Metric",
     "Probe",
     "Resource",
+    "RouteMinute",
     "SamplingPolicy",
     "Series",
+    "Sighting",
     "Span",
 ]

@@ -26,8 +26,8 @@ _WINDOW_S: Final = 60.0
 _FUTURE_US: Final = 3600 * 1_000_000
 # How often a bad batch is cut in halves before what is left of it is refused whole.
 _MOST_CUTS: Final = 256
-# What each table's rows leave behind the rollups: kinds of tm_dirty.
-_DIRTY: Final = {"tm_span": (5, 6), "tm_sample": (1,), "tm_hist": (2,), "tm_log": (7,)}
+# What each table's rows leave behind for rollups and the bottlenecks: kinds of tm_dirty.
+_DIRTY: Final = {"tm_span": (5, 6, 8), "tm_sample": (1,), "tm_hist": (2,), "tm_log": (7,)}
 # SQLSTATE classes that blame the data: cardinality, data, integrity, check option, size limits.
 _BLAMES_DATA: Final = ("21", "22", "23", "44", "54")
 

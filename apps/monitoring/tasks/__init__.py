@@ -1,5 +1,6 @@
 """Celery tasks of monitoring; each calls one verb."""
 
+from apps.monitoring.tasks.bottlenecks import find_bottlenecks, prune_bottlenecks
 from apps.monitoring.tasks.collect import collect
 from apps.monitoring.tasks.deployments import observe_deployments
 from apps.monitoring.tasks.forward import send_minutes
@@ -13,9 +14,11 @@ from apps.monitoring.tasks.sealing import seal_partitions
 __all__ = [
     "collect",
     "expire_log_exports",
+    "find_bottlenecks",
     "keep",
     "maintain_partitions",
     "observe_deployments",
+    "prune_bottlenecks",
     "prune_log_templates",
     "roll_up",
     "roll_up_logs",

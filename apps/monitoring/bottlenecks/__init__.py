@@ -1,0 +1,1 @@
+"""Bottlenecks: what makes requests slow, why, and what to do about it."""
