@@ -31,6 +31,7 @@ _RETENTION: Final = {
     "logs": gettext_lazy("Log lines"),
     "minutes": gettext_lazy("Points per minute"),
     "hours": gettext_lazy("Points per hour"),
+    "days": gettext_lazy("Points per day"),
 }
 
 

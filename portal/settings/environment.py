@@ -77,6 +77,7 @@ RETENTION_HOURS: dict[str, int] = {
     "logs": env.int("PHAROS_RETENTION_LOGS_HOURS", default=168, validate=Range(min=2)),
     "minutes": env.int("PHAROS_RETENTION_MINUTES_HOURS", default=720, validate=Range(min=24)),
     "hours": env.int("PHAROS_RETENTION_HOURS_HOURS", default=9600, validate=Range(min=24)),
+    "days": env.int("PHAROS_RETENTION_DAYS_HOURS", default=43_800, validate=Range(min=744)),
 }
 # Requests in 60 s, by whom: nobody known, a key by its tier, a person (whose pages poll).
 RATE_ANONYMOUS: int = env.int("PHAROS_RATE_ANONYMOUS", default=100, validate=Range(min=1))

@@ -154,6 +154,7 @@ def _tables(plan: Plan) -> list[tuple[str, str, list[tuple[datetime, datetime]]]
         ("tm_hist", "ts", plan.points),
         ("tm_hist_1m", "bucket", plan.minutes),
         ("tm_hist_1h", "bucket", plan.hours),
+        ("tm_hist_1d", "bucket", plan.days),
     ]
     return [entry for entry in tables if entry[2]]
 

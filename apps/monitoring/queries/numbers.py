@@ -47,6 +47,7 @@ def partials(plan: Plan) -> sql.Composed:
         ("tm_sample", fold.POINT, "ts", plan.points),
         ("tm_sample_1m", fold.PARTIAL, "bucket", plan.minutes),
         ("tm_sample_1h", fold.PARTIAL, "bucket", plan.hours),
+        ("tm_sample_1d", fold.PARTIAL, "bucket", plan.days),
     ):
         if spans:
             parts.append(

@@ -1,8 +1,8 @@
-"""Minute and hour rollups, kept right under late data and concurrent writers.
+"""Minute, hour and day rollups, kept right under late data and concurrent writers.
 
 Writers append the minutes they touched to tm_dirty in the transaction of their rows. The roller
 works on one snapshot: it folds the dirty buckets it sees anew from the tier below, marks their
-hours, and deletes the journal rows it saw. What commits meanwhile is not in the snapshot, so its
+hours (and those their days), and deletes the journal rows it saw. What commits meanwhile is not in the snapshot, so its
 journal rows stay for the next run. Running twice changes nothing.
 """
 
@@ -34,6 +34,7 @@ class Stage:
     """One fold: from `source` into `target`, driven by journal rows of `kind`."""
 
     kind: int
+    # The kind of the stage above, whose buckets are then dirty.
     marks: int | None
     source: str
     target: str
@@ -48,12 +49,16 @@ class Stage:
 
 MINUTE: Final = timedelta(minutes=1)
 HOUR: Final = timedelta(hours=1)
+DAY: Final = timedelta(days=1)
 STAGES: Final = (
     Stage(1, 3, "tm_sample", "tm_sample_1m", MINUTE, 60),
     Stage(2, 4, "tm_hist", "tm_hist_1m", MINUTE, 10),
-    Stage(3, None, "tm_sample_1m", "tm_sample_1h", HOUR, 24),
-    Stage(4, None, "tm_hist_1m", "tm_hist_1h", HOUR, 4),
+    Stage(3, 11, "tm_sample_1m", "tm_sample_1h", HOUR, 24),
+    Stage(4, 12, "tm_hist_1m", "tm_hist_1h", HOUR, 4),
+    Stage(11, None, "tm_sample_1h", "tm_sample_1d", DAY, 7),
+    Stage(12, None, "tm_hist_1h", "tm_hist_1d", DAY, 1),
 )
+_WIDTHS: Final = {stage.kind: stage.width for stage in STAGES}
 
 
 @dataclass
@@ -113,9 +118,9 @@ def _run(
             if stage.marks:
                 cursor.execute(
                     "INSERT INTO tm_dirty (kind, bucket)"
-                    " SELECT DISTINCT %s::int2, date_trunc('hour', b)"
+                    " SELECT DISTINCT %s::int2, date_bin(%s, b, %s)"
                     " FROM unnest(%s::timestamptz[]) b",
-                    [stage.marks, wanted],
+                    [stage.marks, _WIDTHS[stage.marks], _EPOCH, wanted],
                 )
         cursor.execute(
             "DELETE FROM tm_dirty WHERE kind = %s AND bucket = ANY(%s)", [stage.kind, buckets]

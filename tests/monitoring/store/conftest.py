@@ -9,6 +9,7 @@ from apps.monitoring.queries import series
 # What points at others comes first. DELETE: TRUNCATE would make new files for every partition.
 TABLES = (
     "tm_sample", "tm_hist", "tm_span", "tm_log", "tm_sample_1m", "tm_sample_1h", "tm_hist_1m",
+    "tm_sample_1d", "tm_hist_1d",
     "tm_hist_1h", "tm_dirty", "tm_ingest", "tm_series", "tm_metric", "tm_name", "tm_resource",
 )  # fmt: skip
 
