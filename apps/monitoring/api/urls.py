@@ -4,12 +4,15 @@ from django.urls import path
 
 from apps.monitoring.api.history import ComponentHistoryView
 from apps.monitoring.api.log_views import LogLineView, LogSearchView
+from apps.monitoring.api.metric_views import LabelValuesView, MetricLabelsView
 from apps.monitoring.api.trace_views import TraceListView, TraceView
 from apps.monitoring.api.views import ComponentsView, MetricNamesView, MetricsView
 
 urlpatterns = [
     path("admin/monitoring/metrics", MetricsView.as_view(), name="metric-series"),
     path("admin/monitoring/metrics/names", MetricNamesView.as_view(), name="metric-names"),
+    path("admin/monitoring/metrics/labels", MetricLabelsView.as_view(), name="metric-labels"),
+    path("admin/monitoring/metrics/values", LabelValuesView.as_view(), name="label-values"),
     path("admin/monitoring/components", ComponentsView.as_view(), name="components"),
     # A component's key may hold slashes: services and probes have names of their own.
     path(

@@ -18,9 +18,9 @@ from apps.monitoring.api.serializers import (
     MetricsFilterSerializer,
     MetricsSerializer,
 )
-from apps.monitoring.queries import charts, figures, series
+from apps.monitoring.queries import charts, figures
+from apps.monitoring.queries.catalogue import MetricInfo, catalogue
 from apps.monitoring.queries.components import Component, components
-from apps.monitoring.queries.series import MetricInfo
 
 
 class MetricsView(Endpoint):
@@ -42,6 +42,9 @@ class MetricsView(Endpoint):
                 by=tuple(asked["by"]),
                 aggregation=asked.get("aggregation"),
                 step_s=asked.get("step"),
+                where=asked["where"],
+                points=asked.get("points"),
+                top=asked.get("top"),
             ),
             time_range,
         )
@@ -61,7 +64,7 @@ class MetricNamesView(ListEndpoint):
         """Metrics in the order of name, unit and kind."""
 
         def read(after: Key | None, limit: int) -> list[MetricInfo]:
-            return series.catalogue(asked["prefix"], limit, after)
+            return catalogue(asked["prefix"], limit, after)
 
         return Reader(read, lambda metric: (metric.name, metric.unit, metric.kind))
 

@@ -2,8 +2,8 @@
 
 Writers append the minutes they touched to tm_dirty in the transaction of their rows. The roller
 works on one snapshot: it folds the dirty buckets it sees anew from the tier below, marks their
-hours (and those their days), and deletes the journal rows it saw. What commits meanwhile is not in the snapshot, so its
-journal rows stay for the next run. Running twice changes nothing.
+hours (and those their days), and deletes the journal rows it saw. What commits meanwhile is not in
+the snapshot, so its journal rows stay for the next run. Running twice changes nothing.
 """
 
 import logging
