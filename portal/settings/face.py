@@ -69,6 +69,7 @@ UNFOLD: dict[str, Any] = {
                 "title": _("Monitoring"),
                 "separator": True,
                 "items": [
+                    _link(_("Metrics"), "query_stats", "metrics", "monitoring.view_metric"),
                     _link(_("Traces"), "account_tree", "traces", "monitoring.view_span"),
                     _link(_("Logs"), "notes", "logs", "monitoring.view_logrecord"),
                     _link(

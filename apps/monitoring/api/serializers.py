@@ -165,6 +165,12 @@ class MetricNamesFilterSerializer(serializers.Serializer[Any]):
     """Query parameters of the catalogue."""
 
     prefix = serializers.CharField(default="", allow_blank=True, max_length=255)
+    search = serializers.CharField(
+        default="",
+        allow_blank=True,
+        max_length=255,
+        help_text="Words the name holds, in any order.",
+    )  # fmt: skip
 
 
 class MetricNameSerializer(serializers.Serializer[Any]):

@@ -18,7 +18,7 @@ from apps.monitoring.api.serializers import (
     MetricsFilterSerializer,
     MetricsSerializer,
 )
-from apps.monitoring.queries import charts, figures
+from apps.monitoring.queries import charts, figures, reads
 from apps.monitoring.queries.catalogue import MetricInfo, catalogue
 from apps.monitoring.queries.components import Component, components
 
@@ -33,7 +33,11 @@ class MetricsView(Endpoint):
     @extend_schema(responses=MetricsSerializer)
     def get(self, request: Request) -> HttpResponse:
         """At most 100 series a metric, 1500 points a series and 50,000 points in all."""
-        asked = self.asked(request)
+        with reads.by("api"):
+            return self.reply(self._answer(self.asked(request)))
+
+    @staticmethod
+    def _answer(asked: dict[str, Any]) -> dict[str, Any]:
         time_range = TimeRange.parse(asked["from"], asked["to"])
         lines = charts.lines(
             charts.Wish(
@@ -49,11 +53,11 @@ class MetricsView(Endpoint):
             time_range,
         )
         summary = figures.summary(time_range, asked["labels"])
-        return self.reply({"series": lines, "summary": asdict(summary)})
+        return {"series": lines, "summary": asdict(summary)}
 
 
 class MetricNamesView(ListEndpoint):
-    """The catalogue of metrics by name: those that begin with `prefix`."""
+    """The catalogue of metrics by name: those that begin with `prefix` and hold `search`."""
 
     parameters = MetricNamesFilterSerializer
     item = MetricNameSerializer
@@ -64,7 +68,7 @@ class MetricNamesView(ListEndpoint):
         """Metrics in the order of name, unit and kind."""
 
         def read(after: Key | None, limit: int) -> list[MetricInfo]:
-            return catalogue(asked["prefix"], limit, after)
+            return catalogue(asked["prefix"], limit, after, asked["search"])
 
         return Reader(read, lambda metric: (metric.name, metric.unit, metric.kind))
 

@@ -63,17 +63,11 @@ def lines(wish: Wish, time_range: TimeRange) -> list[Line]:
                     {"step_s": step_s},
                 )
             result = line.result
-            found.append(
-                Line(
-                    name=name,
-                    labels=result.labels,
-                    unit=result.unit,
-                    points=result.points,
-                    interpolated=result.interpolated,
-                    whole=line.whole,
-                    merged=line.merged,
-                )  # fmt: skip
-            )
+            found.append({
+                "name": name, "labels": result.labels, "unit": result.unit,
+                "points": result.points, "interpolated": result.interpolated,
+                "whole": line.whole, "merged": line.merged,
+            })  # fmt: skip
     return found
 
 
@@ -92,6 +86,11 @@ def _read(
         return [RankedLine(result, None) for result in series.read(query, time_range, step_s)]
     found = ranked.read(query, time_range, step_s, top)
     return [] if found is None else found.lines
+
+
+def usual_of(name: str) -> str:
+    """The usual aggregation of a metric. Raises InvalidInputError for an unknown name."""
+    return _usual([name])[name]
 
 
 def _usual(names: Sequence[str]) -> dict[str, str]:

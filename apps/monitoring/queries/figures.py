@@ -62,8 +62,14 @@ def _times(query: SeriesQuery, time_range: TimeRange) -> list[Route]:
     """Response times of each group, those with most requests first."""
     found = series.several(query, ("p50", "p95", "p99", "count"), time_range)
     routes = [
-        Route(row.labels.get(_ROUTE, ""), *map(_milliseconds, values[:3]), int(values[3] or 0))
-        for row, values in found
+        Route(
+            row.labels.get(_ROUTE, ""),
+            _milliseconds(p50),
+            _milliseconds(p95),
+            _milliseconds(p99),
+            int(count or 0),
+        )
+        for row, (p50, p95, p99, count) in found
     ]
     return sorted(routes, key=lambda r: (-r.samples, r.route))[:_MOST_ROUTES]
 

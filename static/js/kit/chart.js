@@ -26,6 +26,9 @@ export class Chart {
   #bound = false;
   #plotly = null;
 
+  // Plotly traces of single points above the lines; a point with one of `hrefs` is a link.
+  points = [];
+
   constructor(card) {
     this.card = card;
     this.key = card.dataset.panel;
@@ -109,7 +112,7 @@ export class Chart {
       this.state.error(texts.chunkLost, { retry: () => location.reload() });
       throw error;
     }
-    await this.#plotly.react(this.plot, this.#traces(), this.#themed(known), CONFIG);
+    await this.#plotly.react(this.plot, [...this.#traces(), ...this.points], this.#themed(known), CONFIG);
     this.#bind();
     if (this.details.open) this.#fillTable();
   }
@@ -124,6 +127,10 @@ export class Chart {
       range.zoom(fromLocal(start), fromLocal(end));
     });
     this.plot.on("plotly_doubleclick", () => range.out());
+    this.plot.on("plotly_click", (event) => {
+      const clicked = event.points.find((one) => one.data.hrefs);
+      if (clicked) location.assign(clicked.data.hrefs[clicked.pointNumber]);
+    });
     this.plot.on("plotly_hover", (event) => point(fromLocal(event.points[0].x), this));
     this.plot.on("plotly_unhover", () => point(null));
   }
