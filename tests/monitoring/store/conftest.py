@@ -11,6 +11,7 @@ TABLES = (
     "tm_sample", "tm_hist", "tm_span", "tm_log", "tm_sample_1m", "tm_sample_1h", "tm_hist_1m",
     "tm_sample_1d", "tm_hist_1d",
     "tm_hist_1h", "tm_dirty", "tm_ingest", "tm_series", "tm_metric", "tm_name", "tm_resource",
+    "tm_pin",
 )  # fmt: skip
 
 
