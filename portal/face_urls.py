@@ -16,5 +16,6 @@ urlpatterns: list[URLPattern] = [
     path("admin/metrics/", explorer.page, name="metrics"),
     path("admin/metrics/data", data.ExplorerData.as_view(), name="metrics-data"),
     path("admin/metrics/cost/", cost.page, name="metric-cost"),
+    path("admin/metrics/cost/change", cost.change, name="metric-change"),
     path("admin/about/", about.about, name="about"),
 ]

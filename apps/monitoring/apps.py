@@ -18,10 +18,12 @@ class MonitoringConfig(AppConfig):
         from apps.core.batch import inner
         from apps.core.ratelimit import limiter
         from apps.monitoring import checks, health, recorder
-        from apps.monitoring.models import Probe
+        from apps.monitoring.models import DropRule, Objective, Probe
 
         post_migrate.connect(checks.make_partitions, sender=self)
         audited.watch(Probe, "probe")
+        audited.watch(Objective, "objective")
+        audited.watch(DropRule, "droprule")
         recorder.install()
         limiter.listen(_count_limit)
         inner.prepare_headers(recorder.inject)

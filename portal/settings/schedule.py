@@ -20,6 +20,8 @@ CELERY_BEAT_SCHEDULE: dict[str, dict[str, Any]] = {
     "evaluate-rules": every(5, "apps.alerts.tasks.evaluate_rules", "high"),
     "dispatch-notifications": every(5, "apps.alerts.tasks.dispatch_notifications", "high"),
     "roll-up": every(15, "apps.monitoring.tasks.roll_up"),
+    "pin-exemplars": every(60, "apps.monitoring.tasks.pin_exemplars", "low"),
+    "measure-costs": every(900, "apps.monitoring.tasks.measure_costs", "low"),
     "work-on-proposals": every(5, "apps.core.tasks.work_on_proposals"),
     "maintain-partitions": every(600, "apps.monitoring.tasks.maintain_partitions", "low"),
     "prune-audit": every(86_400, "apps.core.tasks.prune_audit", "low"),

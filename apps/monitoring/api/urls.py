@@ -2,6 +2,7 @@
 
 from django.urls import path
 
+from apps.monitoring.api.cost_views import CostsView, DropsView, DropView
 from apps.monitoring.api.history import ComponentHistoryView
 from apps.monitoring.api.log_views import LogLineView, LogSearchView
 from apps.monitoring.api.metric_views import LabelValuesView, MetricLabelsView
@@ -13,6 +14,9 @@ urlpatterns = [
     path("admin/monitoring/metrics/names", MetricNamesView.as_view(), name="metric-names"),
     path("admin/monitoring/metrics/labels", MetricLabelsView.as_view(), name="metric-labels"),
     path("admin/monitoring/metrics/values", LabelValuesView.as_view(), name="label-values"),
+    path("admin/monitoring/metrics/costs", CostsView.as_view(), name="metric-costs"),
+    path("admin/monitoring/metrics/drops", DropsView.as_view(), name="metric-drops"),
+    path("admin/monitoring/metrics/drops/<path:name>", DropView.as_view(), name="metric-drop"),
     path("admin/monitoring/components", ComponentsView.as_view(), name="components"),
     # A component's key may hold slashes: services and probes have names of their own.
     path(

@@ -105,7 +105,11 @@ def _each(
 
 def spans(rows: Sequence[Span], ids: Ids, window: Window) -> Encoded:
     """Rows of tm_span."""
-    return _each(rows, _span, ids, window)
+    done = _each(rows, _span, ids, window)
+    # The time is the first column, behind the field count and its own length.
+    minutes = {int.from_bytes(row[6:14], "big", signed=True) // MINUTE_US for row in done.rows}
+    done.minutes = {minute * MINUTE_US for minute in minutes}
+    return done
 
 
 def logs(rows: Sequence[LogRecord], ids: Ids, window: Window) -> Encoded:

@@ -71,11 +71,16 @@ TABLES: Final = (
     Partitioned("tm_hist_1h", "month", "hours"),
     Partitioned("tm_sample_1d", "month", "days"),
     Partitioned("tm_hist_1d", "month", "days"),
+    Partitioned("tm_exemplar", "day", "minutes"),
+    Partitioned("tm_red_1m", "day", "minutes"),
+    Partitioned("tm_red_1h", "month", "hours"),
+    Partitioned("tm_red_1d", "month", "days"),
 )
 # The raw rows behind each dirty kind; a partition with rows not yet rolled up must stay.
 _ROLLED: Final = {
     "tm_sample": 1, "tm_hist": 2, "tm_sample_1m": 3, "tm_hist_1m": 4,
     "tm_sample_1h": 11, "tm_hist_1h": 12,
+    "tm_span": 5, "tm_red_1m": 15, "tm_red_1h": 16,
 }  # fmt: skip
 
 

@@ -8,7 +8,7 @@ the snapshot, so its journal rows stay for the next run. Running twice changes n
 
 import logging
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any, Final
@@ -16,7 +16,7 @@ from typing import Any, Final
 import psycopg
 from psycopg import IsolationLevel, sql
 
-from apps.monitoring.store import connect, fold, partitions
+from apps.monitoring.store import connect, exemplars, fold, partitions, red
 from apps.monitoring.store.ranges import between, merged
 from apps.monitoring.store.rows import Temporality
 
@@ -26,6 +26,8 @@ _LOCK_KEY: Final = 0x726F_6C6C  # "roll"
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 # Rows still on their way to a bucket that has just ended would only make it dirty again.
 _SETTLE: Final = timedelta(seconds=5)
+# A span is sent when it ends, and filed under when it began.
+_LATE_SPANS: Final = timedelta(seconds=15)
 _INT8_ARRAY: Final = 1016  # the oid of int8[]
 
 
@@ -41,6 +43,8 @@ class Stage:
     width: timedelta
     # How many buckets one transaction takes on.
     at_once: int
+    # How long after its end a bucket is left alone.
+    settle: timedelta = _SETTLE
 
     @property
     def from_points(self) -> bool:
@@ -57,6 +61,9 @@ STAGES: Final = (
     Stage(4, 12, "tm_hist_1m", "tm_hist_1h", HOUR, 4),
     Stage(11, None, "tm_sample_1h", "tm_sample_1d", DAY, 7),
     Stage(12, None, "tm_hist_1h", "tm_hist_1d", DAY, 1),
+    Stage(5, 15, "tm_span", "tm_red_1m", MINUTE, 10, _LATE_SPANS),
+    Stage(15, 16, "tm_red_1m", "tm_red_1h", HOUR, 1),
+    Stage(16, None, "tm_red_1h", "tm_red_1d", DAY, 1),
 )
 _WIDTHS: Final = {stage.kind: stage.width for stage in STAGES}
 
@@ -104,7 +111,7 @@ def _run(
         cursor.execute(
             "SELECT DISTINCT bucket FROM tm_dirty WHERE kind = %s AND bucket <= %s"
             " ORDER BY bucket LIMIT %s",
-            [stage.kind, now - stage.width - _SETTLE, stage.at_once],
+            [stage.kind, now - stage.width - stage.settle, stage.at_once],
         )
         buckets = [row[0] for row in cursor.fetchall()]
         if not buckets:
@@ -113,8 +120,9 @@ def _run(
         wanted = [b for b in buckets if b >= oldest[stage.target]]
         if wanted:
             spans = merged((b, b + stage.width) for b in wanted)
-            fold_rows = _samples if stage.source.startswith("tm_sample") else _histograms
-            report.rows += fold_rows(cursor, stage, spans)
+            report.rows += _fold_of(stage)(cursor, stage, spans)
+            if stage.source == "tm_hist" and "tm_exemplar" in oldest:
+                exemplars.choose(cursor, spans, oldest["tm_exemplar"])
             if stage.marks:
                 cursor.execute(
                     "INSERT INTO tm_dirty (kind, bucket)"
@@ -126,6 +134,19 @@ def _run(
             "DELETE FROM tm_dirty WHERE kind = %s AND bucket = ANY(%s)", [stage.kind, buckets]
         )
         return len(buckets)
+
+
+_Spans = list[tuple[datetime, datetime]]
+
+
+def _fold_of(stage: Stage) -> "Callable[[psycopg.Cursor[Any], Stage, _Spans], int]":
+    if stage.target.startswith("tm_red"):
+        return _operations
+    return _samples if stage.source.startswith("tm_sample") else _histograms
+
+
+def _operations(cursor: "psycopg.Cursor[Any]", stage: Stage, spans: _Spans) -> int:
+    return red.roll(cursor, stage.source, stage.target, spans, stage.width, _EPOCH)
 
 
 _SAMPLE_COLUMNS: Final = fold.PARTIAL.replace(" ", "").split(",")

@@ -13,6 +13,7 @@ import psycopg
 from psycopg.pq import TransactionStatus
 
 from apps.monitoring.store import connect, encode, overflow, partitions
+from apps.monitoring.store.drops import Drops
 from apps.monitoring.store.errors import StoreUnavailableError
 from apps.monitoring.store.resolve import Identities
 from apps.monitoring.store.rows import Batch, Outcome
@@ -26,7 +27,8 @@ _WINDOW_S: Final = 60.0
 _FUTURE_US: Final = 3600 * 1_000_000
 # How often a bad batch is cut in halves before what is left of it is refused whole.
 _MOST_CUTS: Final = 256
-_DIRTY_SAMPLE, _DIRTY_HIST = 1, 2
+# What each table's rows leave behind the rollups: kinds of tm_dirty.
+_DIRTY: Final = {"tm_span": (5,), "tm_sample": (1,), "tm_hist": (2,)}
 # SQLSTATE classes that blame the data: cardinality, data, integrity, check option, size limits.
 _BLAMES_DATA: Final = ("21", "22", "23", "44", "54")
 
@@ -50,6 +52,7 @@ class Writer:
     def __init__(self) -> None:
         self._connection: psycopg.Connection[Any] | None = None
         self._ids = Identities()
+        self._drops = Drops()
         self._windows: dict[str, encode.Window] = {}
         self._windows_until = 0.0
 
@@ -72,7 +75,7 @@ class Writer:
         try:
             connection = self._open()
             self._refresh_windows(connection)
-            return self._write(connection, batches)
+            return self._write(connection, self._drops.applied(connection, batches))
         except psycopg.Error as error:
             logger.debug("the group is not committed: %s", error)
             raise StoreUnavailableError from error
@@ -149,8 +152,8 @@ class Writer:
             for table, encoded in done.items():
                 copies[table] += encoded.rows
                 one.refused += encoded.refused
-                kind = _DIRTY_SAMPLE if table == "tm_sample" else _DIRTY_HIST
-                dirty.update((kind, minute) for minute in encoded.minutes)
+                kinds = _DIRTY.get(table, ())
+                dirty.update((kind, minute) for kind in kinds for minute in encoded.minutes)
         for table, packed in copies.items():
             _copy(cursor, table, packed)
         _journal(cursor, dirty)

@@ -9,9 +9,9 @@ from apps.monitoring.queries import series
 # What points at others comes first. DELETE: TRUNCATE would make new files for every partition.
 TABLES = (
     "tm_sample", "tm_hist", "tm_span", "tm_log", "tm_sample_1m", "tm_sample_1h", "tm_hist_1m",
-    "tm_sample_1d", "tm_hist_1d",
-    "tm_hist_1h", "tm_dirty", "tm_ingest", "tm_series", "tm_metric", "tm_name", "tm_resource",
-    "tm_pin",
+    "tm_sample_1d", "tm_hist_1d", "tm_hist_1h", "tm_exemplar", "tm_red_1m", "tm_red_1h",
+    "tm_red_1d", "tm_dirty", "tm_ingest", "tm_series", "tm_metric", "tm_name", "tm_resource",
+    "tm_pin", "tm_drop",
 )  # fmt: skip
 
 
