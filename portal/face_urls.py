@@ -5,7 +5,7 @@ from django.urls import URLPattern, path
 from portal import about
 from portal.evidence import pages as evidence
 from portal.evidence import trace_page
-from portal.metrics import cost, data, explorer
+from portal.metrics import cost, data, explorer, objectives
 from portal.overview import pages as overview
 
 urlpatterns: list[URLPattern] = [
@@ -17,5 +17,6 @@ urlpatterns: list[URLPattern] = [
     path("admin/metrics/data", data.ExplorerData.as_view(), name="metrics-data"),
     path("admin/metrics/cost/", cost.page, name="metric-cost"),
     path("admin/metrics/cost/change", cost.change, name="metric-change"),
+    path("admin/objectives/", objectives.page, name="objectives"),
     path("admin/about/", about.about, name="about"),
 ]

@@ -1,5 +1,6 @@
 """The figures of the explorer: the chart, its lines as rows, and the exemplars on it."""
 
+from datetime import datetime
 from typing import Any, ClassVar
 
 from django.db import OperationalError
@@ -148,5 +149,5 @@ def _exemplar(one: Exemplar) -> dict[str, Any]:
     }  # fmt: skip
 
 
-def _ms(moment: Any) -> int:
+def _ms(moment: datetime) -> int:
     return round(moment.timestamp() * 1000)

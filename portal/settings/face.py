@@ -70,6 +70,7 @@ UNFOLD: dict[str, Any] = {
                 "separator": True,
                 "items": [
                     _link(_("Metrics"), "query_stats", "metrics", "monitoring.view_metric"),
+                    _link(_("Objectives"), "target", "objectives", "monitoring.view_objective"),
                     _link(_("Traces"), "account_tree", "traces", "monitoring.view_span"),
                     _link(_("Logs"), "notes", "logs", "monitoring.view_logrecord"),
                     _link(

@@ -6,6 +6,7 @@ from apps.monitoring.api.cost_views import CostsView, DropsView, DropView
 from apps.monitoring.api.history import ComponentHistoryView
 from apps.monitoring.api.log_views import LogLineView, LogSearchView
 from apps.monitoring.api.metric_views import LabelValuesView, MetricLabelsView
+from apps.monitoring.api.objective_views import ObjectivesView
 from apps.monitoring.api.trace_views import TraceListView, TraceView
 from apps.monitoring.api.views import ComponentsView, MetricNamesView, MetricsView
 
@@ -17,6 +18,7 @@ urlpatterns = [
     path("admin/monitoring/metrics/costs", CostsView.as_view(), name="metric-costs"),
     path("admin/monitoring/metrics/drops", DropsView.as_view(), name="metric-drops"),
     path("admin/monitoring/metrics/drops/<path:name>", DropView.as_view(), name="metric-drop"),
+    path("admin/monitoring/objectives", ObjectivesView.as_view(), name="objectives-judged"),
     path("admin/monitoring/components", ComponentsView.as_view(), name="components"),
     # A component's key may hold slashes: services and probes have names of their own.
     path(

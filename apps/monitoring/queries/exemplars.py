@@ -1,7 +1,8 @@
 """Exemplars: single observations of a histogram, each with the trace it belongs to.
 
 Only those are given whose trace is still there. Within the last hours they come from the points
-themselves; further back from those the roller chose (`store/exemplars.py`), whose traces are pinned.
+themselves; further back from those the roller chose (`store/exemplars.py`), whose traces are
+pinned.
 """
 
 from collections.abc import Sequence
