@@ -7,6 +7,7 @@ from portal.bottlenecks import pages as bottlenecks
 from portal.bottlenecks.board import BottleneckBoard
 from portal.evidence import log_analytics, trace_page, trace_pages
 from portal.evidence import pages as evidence
+from portal.metrics import cost, data, explorer, objectives
 from portal.overview import pages as overview
 from portal.performance import boards
 from portal.performance import pages as performance
@@ -41,5 +42,10 @@ urlpatterns: list[URLPattern] = [
     ),
     path("admin/logs/analytics/", log_analytics.page, name="log-analytics-page"),
     path("admin/logs/analytics/data", log_analytics.LogBoard.as_view(), name="log-board"),
+    path("admin/metrics/", explorer.page, name="metrics"),
+    path("admin/metrics/data", data.ExplorerData.as_view(), name="metrics-data"),
+    path("admin/metrics/cost/", cost.page, name="metric-cost"),
+    path("admin/metrics/cost/change", cost.change, name="metric-change"),
+    path("admin/objectives/", objectives.page, name="objectives"),
     path("admin/about/", about.about, name="about"),
 ]

@@ -5,10 +5,20 @@ from apps.core.audited import watch
 
 def install() -> None:
     """Watch what people set up. Called when Django is ready."""
-    from apps.monitoring.models import Deployment, Destination, LegalHold, Probe, SamplingPolicy
+    from apps.monitoring.models import (
+        Deployment,
+        Destination,
+        DropRule,
+        LegalHold,
+        Objective,
+        Probe,
+        SamplingPolicy,
+    )
 
     watch(Probe, "probe")
     watch(Deployment, "deployment")
+    watch(Objective, "objective")
+    watch(DropRule, "droprule")
     watch(
         Destination, "destination", secret=["credentials"],
         ignore=["last_ok_at", "last_error_at", "last_error", "minutes_until"],

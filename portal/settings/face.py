@@ -70,6 +70,8 @@ UNFOLD: dict[str, Any] = {
                 "separator": True,
                 "items": [
                     _link(_("Performance"), "speed", "performance", "monitoring.view_span"),
+                    _link(_("Metrics"), "query_stats", "metrics", "monitoring.view_metric"),
+                    _link(_("Objectives"), "target", "objectives", "monitoring.view_objective"),
                     _link(_("Traces"), "account_tree", "traces", "monitoring.view_span"),
                     _link(
                         _("Bottlenecks"),

@@ -23,6 +23,8 @@ CELERY_BEAT_SCHEDULE: dict[str, dict[str, Any]] = {
     "prune-bottlenecks": every(3600, "apps.monitoring.tasks.prune_bottlenecks", "low"),
     "roll-up": every(15, "apps.monitoring.tasks.roll_up"),
     "observe-deployments": every(30, "apps.monitoring.tasks.observe_deployments"),
+    "pin-exemplars": every(60, "apps.monitoring.tasks.pin_exemplars", "low"),
+    "measure-costs": every(900, "apps.monitoring.tasks.measure_costs", "low"),
     "work-on-proposals": every(5, "apps.core.tasks.work_on_proposals"),
     "send-minutes": every(60, "apps.monitoring.tasks.send_minutes", "low"),
     "maintain-partitions": every(600, "apps.monitoring.tasks.maintain_partitions", "low"),

@@ -43,3 +43,14 @@ def ms(value: datetime) -> int:
 def unit_word(unit: str) -> str:
     """A unit as people write it: OpenTelemetry's `By` is a B, and `1` is nothing."""
     return {"By": "B", "By/s": "B/s", "1": ""}.get(unit, unit)
+
+
+@register.filter
+def short_number(value: float) -> str:
+    """A count in at most four characters of digits: 1.2k, 34M."""
+    size = float(value)
+    for letter in ("", "k", "M", "G", "T"):
+        if abs(size) < 1000 or letter == "T":
+            return f"{size:.3g}{letter}" if letter else f"{size:.0f}"
+        size /= 1000
+    return ""

@@ -19,7 +19,8 @@ from django.apps import apps
 from apps.alerts.evaluation import evaluate_due
 from apps.alerts.models import Channel, Rule, RuleVersion
 from apps.alerts.services import channels
-from apps.monitoring.queries.series import Latest, MetricInfo, SeriesQuery
+from apps.monitoring.queries.catalogue import MetricInfo
+from apps.monitoring.queries.series import Latest, SeriesQuery
 from tests.conftest import PROJECT, free_port
 from tests.servers import die_with_parent
 

@@ -11,7 +11,7 @@ from django.test import Client
 
 from apps.alerts.models import Channel, Episode, Rule, RuleVersion
 from apps.core.services import apikeys
-from apps.monitoring.queries.series import MetricInfo
+from apps.monitoring.queries.catalogue import MetricInfo
 from tests.alerts.conftest import T0
 from tests.rights import PermissionMatrix
 

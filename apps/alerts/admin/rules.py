@@ -1,5 +1,6 @@
 """The rule editor."""
 
+import json
 from typing import Any
 
 from django.contrib import admin, messages
@@ -97,6 +98,15 @@ class RuleAdmin(ModelAdmin):  # type: ignore[misc]
     def health_in_words(self, rule: Rule) -> str:
         """The same where no badge is drawn."""
         return str(self.health(rule)[1])
+
+    def get_changeform_initial_data(self, request: HttpRequest) -> dict[str, Any]:
+        """What a link fills in; a scope comes as JSON text."""
+        initial: dict[str, Any] = super().get_changeform_initial_data(request)
+        try:
+            scope = json.loads(initial.get("scope", "{}"))
+        except ValueError:
+            scope = {}
+        return {**initial, "scope": scope}
 
     def get_object(self, request: HttpRequest, object_id: str, from_field: Any = None) -> Any:
         """Also remember what the form was opened on, for the audit."""

@@ -10,7 +10,9 @@ from typing import Protocol
 import orjson
 
 from apps.alerts.models.rule import RATIO, Rule
-from apps.monitoring.queries.series import Latest, MetricInfo, SeriesQuery, catalogue, latest
+from apps.monitoring.queries import reads
+from apps.monitoring.queries.catalogue import MetricInfo, catalogue
+from apps.monitoring.queries.series import Latest, SeriesQuery, latest
 
 Labels = Mapping[str, str]
 
@@ -30,7 +32,8 @@ class StoreSource:
         self._infos: dict[str, MetricInfo | None] = {}
 
     def latest(self, query: SeriesQuery, window_s: float) -> Sequence[Latest]:
-        return latest(query, window_s)
+        with reads.by("rule"):
+            return latest(query, window_s)
 
     def info(self, metric: str) -> MetricInfo | None:
         """Unit and kind of a metric; None while the store has never seen it."""

@@ -12,7 +12,7 @@ from apps.alerts.models.rule import RATIO
 from apps.alerts.services import channels as channel_service
 from apps.alerts.services import rules
 from apps.core.errors import InvalidInputError
-from apps.monitoring.queries.series import MetricInfo, catalogue
+from apps.monitoring.queries.catalogue import MetricInfo, catalogue
 
 _SHOWN: Final = 5
 _COMPARED: Final = 1000

@@ -5,6 +5,10 @@ from typing import Any, Final
 
 from rest_framework import serializers
 
+from apps.monitoring.api.conditions import parsed, where_field
+from apps.monitoring.queries.filters import Filter
+from apps.monitoring.queries.plan import MOST_POINTS
+from apps.monitoring.queries.ranked import MOST_LINES
 from apps.monitoring.queries.series import AGGREGATIONS
 
 MOST_NAMES: Final = 10
@@ -43,7 +47,16 @@ class MetricsFilterSerializer(serializers.Serializer[Any]):
         help_text="`name:value` of a label or resource attribute; may be given several times. "
         "A value ending in * is a prefix.",
     )  # fmt: skip
+    where = where_field()
     to = serializers.CharField(default="now", max_length=64, help_text="As `from`.")
+    points = serializers.IntegerField(
+        min_value=2, max_value=MOST_POINTS, required=False,
+        help_text="At most about so many points a series: the step grows to fit.",
+    )  # fmt: skip
+    top = serializers.IntegerField(
+        min_value=1, max_value=MOST_LINES, required=False,
+        help_text="The series with the largest figures over the range, and one of all others.",
+    )  # fmt: skip
     step = serializers.CharField(
         required=False, max_length=9, help_text="Seconds, or 30s, 5m, 1h. Default: 120 points."
     )
@@ -64,6 +77,10 @@ class MetricsFilterSerializer(serializers.Serializer[Any]):
             help_text="now-6h, now-1d/d, an ISO 8601 time or milliseconds since 1970.",
         )  # fmt: skip
         return fields
+
+    def validate_where(self, value: list[str]) -> tuple[Filter, ...]:
+        """Conditions."""
+        return parsed(value)
 
     def validate_names(self, value: list[str]) -> list[str]:
         """A bounded number."""
@@ -104,6 +121,25 @@ class SeriesSerializer(serializers.Serializer[Any]):
     points = serializers.ListField(
         child=_PointField(), help_text="[ISO 8601 time, value]; null where nothing is known."
     )
+    interpolated = serializers.BooleanField(
+        help_text="Whether percentiles are read between bounds that the sender chose."
+    )
+    whole = serializers.FloatField(
+        allow_null=True, help_text="The figure over the whole range; only with `top`."
+    )
+    merged = serializers.IntegerField(
+        help_text="1; the series of all others says how many it merges."
+    )
+
+
+class RouteSerializer(serializers.Serializer[Any]):
+    """One route's response times."""
+
+    route = serializers.CharField()
+    p50_ms = serializers.FloatField(allow_null=True)
+    p95_ms = serializers.FloatField(allow_null=True)
+    p99_ms = serializers.FloatField(allow_null=True)
+    samples = serializers.IntegerField()
 
 
 class SummarySerializer(serializers.Serializer[Any]):
@@ -115,6 +151,7 @@ class SummarySerializer(serializers.Serializer[Any]):
     p95_ms = serializers.FloatField(allow_null=True)
     p99_ms = serializers.FloatField(allow_null=True)
     samples = serializers.IntegerField(help_text="Requests behind the percentiles.")
+    routes = RouteSerializer(many=True, help_text="The 20 routes with most requests.")
 
 
 class MetricsSerializer(serializers.Serializer[Any]):
@@ -128,6 +165,12 @@ class MetricNamesFilterSerializer(serializers.Serializer[Any]):
     """Query parameters of the catalogue."""
 
     prefix = serializers.CharField(default="", allow_blank=True, max_length=255)
+    search = serializers.CharField(
+        default="",
+        allow_blank=True,
+        max_length=255,
+        help_text="Words the name holds, in any order.",
+    )  # fmt: skip
 
 
 class MetricNameSerializer(serializers.Serializer[Any]):

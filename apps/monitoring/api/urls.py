@@ -3,6 +3,7 @@
 from django.urls import path
 
 from apps.monitoring.api.bottleneck_views import BottleneckListView, BottleneckView
+from apps.monitoring.api.cost_views import CostsView, DropsView, DropView
 from apps.monitoring.api.deployment_views import DeploymentsView
 from apps.monitoring.api.history import ComponentHistoryView
 from apps.monitoring.api.log_analytics import LogAnalyticsView
@@ -13,6 +14,8 @@ from apps.monitoring.api.log_exports import (
     OneExportView,
 )
 from apps.monitoring.api.log_views import LogLineView, LogSearchView
+from apps.monitoring.api.metric_views import LabelValuesView, MetricLabelsView
+from apps.monitoring.api.objective_views import ObjectivesView
 from apps.monitoring.api.performance_views import OperationView, OverTimeView, RankingView
 from apps.monitoring.api.retention_views import RetentionDaysView, RetentionView
 from apps.monitoring.api.trace_pages import ComparisonView, ServiceMapView, WaitingView
@@ -24,6 +27,12 @@ urlpatterns = [
     path("admin/monitoring/metrics/names", MetricNamesView.as_view(), name="metric-names"),
     path("admin/monitoring/retention", RetentionView.as_view(), name="retention-state"),
     path("admin/monitoring/retention/days", RetentionDaysView.as_view(), name="retention-days"),
+    path("admin/monitoring/metrics/labels", MetricLabelsView.as_view(), name="metric-labels"),
+    path("admin/monitoring/metrics/values", LabelValuesView.as_view(), name="label-values"),
+    path("admin/monitoring/metrics/costs", CostsView.as_view(), name="metric-costs"),
+    path("admin/monitoring/metrics/drops", DropsView.as_view(), name="metric-drops"),
+    path("admin/monitoring/metrics/drops/<path:name>", DropView.as_view(), name="metric-drop"),
+    path("admin/monitoring/objectives", ObjectivesView.as_view(), name="objectives-judged"),
     path("admin/monitoring/components", ComponentsView.as_view(), name="components"),
     # A component's key may hold slashes: services and probes have names of their own.
     path(

@@ -18,9 +18,9 @@ from apps.monitoring.api.serializers import (
     MetricsFilterSerializer,
     MetricsSerializer,
 )
-from apps.monitoring.queries import charts, figures, series
+from apps.monitoring.queries import charts, figures, reads
+from apps.monitoring.queries.catalogue import MetricInfo, catalogue
 from apps.monitoring.queries.components import Component, components
-from apps.monitoring.queries.series import MetricInfo
 
 
 class MetricsView(Endpoint):
@@ -33,7 +33,11 @@ class MetricsView(Endpoint):
     @extend_schema(responses=MetricsSerializer)
     def get(self, request: Request) -> HttpResponse:
         """At most 100 series a metric, 1500 points a series and 50,000 points in all."""
-        asked = self.asked(request)
+        with reads.by("api"):
+            return self.reply(self._answer(self.asked(request)))
+
+    @staticmethod
+    def _answer(asked: dict[str, Any]) -> dict[str, Any]:
         time_range = TimeRange.parse(asked["from"], asked["to"])
         lines = charts.lines(
             charts.Wish(
@@ -42,15 +46,18 @@ class MetricsView(Endpoint):
                 by=tuple(asked["by"]),
                 aggregation=asked.get("aggregation"),
                 step_s=asked.get("step"),
+                where=asked["where"],
+                points=asked.get("points"),
+                top=asked.get("top"),
             ),
             time_range,
         )
         summary = figures.summary(time_range, asked["labels"])
-        return self.reply({"series": lines, "summary": asdict(summary)})
+        return {"series": lines, "summary": asdict(summary)}
 
 
 class MetricNamesView(ListEndpoint):
-    """The catalogue of metrics by name: those that begin with `prefix`."""
+    """The catalogue of metrics by name: those that begin with `prefix` and hold `search`."""
 
     parameters = MetricNamesFilterSerializer
     item = MetricNameSerializer
@@ -61,7 +68,7 @@ class MetricNamesView(ListEndpoint):
         """Metrics in the order of name, unit and kind."""
 
         def read(after: Key | None, limit: int) -> list[MetricInfo]:
-            return series.catalogue(asked["prefix"], limit, after)
+            return catalogue(asked["prefix"], limit, after, asked["search"])
 
         return Reader(read, lambda metric: (metric.name, metric.unit, metric.kind))
 

@@ -7,10 +7,12 @@ from apps.monitoring.models.bottleneck import (
     Sighting,
 )
 from apps.monitoring.models.collector import CollectorState
+from apps.monitoring.models.cost import DropRule, MetricCost
 from apps.monitoring.models.deployment import Deployment
 from apps.monitoring.models.destination import Destination
 from apps.monitoring.models.keep import LegalHold, LogArchive, SamplingPolicy
 from apps.monitoring.models.logexport import LogExport
+from apps.monitoring.models.objective import Objective
 from apps.monitoring.models.probe import Probe
 from apps.monitoring.models.telemetry import LogRecord, Metric, Resource, Series, Span
 
@@ -19,12 +21,15 @@ __all__ = [
     "CollectorState",
     "Deployment",
     "Destination",
+    "DropRule",
     "ExaminedMinute",
     "LegalHold",
     "LogArchive",
     "LogExport",
     "LogRecord",
     "Metric",
+    "MetricCost",
+    "Objective",
     "Probe",
     "Resource",
     "RouteMinute",

@@ -1,5 +1,6 @@
 """Histograms: buckets are merged, and only then is a percentile taken."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final
@@ -14,7 +15,10 @@ from apps.monitoring.store import fold, histograms
 from apps.monitoring.store.histograms import State
 from apps.monitoring.store.ranges import between
 
-QUANTILES: Final = {"p50": 0.5, "p90": 0.9, "p95": 0.95, "p99": 0.99, "p999": 0.999}
+QUANTILES: Final = {
+    "p1": 0.01, "p5": 0.05, "p10": 0.1, "p25": 0.25, "p50": 0.5, "p75": 0.75, "p90": 0.9,
+    "p95": 0.95, "p99": 0.99, "p999": 0.999, "p9999": 0.9999,
+}  # fmt: skip
 # What the counts alone answer, without reading a single bucket.
 _PLAIN: Final = ("count", "increase", "rate", "sum", "avg", "min", "max")
 
@@ -29,6 +33,11 @@ class Cell:
     @property
     def n(self) -> int:
         return self.state.count
+
+    @property
+    def interpolated(self) -> bool:
+        """Whether its percentiles are read between bounds that the sender chose."""
+        return self.state.bounds is not None
 
     def value(self, aggregation: str, *, covered_s: float) -> float | None:
         """The figure asked for; None when the senders did not report what it needs."""
@@ -47,6 +56,11 @@ class Cell:
 
     def _extreme(self, aggregation: str) -> float | None:
         return histograms.quantile(self.state, 0.0 if aggregation == "min" else 1.0)
+
+
+def together(cells: Sequence[Cell]) -> Cell:
+    """Several cells as one; there is at least one."""
+    return Cell(histograms.merge(c.state for c in cells), max(c.last_ts for c in cells))
 
 
 def variant(aggregation: str) -> str:
@@ -154,6 +168,7 @@ def _tables(plan: Plan) -> list[tuple[str, str, list[tuple[datetime, datetime]]]
         ("tm_hist", "ts", plan.points),
         ("tm_hist_1m", "bucket", plan.minutes),
         ("tm_hist_1h", "bucket", plan.hours),
+        ("tm_hist_1d", "bucket", plan.days),
     ]
     return [entry for entry in tables if entry[2]]
 

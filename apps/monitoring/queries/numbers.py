@@ -1,5 +1,7 @@
 """Gauges and sums: one statement folds every series and adds the groups up."""
 
+import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final
@@ -40,6 +42,21 @@ class Cell:
         return float(getattr(self, aggregation))
 
 
+def together(cells: Sequence[Cell]) -> Cell:
+    """Several cells as one; there is at least one."""
+    newest = max(cells, key=lambda c: (c.last_ts, c.last))
+    return Cell(
+        sum(c.n for c in cells),
+        math.fsum(c.sum for c in cells),
+        min(c.min for c in cells),
+        max(c.max for c in cells),
+        math.fsum(c.increase for c in cells),
+        math.fsum(c.level for c in cells),
+        newest.last,
+        newest.last_ts,
+    )
+
+
 def partials(plan: Plan) -> sql.Composed:
     """The relation of every partial the plan names, for the series in %(ids)s."""
     parts = []
@@ -47,6 +64,7 @@ def partials(plan: Plan) -> sql.Composed:
         ("tm_sample", fold.POINT, "ts", plan.points),
         ("tm_sample_1m", fold.PARTIAL, "bucket", plan.minutes),
         ("tm_sample_1h", fold.PARTIAL, "bucket", plan.hours),
+        ("tm_sample_1d", fold.PARTIAL, "bucket", plan.days),
     ):
         if spans:
             parts.append(

@@ -1,8 +1,8 @@
-"""Where a range is read from: raw points, minutes or hours, and which of them are behind."""
+"""Where a range is read from: raw points, minutes, hours or days; which of them are behind."""
 
 import threading
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Any, Final
 
@@ -19,10 +19,13 @@ EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 MOST_POINTS: Final = 1500
 _RAW_UP_TO: Final = timedelta(hours=6)
 _MINUTES_UP_TO: Final = timedelta(days=7)
+# One figure needs no step: beyond this its whole days are read as such.
+_HOURS_UP_TO: Final = timedelta(days=31)
 _REMEMBER_S: Final = 1.0
-# Dirty kinds: points by minute, minutes by hour; samples first, then histograms.
+# Dirty kinds: points by minute, minutes by hour, hours by day; samples, then histograms.
 DIRTY_POINTS: Final = {"sample": 1, "hist": 2}
 DIRTY_MINUTES: Final = {"sample": 3, "hist": 4}
+DIRTY_HOURS: Final = {"sample": 11, "hist": 12}
 
 
 @dataclass(frozen=True)
@@ -35,11 +38,13 @@ class Plan:
     points: Ranges
     minutes: Ranges
     hours: Ranges
+    days: Ranges = field(default_factory=list)
 
     @property
     def horizon(self) -> datetime:
         """The first moment that is read: from here a counter's life is known."""
-        return min(span[0] for spans in (self.points, self.minutes, self.hours) for span in spans)
+        tiers = (self.points, self.minutes, self.hours, self.days)
+        return min(span[0] for spans in tiers for span in spans)
 
 
 def floor(moment: datetime, step: timedelta) -> datetime:
@@ -66,15 +71,18 @@ def choose(
     step = timedelta(seconds=max(1, step_s, fewest_s))
     raw_since = now - timedelta(hours=settings.PHAROS_RETENTION_HOURS["samples"])
     minutes_since = now - timedelta(hours=settings.PHAROS_RETENTION_HOURS["minutes"])
-    if start < minutes_since or (end - start > _MINUTES_UP_TO and step >= HOUR):
-        step = ceiling_of(step, HOUR)
-        return _tiered(cursor, family, floor(start, step), ceiling(end, step), step, hours=True)
+    hours_since = now - timedelta(hours=settings.PHAROS_RETENTION_HOURS["hours"])
+    long = end - start > _MINUTES_UP_TO
+    for tier, since in ((DAY, hours_since), (HOUR, minutes_since)):
+        if start < since or (long and step >= tier):
+            step = ceiling_of(step, tier)
+            return _tiered(cursor, family, floor(start, step), ceiling(end, step), step, tier)
     if step % MINUTE and (end - start > _RAW_UP_TO or start < raw_since):
         step = ceiling_of(step, MINUTE)
     low, high = floor(start, step), ceiling(end, step)
     if step % MINUTE:
         return Plan(low, high, step, [(low - _lookback(step), high)], [], [])
-    return _tiered(cursor, family, low, high, step, hours=False)
+    return _tiered(cursor, family, low, high, step, MINUTE)
 
 
 def one_step(cursor: "psycopg.Cursor[Any]", family: str, start: datetime, end: datetime) -> Plan:
@@ -83,10 +91,10 @@ def one_step(cursor: "psycopg.Cursor[Any]", family: str, start: datetime, end: d
         step = end - start
         return Plan(start, end, step, [(start - _lookback(step), end)], [], [])
     low, high = floor(start, MINUTE), ceiling(end, MINUTE)
-    hours = end - start > _MINUTES_UP_TO
-    if hours:
-        low = floor(start, HOUR)
-    return _tiered(cursor, family, low, high, high - low, hours=hours)
+    tier = MINUTE
+    if end - start > _MINUTES_UP_TO:
+        low, tier = floor(start, HOUR), HOUR if end - start <= _HOURS_UP_TO else DAY
+    return _tiered(cursor, family, low, high, high - low, tier)
 
 
 def ceiling_of(step: timedelta, unit: timedelta) -> timedelta:
@@ -101,16 +109,32 @@ def _lookback(step: timedelta) -> timedelta:
 
 def _tiered(
     cursor: "psycopg.Cursor[Any]", family: str, low: datetime, high: datetime, step: timedelta,
-    *, hours: bool,
+    tier: timedelta,
 ) -> Plan:  # fmt: skip
-    """Rolled-up buckets where they are current, the tier below where they are not yet."""
-    start = floor(low - _lookback(step), HOUR if hours else MINUTE)
+    """Rolled-up buckets of `tier` where they are current, the tiers below where they are not yet.
+
+    Days need not begin where the range does: its ends are read as hours.
+    """
+    whole = tier == DAY and low == floor(low, DAY)
+    start = floor(low - _lookback(step), tier if whole else min(tier, HOUR))
     behind = _dirty(cursor, DIRTY_POINTS[family], start, high, MINUTE)
-    if not hours:
+    if tier == MINUTE:
         return Plan(low, high, step, behind, without([(start, high)], behind), [])
-    stale = _dirty(cursor, DIRTY_MINUTES[family], start, high, HOUR)
-    stale = merged([*stale, *((floor(a, HOUR), ceiling(b, HOUR)) for a, b in behind)])
-    return Plan(low, high, step, behind, without(stale, behind), without([(start, high)], stale))
+    late = _dirty(cursor, DIRTY_MINUTES[family], start, high, HOUR)
+    late = _widened([*late, *behind], HOUR)
+    minutes = without(late, behind)
+    if tier == HOUR:
+        return Plan(low, high, step, behind, minutes, without([(start, high)], late))
+    days = [(start if whole else ceiling(low, DAY), floor(high, DAY))]
+    stale = _dirty(cursor, DIRTY_HOURS[family], start, high, DAY)
+    days = without(merged(days), _widened([*stale, *late], DAY))
+    hours = without([(start, high)], merged([*days, *late]))
+    return Plan(low, high, step, behind, minutes, hours, days)
+
+
+def _widened(spans: Ranges, width: timedelta) -> Ranges:
+    """The ranges out to whole buckets."""
+    return merged((floor(low, width), ceiling(high, width)) for low, high in spans)
 
 
 _known: dict[tuple[str, int], tuple[float, list[datetime]]] = {}

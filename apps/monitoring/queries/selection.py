@@ -2,7 +2,7 @@
 
 import threading
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass
@@ -13,6 +13,8 @@ import psycopg
 from django.db import connection
 from psycopg import sql
 
+from apps.monitoring.queries import filters
+from apps.monitoring.queries.filters import Filter
 from apps.monitoring.store import fold
 from apps.monitoring.store.rows import Kind, Temporality
 
@@ -53,6 +55,15 @@ def reader() -> Iterator["psycopg.Cursor[Any]"]:
             cursor.format = psycopg.pq.Format.BINARY
             cursor.adapters.register_loader(_INT8_ARRAY, fold.ArrayLoader)
             yield cursor
+
+
+@contextmanager
+def patterns() -> Iterator[None]:
+    """Inside, a pattern PostgreSQL cannot read is the asker's mistake: InvalidInputError."""
+    try:
+        yield
+    except psycopg.errors.InvalidRegularExpression:
+        raise filters.not_a_pattern() from None
 
 
 class Sitting:
@@ -106,21 +117,26 @@ def select(
     scope: Mapping[str, str],
     by: tuple[str, ...],
     seen_since: datetime,
+    where: tuple[Filter, ...] = (),
 ) -> Selected | None:
     """The series of `metric` in `scope` that were alive since; None when there are none.
+
+    Raises InvalidInputError for a pattern that is none.
 
     The answer is remembered for five seconds: a page asks for the same series again and again.
     """
     database = connection.settings_dict["NAME"]
     # A minute's precision lets sliding ranges share one answer.
     since = seen_since.replace(second=0, microsecond=0) - _SEEN_SLACK
-    key = (database, metric, tuple(sorted(scope.items())), by, since)
+    key = (database, metric, tuple(sorted(scope.items())), by, since, where)
     now = time.monotonic()
     with _lock:
         found = _known.get(key)
     if found is not None and now - found[0] < _REMEMBER_S:
         return found[1]
-    selected = _read(cursor, metric, scope, by, since)
+    conditions = [*_in_scope(scope), *(one.condition() for one in where)]
+    with patterns():
+        selected = _read(cursor, metric, conditions, by, since)
     if selected is not None:
         with _lock:
             if len(_known) >= _MOST_REMEMBERED:
@@ -135,23 +151,26 @@ def forget() -> None:
         _known.clear()
 
 
+def _in_scope(scope: Mapping[str, str]) -> list[sql.Composed]:
+    return [
+        sql.SQL(
+            f"starts_with({filters.VALUE}, {{1}})" if wanted.endswith("*")
+            else f"{filters.VALUE} = {{1}}"
+        ).format(sql.Literal(name), sql.Literal(wanted.removesuffix("*")))
+        for name, wanted in scope.items()
+    ]  # fmt: skip
+
+
 def _read(
     cursor: "psycopg.Cursor[Any]",
     metric: str,
-    scope: Mapping[str, str],
+    conditions: Sequence[sql.Composed],
     by: tuple[str, ...],
     since: datetime,
 ) -> Selected | None:
-    value = "coalesce(s.attrs ->> {0}, r.attrs ->> {0})"
     labels = sql.SQL(", ").join(
-        sql.SQL(f"coalesce({value}, '')").format(sql.Literal(name)) for name in by
+        sql.SQL(f"coalesce({filters.VALUE}, '')").format(sql.Literal(name)) for name in by
     )
-    conditions = [
-        sql.SQL(
-            f"starts_with({value}, {{1}})" if wanted.endswith("*") else f"{value} = {{1}}"
-        ).format(sql.Literal(name), sql.Literal(wanted.removesuffix("*")))
-        for name, wanted in scope.items()
-    ]
     cursor.execute(
         sql.SQL(
             "SELECT s.id, m.unit, m.kind, m.temporality, m.monotonic, ARRAY[{}]::text[]"

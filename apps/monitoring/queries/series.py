@@ -5,9 +5,9 @@ rows, minutes or hours, whichever is current and small enough; what was committe
 in the answer.
 """
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from typing import Any, Final
 
@@ -15,7 +15,8 @@ import psycopg
 
 from apps.core.errors import InvalidInputError
 from apps.core.timerange import TimeRange
-from apps.monitoring.queries import distributions, numbers, plan, selection
+from apps.monitoring.queries import distributions, numbers, plan, reads, selection
+from apps.monitoring.queries.filters import Filter
 from apps.monitoring.queries.plan import Plan
 from apps.monitoring.queries.selection import Selected
 from apps.monitoring.store.rows import Kind
@@ -36,14 +37,16 @@ class SeriesQuery:
 
     `scope` maps attribute names of the series or of its resource (`service.name`) to a value, or
     to a prefix when it ends in `*`. `by` names the attributes that keep series apart; all others
-    are merged. `sum` adds up series of a gauge, and what a counter gained; `count` is the number
-    of points of a gauge or sum and the number of observations of a histogram.
+    are merged. `where` are further conditions. `sum` adds up series of a gauge, and what a counter
+    gained; `count` is the number of points of a gauge or sum and the number of observations of a
+    histogram.
     """
 
     metric: str
     aggregation: str = "avg"
     scope: Mapping[str, str] = field(default_factory=dict)
     by: tuple[str, ...] = ()
+    where: tuple[Filter, ...] = ()
 
     def __post_init__(self) -> None:
         if self.aggregation not in AGGREGATIONS:
@@ -52,7 +55,7 @@ class SeriesQuery:
                 f" {', '.join(AGGREGATIONS)}.",
                 {"aggregation": self.aggregation},
             )
-        if len(self.by) > _MOST_LABELS or len(self.scope) > _MOST_LABELS:
+        if max(len(self.by), len(self.scope), len(self.where)) > _MOST_LABELS:
             raise InvalidInputError(f"At most {_MOST_LABELS} labels and scopes are possible.")
         if any("\0" in text for text in (self.metric, *self.by, *self.scope, *self.scope.values())):
             raise InvalidInputError("Names and values must not hold NUL characters.")
@@ -65,6 +68,44 @@ class SeriesResult:
     labels: dict[str, str]
     unit: str
     points: list[tuple[datetime, float | None]]
+    # Percentiles read between bounds the sender chose, not of 1.1 % each.
+    interpolated: bool = False
+
+
+@dataclass(frozen=True)
+class Charted:
+    """A query's cells by group and step, and how one is read: `figure(cell, step)`."""
+
+    query: SeriesQuery
+    found: Selected
+    chosen: Plan
+    cells: dict[int, dict[datetime, Any]]
+
+    @property
+    def steps(self) -> list[datetime]:
+        return [self.chosen.start + i * self.chosen.step for i in range(_count(self.chosen))]
+
+    @property
+    def unit(self) -> str:
+        return _unit(self.query, self.found)
+
+    @property
+    def gauge(self) -> bool:
+        return _is_gauge(self.found)
+
+    def line(self, labels: dict[str, str], of_group: Mapping[datetime, Any]) -> SeriesResult:
+        """One group's cells as a line over all steps."""
+        figure = _figure(self.query, self.found, self.chosen)
+        percentile = self.query.aggregation in distributions.QUANTILES
+        return SeriesResult(
+            labels,
+            self.unit,
+            [
+                (step, None if (cell := of_group.get(step)) is None else figure(cell, step))
+                for step in self.steps
+            ],
+            percentile and any(cell.interpolated for cell in of_group.values()),
+        )
 
 
 @dataclass(frozen=True)
@@ -76,16 +117,6 @@ class Latest:
     at: datetime | None
 
 
-@dataclass(frozen=True)
-class MetricInfo:
-    """One metric of the catalogue; `kind` is gauge, sum or histogram."""
-
-    name: str
-    unit: str
-    kind: str
-    series: int
-
-
 def read(query: SeriesQuery, time_range: TimeRange, step_s: int) -> list[SeriesResult]:
     """The chart of a query, at most 100 lines of at most 1500 points; empty when no series match.
 
@@ -93,27 +124,22 @@ def read(query: SeriesQuery, time_range: TimeRange, step_s: int) -> list[SeriesR
     points, and to whole minutes or hours when the range is read from rollups. Raises
     InvalidInputError when the metric does not have the aggregation.
     """
+    charted = chart(query, time_range, step_s)
+    if charted is None:
+        return []
+    cells, labels = charted.cells, charted.found.labels
+    largest = sorted(cells, key=lambda group: -sum(c.n for c in cells[group].values()))
+    shown = sorted(largest[:MOST_RESULTS], key=lambda group: sorted(labels[group].items()))
+    return [charted.line(labels[group], cells[group]) for group in shown]
+
+
+def chart(query: SeriesQuery, time_range: TimeRange, step_s: int) -> Charted | None:
+    """What `read` draws, before lines are chosen; None when no series match."""
     with selection.reader() as cursor:
         found = _select(cursor, query, time_range.start)
         if found is None:
-            return []
-        chosen, cells = _chart(cursor, query, found, time_range, step_s)
-    steps = [chosen.start + i * chosen.step for i in range(_count(chosen))]
-    figure = _figure(query, found, chosen)
-    largest = sorted(cells, key=lambda group: -sum(c.n for c in cells[group].values()))
-    shown = sorted(largest[:MOST_RESULTS], key=lambda group: sorted(found.labels[group].items()))
-    return [
-        SeriesResult(
-            found.labels[group],
-            _unit(query, found),
-            [
-                (step, None if (cell := of_group.get(step)) is None else figure(cell, step))
-                for step in steps
-            ],
-        )
-        for group in shown
-        for of_group in (cells[group],)
-    ]
+            return None
+        return Charted(query, found, *_chart(cursor, query, found, time_range, step_s))
 
 
 def latest(query: SeriesQuery, window_s: float) -> list[Latest]:
@@ -133,6 +159,29 @@ def over(query: SeriesQuery, time_range: TimeRange) -> list[Latest]:
     return _figures(query, time_range.start, time_range.end, time_range.start)
 
 
+def several(
+    query: SeriesQuery, aggregations: Sequence[str], time_range: TimeRange
+) -> list[tuple[Latest, list[float | None]]]:
+    """`over` for several aggregations that one reading of the rows answers, as p50, p95, count.
+
+    Each group with its figures in their order; the query's own aggregation decides what is read.
+    """
+    with selection.reader() as cursor:
+        found = _select(cursor, query, time_range.start)
+        if found is None:
+            return []
+        chosen = plan.one_step(cursor, _family(found), time_range.start, time_range.end)
+        cells = _cells(cursor, query, found, chosen)
+    readers = [_figure(replace(query, aggregation=name), found, chosen) for name in aggregations]
+    answers = []
+    for group, labels in enumerate(found.labels):
+        cell = cells.get(group, {}).get(chosen.start)
+        if cell is not None:
+            values = [read(cell, chosen.start) for read in readers]
+            answers.append((Latest(labels, values[0], cell.last_ts), values))
+    return answers
+
+
 def _figures(query: SeriesQuery, start: datetime, end: datetime, since: datetime) -> list[Latest]:
     with selection.reader() as cursor:
         found = _select(cursor, query, since)
@@ -149,38 +198,6 @@ def _figures(query: SeriesQuery, start: datetime, end: datetime, since: datetime
         else:
             answers.append(Latest(labels, figure(cell, chosen.start), cell.last_ts))
     return answers
-
-
-def metric_exists(name: str) -> bool:
-    """Whether any series of this metric was ever stored."""
-    with selection.reader() as cursor:
-        cursor.execute(
-            "SELECT EXISTS (SELECT 1 FROM tm_metric m JOIN tm_series s ON s.metric_id = m.id"
-            " WHERE m.name = %s)",
-            [name.replace("\0", "")],
-        )
-        row = cursor.fetchone()
-        return bool(row and row[0])
-
-
-def catalogue(
-    prefix: str = "", limit: int = 100, after: tuple[str, str, str] | None = None
-) -> list[MetricInfo]:
-    """Metrics whose name begins with `prefix`, by name, unit and kind: those after that key."""
-    name, unit, kind = after or ("", "", "")
-    beyond = (name, unit, Kind[kind.upper()].value) if after else ("", "", -1)
-    with selection.reader() as cursor:
-        cursor.execute(
-            "SELECT m.name, m.unit, m.kind, count(s.id) FROM tm_metric m"
-            " JOIN tm_series s ON s.metric_id = m.id WHERE starts_with(m.name, %s)"
-            " AND (m.name, m.unit, m.kind) > (%s, %s, %s)"
-            " GROUP BY m.name, m.unit, m.kind ORDER BY m.name, m.unit, m.kind LIMIT %s",
-            [prefix.replace("\0", ""), *beyond, max(1, min(limit, 1001))],
-        )
-        return [
-            MetricInfo(name, unit, Kind(kind).name.lower(), n)
-            for name, unit, kind, n in cursor.fetchall()
-        ]
 
 
 def forget() -> None:
@@ -212,7 +229,7 @@ def _chart(
     else:
         variant = numbers.variant(found, query.aggregation)
     scope = tuple(sorted(query.scope.items()))
-    key = (query.metric, scope, query.by, variant, time_range, step_s)
+    key = (query.metric, scope, query.by, query.where, variant, time_range, step_s)
     if own is not None and key in own.kept:
         kept: tuple[Plan, _Cells] = own.kept[key]
         return kept
@@ -224,7 +241,8 @@ def _chart(
 
 
 def _select(cursor: "psycopg.Cursor[Any]", query: SeriesQuery, since: datetime) -> Selected | None:
-    found = selection.select(cursor, query.metric, query.scope, query.by, since)
+    reads.note(query.metric)
+    found = selection.select(cursor, query.metric, query.scope, query.by, since, query.where)
     if found is None:
         return None
     if found.kind is Kind.HISTOGRAM:
@@ -239,6 +257,11 @@ def _select(cursor: "psycopg.Cursor[Any]", query: SeriesQuery, since: datetime) 
             {"metric": query.metric, "aggregation": query.aggregation},
         )
     return found
+
+
+def _is_gauge(found: Selected) -> bool:
+    # A sum that may fall is the level of something.
+    return found.kind is Kind.GAUGE or not found.monotonic
 
 
 def _family(found: Selected) -> str:
@@ -261,7 +284,7 @@ def _figure(
     query: SeriesQuery, found: Selected, chosen: Plan
 ) -> Callable[[Any, datetime], float | None]:
     """What one cell shows for this query, given the start of its step."""
-    gauge = found.kind is Kind.GAUGE or not found.monotonic
+    gauge = _is_gauge(found)
     whole_s = chosen.step.total_seconds()
     now = datetime.now(UTC)
 

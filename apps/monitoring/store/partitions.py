@@ -71,6 +71,9 @@ TABLES: Final = (
     Partitioned("tm_log_template_1m", "day", "minutes"),
     Partitioned("tm_sample_1h", "month", "hours"),
     Partitioned("tm_hist_1h", "month", "hours"),
+    Partitioned("tm_sample_1d", "month", "days"),
+    Partitioned("tm_hist_1d", "month", "days"),
+    Partitioned("tm_exemplar", "day", "minutes"),
     Partitioned("tm_red_1m", "day", "minutes"),
     Partitioned("tm_red_1h", "month", "hours"),
     Partitioned("tm_red_1d", "month", "days"),
@@ -80,7 +83,8 @@ TABLES: Final = (
 # The raw rows behind each dirty kind; a partition with rows not yet rolled up must stay.
 _ROLLED: Final = {
     "tm_sample": (1,), "tm_hist": (2,), "tm_sample_1m": (3,), "tm_hist_1m": (4,),
-    "tm_span": (5, 6), "tm_log": (7,), "tm_red_1m": (15,), "tm_red_1h": (16,), "tm_edge_1m": (17,),
+    "tm_sample_1h": (11,), "tm_hist_1h": (12,), "tm_span": (5, 6), "tm_log": (7,),
+    "tm_red_1m": (15,), "tm_red_1h": (16,), "tm_edge_1m": (17,),
 }  # fmt: skip
 # Their days end in other ways: `keeping`.
 _TIERED: Final = ("tm_span", "tm_log")

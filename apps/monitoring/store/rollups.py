@@ -1,9 +1,9 @@
-"""Minute and hour rollups, kept right under late data and concurrent writers.
+"""Minute, hour and day rollups, kept right under late data and concurrent writers.
 
 Writers append the minutes they touched to tm_dirty in the transaction of their rows. The roller
 works on one snapshot: it folds the dirty buckets it sees anew from the tier below, marks their
-hours, and deletes the journal rows it saw. What commits meanwhile is not in the snapshot, so its
-journal rows stay for the next run. Running twice changes nothing.
+hours (and those their days), and deletes the journal rows it saw. What commits meanwhile is not in
+the snapshot, so its journal rows stay for the next run. Running twice changes nothing.
 """
 
 import logging
@@ -16,7 +16,7 @@ from typing import Any, Final
 import psycopg
 from psycopg import IsolationLevel, sql
 
-from apps.monitoring.store import connect, edges, fold, partitions, red
+from apps.monitoring.store import connect, edges, exemplars, fold, partitions, red
 from apps.monitoring.store.ranges import between, merged
 from apps.monitoring.store.rows import Temporality
 
@@ -36,6 +36,7 @@ class Stage:
     """One fold: from `source` into `target`, driven by journal rows of `kind`."""
 
     kind: int
+    # The kind of the stage above, whose buckets are then dirty.
     marks: int | None
     source: str
     target: str
@@ -56,8 +57,10 @@ DAY: Final = timedelta(days=1)
 STAGES: Final = (
     Stage(1, 3, "tm_sample", "tm_sample_1m", MINUTE, 60),
     Stage(2, 4, "tm_hist", "tm_hist_1m", MINUTE, 10),
-    Stage(3, None, "tm_sample_1m", "tm_sample_1h", HOUR, 24),
-    Stage(4, None, "tm_hist_1m", "tm_hist_1h", HOUR, 4),
+    Stage(3, 11, "tm_sample_1m", "tm_sample_1h", HOUR, 24),
+    Stage(4, 12, "tm_hist_1m", "tm_hist_1h", HOUR, 4),
+    Stage(11, None, "tm_sample_1h", "tm_sample_1d", DAY, 7),
+    Stage(12, None, "tm_hist_1h", "tm_hist_1d", DAY, 1),
     Stage(5, 15, "tm_span", "tm_red_1m", MINUTE, 10, _LATE_SPANS),
     Stage(15, 16, "tm_red_1m", "tm_red_1h", HOUR, 1),
     Stage(16, None, "tm_red_1h", "tm_red_1d", DAY, 1),
@@ -121,6 +124,8 @@ def _run(
         if wanted:
             spans = merged((b, b + stage.width) for b in wanted)
             report.rows += _fold_of(stage)(cursor, stage, spans)
+            if stage.source == "tm_hist" and "tm_exemplar" in oldest:
+                exemplars.choose(cursor, spans, oldest["tm_exemplar"])
             if stage.marks:
                 cursor.execute(
                     "INSERT INTO tm_dirty (kind, bucket)"

@@ -13,6 +13,7 @@ import psycopg
 from psycopg.pq import TransactionStatus
 
 from apps.monitoring.store import connect, encode, overflow, partitions
+from apps.monitoring.store.drops import Drops
 from apps.monitoring.store.errors import StoreUnavailableError
 from apps.monitoring.store.resolve import Identities
 from apps.monitoring.store.rows import Batch, Outcome
@@ -51,6 +52,7 @@ class Writer:
     def __init__(self) -> None:
         self._connection: psycopg.Connection[Any] | None = None
         self._ids = Identities()
+        self._drops = Drops()
         self._windows: dict[str, encode.Window] = {}
         self._windows_until = 0.0
 
@@ -73,7 +75,7 @@ class Writer:
         try:
             connection = self._open()
             self._refresh_windows(connection)
-            return self._write(connection, batches)
+            return self._write(connection, self._drops.applied(connection, batches))
         except psycopg.Error as error:
             logger.debug("the group is not committed: %s", error)
             raise StoreUnavailableError from error

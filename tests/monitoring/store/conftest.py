@@ -13,6 +13,7 @@ TABLES = (
     "tm_red_1d", "tm_dirty", "tm_ingest", "tm_series", "tm_metric", "tm_name", "tm_resource",
     "tm_pin", "tm_thinned", "tm_operation", "tm_log_block",
     "tm_edge_1m", "tm_edge_1h",
+    "tm_sample_1d", "tm_hist_1d", "tm_exemplar", "tm_drop",
 )  # fmt: skip
 
 

@@ -7,6 +7,7 @@ import pytest
 from apps.core.errors import InvalidInputError
 from apps.core.timerange import TimeRange
 from apps.monitoring.intake.commit import GroupCommitter
+from apps.monitoring.queries import catalogue
 from apps.monitoring.queries import series as reads
 from apps.monitoring.queries.series import SeriesQuery
 from apps.monitoring.store.rows import Batch, Histogram, Kind, Resource, Sample, Temporality
@@ -254,9 +255,9 @@ def test_the_catalogue_lists_metrics_by_prefix(committer):
             ]
         )
     )
-    assert [(m.name, m.kind, m.series) for m in reads.catalogue("a.")] == [
+    assert [(m.name, m.kind, m.series) for m in catalogue.catalogue("a.")] == [
         ("a.x", "gauge", 2), ("a.y", "gauge", 2),
     ]  # fmt: skip
-    assert len(reads.catalogue(limit=1)) == 1
-    assert reads.metric_exists("b")
-    assert not reads.metric_exists("c")
+    assert len(catalogue.catalogue(limit=1)) == 1
+    assert catalogue.metric_exists("b")
+    assert not catalogue.metric_exists("c")

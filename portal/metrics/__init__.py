@@ -1,0 +1,1 @@
+"""The pages of metrics: the explorer, what metrics cost, and objectives."""
