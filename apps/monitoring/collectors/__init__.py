@@ -1,14 +1,23 @@
-"""Collectors: host, processes, PostgreSQL, Redis, Celery's queues and HTTP probes.
+"""Collectors: host, processes, PostgreSQL, Redis, Celery's queues, HTTP probes and
+Prometheus targets.
 
 Each module defines the kinds it reads; importing it registers them.
 """
 
-from apps.monitoring.collectors import celery, host, httpcheck, postgresql, process, redis
+from apps.monitoring.collectors import (
+    celery,
+    host,
+    httpcheck,
+    postgresql,
+    process,
+    redis,
+    scrape,
+)
 from apps.monitoring.collectors.base import COLLECTORS, Collector
 
 __all__ = [
     "COLLECTORS", "Collector", "celery", "configured", "host", "httpcheck", "postgresql", "process",
-    "redis",
+    "redis", "scrape",
 ]  # fmt: skip
 
 

@@ -2,6 +2,7 @@
 
 from apps.monitoring.models.collector import CollectorState
 from apps.monitoring.models.probe import Probe
+from apps.monitoring.models.scrape import ScrapeTarget
 from apps.monitoring.models.telemetry import LogRecord, Metric, Resource, Series, Span
 
-__all__ = ["CollectorState", "LogRecord", "Metric", "Probe", "Resource", "Series", "Span"]
+__all__ = ["CollectorState", "LogRecord", "Metric", "Probe", "Resource", "ScrapeTarget", "Series", "Span"]

@@ -1,0 +1,122 @@
+"""What every receiver does the same: check a key, read within limits, commit, answer."""
+
+import asyncio
+from collections.abc import Awaitable, Callable, Mapping, MutableMapping
+from concurrent.futures import ThreadPoolExecutor
+from functools import cache
+from typing import Any
+
+from django.conf import settings
+
+from apps.core.asgi import policies
+from apps.core.errors import UnavailableError
+from apps.core.services import apikeys
+from apps.monitoring import recorder
+from apps.monitoring.intake import limits
+from apps.monitoring.intake.body import Budget
+from apps.monitoring.intake.commit import StoreBusyError, StoreUnavailableError, committer
+from apps.monitoring.intake.reply import RefusalError, Reply
+from apps.monitoring.store.rows import Batch, Outcome
+
+Scope = MutableMapping[str, Any]
+Receive = Callable[[], Awaitable[Mapping[str, Any]]]
+Send = Callable[[dict[str, Any]], Awaitable[None]]
+Headers = Mapping[bytes, bytes]
+
+
+def headers_of(scope: Scope) -> dict[bytes, bytes]:
+    """Names in lower case."""
+    return {name.lower(): value for name, value in scope["headers"]}
+
+
+def text_of(headers: Headers, name: bytes) -> str:
+    """One header as text; "" when absent."""
+    return headers.get(name, b"").decode("latin-1").strip()
+
+
+async def in_thread(work: Callable[..., Any], *arguments: Any) -> Any:
+    """Run what asks the database or Redis beside the loop. Raises RefusalError (503) when late."""
+    call = asyncio.get_running_loop().run_in_executor(_askers(), work, *arguments)
+    try:
+        # A server that froze answers nothing and closes nothing: only a clock notices.
+        return await asyncio.wait_for(call, limits.COMMIT_TIMEOUT_S)
+    except UnavailableError as error:
+        raise RefusalError(503, error.message, retry_after_s=error.retry_after_s) from None
+    except TimeoutError:
+        raise busy("The database does not answer right now.") from None
+
+
+async def decoded(work: Callable[..., Any], *arguments: Any) -> Any:
+    """Run decoding beside the loop."""
+    return await asyncio.get_running_loop().run_in_executor(_decoders(), work, *arguments)
+
+
+async def authorise(headers: Headers, scope: str) -> None:
+    """Let a key of this scope pass. Raises RefusalError (401, 403, 503)."""
+    challenge = ((b"www-authenticate", b"Bearer"),)
+    key = apikeys.presented(text_of(headers, b"authorization"))
+    if key is None:
+        raise RefusalError(401, "Send Authorization: Bearer with an API key.", headers=challenge)
+    verdict = await in_thread(apikeys.verify, key)
+    if verdict is None:
+        raise RefusalError(401, "The API key is wrong, expired or revoked.", headers=challenge)
+    if scope not in verdict.scopes:
+        raise RefusalError(403, f"The API key lacks the scope {scope}.")
+
+
+async def commit(batch: Batch) -> Outcome:
+    """What became of the batch after COMMIT. Raises RefusalError (503)."""
+    if not len(batch):
+        return Outcome(0)
+    try:
+        future = committer().submit(batch)
+        return await asyncio.wait_for(asyncio.wrap_future(future), limits.COMMIT_TIMEOUT_S)
+    except (StoreBusyError, StoreUnavailableError) as error:
+        raise RefusalError(503, str(error), retry_after_s=error.retry_after_s) from None
+    except TimeoutError:
+        raise busy("The store did not commit in time.") from None
+
+
+def busy(message: str) -> RefusalError:
+    """503: try again soon."""
+    return RefusalError(503, message, retry_after_s=limits.BUSY_RETRY_AFTER_S)
+
+
+async def send(reply: Reply, answer: Send, *, is_head: bool = False) -> None:
+    """One whole answer with the policies that all answers carry."""
+    headers = [*reply.headers, *policies.headers()]
+    if reply.status != 204:
+        headers.append((b"content-type", reply.content_type))
+        headers.append((b"content-length", str(len(reply.body)).encode()))
+    await answer({"type": "http.response.start", "status": reply.status, "headers": headers})
+    await answer({"type": "http.response.body", "body": b"" if is_head else reply.body})
+
+
+def record(method: str, route: str, status: int, seconds: float) -> None:
+    """The receiver's own request, beside those that Django answers."""
+    labels = {
+        "http.request.method": method if method in _METHODS else "_OTHER",
+        "http.route": route,
+        "http.response.status_code": status,
+    }
+    recorder.observe("http.server.request.duration", seconds, labels)
+
+
+_METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
+
+
+# Made on first use: threads and locks made before a fork do not survive it.
+@cache
+def _askers() -> ThreadPoolExecutor:
+    return ThreadPoolExecutor(max_workers=4, thread_name_prefix="receiver-ask")
+
+
+@cache
+def _decoders() -> ThreadPoolExecutor:
+    return ThreadPoolExecutor(max_workers=2, thread_name_prefix="receiver-decode")
+
+
+@cache
+def budget() -> Budget:
+    """Bytes of bodies all receivers of this process hold at once."""
+    return Budget(settings.PHAROS_INTAKE_BODY_BYTES)
