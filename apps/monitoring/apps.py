@@ -18,10 +18,20 @@ class MonitoringConfig(AppConfig):
         from apps.core.batch import inner
         from apps.core.ratelimit import limiter
         from apps.monitoring import checks, health, recorder
-        from apps.monitoring.models import Probe
+        from apps.monitoring.models import (
+            BrowserKey,
+            CloudAccount,
+            CloudFigure,
+            Probe,
+            ScrapeTarget,
+        )
 
         post_migrate.connect(checks.make_partitions, sender=self)
         audited.watch(Probe, "probe")
+        audited.watch(ScrapeTarget, "scrapetarget", secret=["authorization"])
+        audited.watch(BrowserKey, "browserkey")
+        audited.watch(CloudAccount, "cloudaccount", secret=["secret_access_key"])
+        audited.watch(CloudFigure, "cloudfigure")
         recorder.install()
         limiter.listen(_count_limit)
         inner.prepare_headers(recorder.inject)

@@ -1,11 +1,12 @@
-"""Collectors: host, processes, PostgreSQL, Redis, Celery's queues, HTTP probes and
-Prometheus targets.
+"""Collectors: host, processes, PostgreSQL, Redis, Celery's queues, HTTP probes,
+Prometheus targets and cloud accounts.
 
 Each module defines the kinds it reads; importing it registers them.
 """
 
 from apps.monitoring.collectors import (
     celery,
+    cloud,
     host,
     httpcheck,
     postgresql,
@@ -16,7 +17,7 @@ from apps.monitoring.collectors import (
 from apps.monitoring.collectors.base import COLLECTORS, Collector
 
 __all__ = [
-    "COLLECTORS", "Collector", "celery", "configured", "host", "httpcheck", "postgresql", "process",
+    "COLLECTORS", "Collector", "celery", "cloud", "configured", "host", "httpcheck", "postgresql", "process",
     "redis", "scrape",
 ]  # fmt: skip
 

@@ -19,7 +19,7 @@ from apps.monitoring.models import ScrapeTarget
 from apps.monitoring.prometheus import naming
 from apps.monitoring.prometheus.rows import Conversion, Memory
 from apps.monitoring.prometheus.text import ExpositionError, parse
-from apps.monitoring.store.rows import Resource
+from apps.monitoring.store.rows import Metric, Resource
 
 _MOST_TARGETS: Final = 200
 _MOST_BYTES: Final = 32 << 20
@@ -124,7 +124,7 @@ class Scrape(Collector, kind="scrape"):
             _memories[self.key] = (self, conversion.memory)
         return conversion
 
-    def _point(self, metric: naming.Metric, value: float) -> Point:
+    def _point(self, metric: Metric, value: float) -> Point:
         return Point(metric, value, dict(self.labels))
 
 

@@ -25,6 +25,15 @@ def validate_labels(value: Any) -> None:
             raise ValidationError(_("The value of a label is a text of 1 to 200 characters."))
 
 
+def validate_dimensions(value: Any) -> None:
+    """Refuse what is not a flat object of texts; names are the provider's."""
+    if not isinstance(value, dict) or len(value) > _MOST_LABELS:
+        raise ValidationError(_("Write an object of at most 20 labels."))
+    for text in (*value, *value.values()):
+        if not isinstance(text, str) or not 0 < len(text) <= 255 or "\0" in text:
+            raise ValidationError(_("Names and values are texts of 1 to 255 characters."))
+
+
 class ScrapeTarget(models.Model):
     """One address that shows figures in Prometheus' format, read again and again."""
 

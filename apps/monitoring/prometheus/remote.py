@@ -39,6 +39,8 @@ class Written:
     histograms: int = 0
     exemplars: int = 0
     refused: Counter[str] = field(default_factory=Counter)
+    # Where the native histograms of a set of labels ended up: exemplars come apart from them.
+    places: dict[Hashable, int] = field(default_factory=dict)
 
 
 class _Known:
@@ -91,19 +93,18 @@ def _first(request: Any) -> Written:
     done = Written()
     for one in request.timeseries:
         items = len(one.samples) + len(one.histograms)
-        native_one = bool(one.histograms)
-        key = (native_one, *one.labels)
-        series = _known.find(key)
-        if series is None:
-            pairs = [messages.Label.FromString(raw) for raw in one.labels]
-            labels = [(label.name, label.value) for label in pairs]
-            series = _series(labels, _kind_by_name(native=native_one), done, items)
+        place = tuple(one.labels)
+        if items:
+            kind = (0, bool(one.histograms))
+            series = _known.find((kind, place))
             if series is None:
-                continue
-            _known.keep(key, series, sum(map(len, one.labels)))
-        _append(one, series, 0, done)
-        exemplars = [({p.name: p.value for p in e.labels}, e) for e in one.exemplars]
-        _exemplars(exemplars, done)
+                pairs = [messages.Label.FromString(raw) for raw in place]
+                series = _series([(pair.name, pair.value) for pair in pairs], kind, done, items)
+                if series is None:
+                    continue
+                _known.keep((kind, place), series, sum(map(len, place)))
+            _append(one, series, 0, place, done)
+        _exemplars([({p.name: p.value for p in e.labels}, e) for e in one.exemplars], place, done)
     return done
 
 
@@ -115,21 +116,22 @@ def _second(request: Any) -> Written:
     for one in request.timeseries:
         items = len(one.samples) + len(one.histograms)
         try:
-            labels = _referred(one.labels_refs, symbols)
+            place = tuple(_referred(one.labels_refs, symbols))
             exemplars = [(dict(_referred(e.labels_refs, symbols)), e) for e in one.exemplars]
         except IndexError:
             done.refused["a label refers to no symbol"] += max(items, 1)
             continue
-        kind = (one.metadata.type, bool(one.histograms))
-        key = (kind, *labels)
-        series = _known.find(key)
-        if series is None:
-            series = _series(labels, kind, done, items)
+        if items:
+            kind = (one.metadata.type, bool(one.histograms))
+            series = _known.find((kind, place))
             if series is None:
-                continue
-            _known.keep(key, series, sum(len(name) + len(text) for name, text in labels))
-        _append(one, series, one.created_timestamp, done)
-        _exemplars(exemplars, done)
+                series = _series(place, kind, done, items)
+                if series is None:
+                    continue
+                size = sum(len(name) + len(text) for name, text in place)
+                _known.keep((kind, place), series, size)
+            _append(one, series, one.created_timestamp, place, done)
+        _exemplars(exemplars, place, done)
     return done
 
 
@@ -138,10 +140,6 @@ def _referred(refs: Sequence[int], symbols: Sequence[str]) -> list[tuple[str, st
     if len(refs) % 2:
         raise IndexError
     return [(symbols[refs[at]], symbols[refs[at + 1]]) for at in range(0, len(refs), 2)]
-
-
-def _kind_by_name(*, native: bool) -> tuple[int, bool]:
-    return 0, native
 
 
 def _series(
@@ -158,7 +156,7 @@ def _series(
     elif len(found) + 1 < len(labels) or not all(found):
         reason = "a label has no name or comes twice"
     if reason:
-        done.refused[reason] += max(items, 1)
+        done.refused[reason] += items
         return None
     resource = _known.resource(found.pop("job", ""), found.pop("instance", ""))
     return Series(_metric(name, kind), resource, attributes(found, {}))
@@ -175,7 +173,7 @@ def _metric(name: str, kind: tuple[int, bool]) -> Metric:
     return naming.gauge(name)
 
 
-def _append(one: Any, series: Series, created_ms: int, done: Written) -> None:
+def _append(one: Any, series: Series, created_ms: int, place: Hashable, done: Written) -> None:
     append = done.batch.samples.append
     for sample in one.samples:
         time_ns = sample.timestamp * 1_000_000
@@ -199,19 +197,22 @@ def _append(one: Any, series: Series, created_ms: int, done: Written) -> None:
         elif isinstance(row, str):
             done.refused[row] += 1
         else:
+            done.places[place] = len(done.batch.histograms)
             done.batch.histograms.append(row)
             done.histograms += 1
 
 
-def _exemplars(found: Sequence[tuple[Mapping[str, str], Any]], done: Written) -> None:
-    """Exemplars of the native histogram they came with; those of bare buckets have no place."""
-    if not found or not done.batch.histograms:
+def _exemplars(
+    found: Sequence[tuple[Mapping[str, str], Any]], place: Hashable, done: Written
+) -> None:
+    """Exemplars of a native histogram of this request; those of bare buckets have no place."""
+    at = done.places.get(place)
+    if not found or at is None:
         return
     rows = [
         exemplar_row(dict(labels), exemplar.value, exemplar.timestamp * 1_000_000)
         for labels, exemplar in found[-limits.EXEMPLARS :]
         if 0 < exemplar.timestamp <= limits.INT64_MAX // 1_000_000
     ]
-    last = done.batch.histograms[-1]
-    done.batch.histograms[-1] = last._replace(exemplars=rows or None)
+    done.batch.histograms[at] = done.batch.histograms[at]._replace(exemplars=rows or None)
     done.exemplars += len(rows)

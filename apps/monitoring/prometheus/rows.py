@@ -214,14 +214,15 @@ def _exemplar(exemplar: Exemplar, time_ns: int) -> dict[str, Any]:
 def exemplar_row(labels: dict[str, str], value: float, time_ns: int) -> dict[str, Any]:
     """The shape the store keeps of an exemplar."""
     left = dict(labels)
-    ids = []
-    for names in (_TRACE, _SPAN):
-        ids.append(next((left.pop(name) for name in names if name in left), "").lower())
+    trace_id, span_id = (
+        next((left.pop(name) for name in names if name in left), "").lower()
+        for names in (_TRACE, _SPAN)
+    )
     return {
         "time_ns": time_ns,
         "value": value if math.isfinite(value) else None,
-        "trace_id": ids[0],
-        "span_id": ids[1],
+        "trace_id": trace_id,
+        "span_id": span_id,
         "attrs": left,
     }
 

@@ -13,7 +13,8 @@ from typing import Final, NamedTuple
 _BLANK: Final = r"[ \t]+"
 _LABELS: Final = r'\{((?:[^"}]|"(?:[^"\\]|\\.)*")*)\}'
 _SAMPLE: Final = re.compile(
-    rf"([a-zA-Z_:][a-zA-Z0-9_:]*)(?:[ \t]*{_LABELS}[ \t]*|{_BLANK})([^\s#{{]+)(?:{_BLANK}([^\s#]+))?"
+    rf"([a-zA-Z_:][a-zA-Z0-9_:]*)(?:[ \t]*{_LABELS}[ \t]*|{_BLANK})"
+    rf"([^\s#{{]+)(?:{_BLANK}([^\s#]+))?"
     rf"(?:{_BLANK}#[ \t]*{_LABELS}{_BLANK}(\S+)(?:{_BLANK}(\S+))?)?[ \t]*"
 )
 _LABEL: Final = re.compile(

@@ -1,14 +1,15 @@
 """What every receiver does the same: check a key, read within limits, commit, answer."""
 
 import asyncio
-from collections.abc import Awaitable, Callable, Mapping, MutableMapping
+from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from functools import cache
-from typing import Any
+from typing import Any, Final
 
 from django.conf import settings
 
 from apps.core.asgi import policies
+from apps.core.asgi.types import Receive, Scope, Send
 from apps.core.errors import UnavailableError
 from apps.core.services import apikeys
 from apps.monitoring import recorder
@@ -18,10 +19,10 @@ from apps.monitoring.intake.commit import StoreBusyError, StoreUnavailableError,
 from apps.monitoring.intake.reply import RefusalError, Reply
 from apps.monitoring.store.rows import Batch, Outcome
 
-Scope = MutableMapping[str, Any]
-Receive = Callable[[], Awaitable[Mapping[str, Any]]]
-Send = Callable[[dict[str, Any]], Awaitable[None]]
+__all__ = ["Headers", "Receive", "Scope", "Send"]
+
 Headers = Mapping[bytes, bytes]
+_METHODS: Final = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
 
 
 def headers_of(scope: Scope) -> dict[bytes, bytes]:
@@ -100,9 +101,6 @@ def record(method: str, route: str, status: int, seconds: float) -> None:
         "http.response.status_code": status,
     }
     recorder.observe("http.server.request.duration", seconds, labels)
-
-
-_METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
 
 
 # Made on first use: threads and locks made before a fork do not survive it.
