@@ -17,8 +17,8 @@ from apps.monitoring.collectors import (
 from apps.monitoring.collectors.base import COLLECTORS, Collector
 
 __all__ = [
-    "COLLECTORS", "Collector", "celery", "cloud", "configured", "host", "httpcheck", "postgresql", "process",
-    "redis", "scrape",
+    "COLLECTORS", "Collector", "celery", "cloud", "configured", "host", "httpcheck", "postgresql",
+    "process", "redis", "scrape",
 ]  # fmt: skip
 
 
