@@ -93,7 +93,8 @@ def test_open_metrics_that_is_not_whole_is_refused(text, words):
 @pytest.mark.parametrize(
     "line",
     [
-        "foo1", "1foo 2", 'a{b="1} 2', "a 1_000", "a one", 'a{b="1"',         "a 1 2 3", "a 1 NaN", "# TYPE a gause", "{} 1", "a 0x10",
+        "foo1", "1foo 2", 'a{b="1} 2', "a 1_000", "a one", 'a{b="1"',
+        "a 1 2 3", "a 1 NaN", "# TYPE a gause", "{} 1", "a 0x10",
     ],
 )  # fmt: skip
 def test_what_is_malformed_names_its_line(line):
