@@ -72,6 +72,8 @@ async def application(scope: Scope, receive: Receive, send: Send) -> None:
         reply.headers.append((b"access-control-allow-origin", call.allowed.encode("latin-1")))
         # Scripts may read when to come again.
         reply.headers.append((b"access-control-expose-headers", b"retry-after"))
+        # A beacon's answer, opaque as it is, would be an error in the page's console without this.
+        reply.headers.append((b"cross-origin-resource-policy", b"cross-origin"))
     reply.headers.append((b"vary", b"Origin"))
     await serving.send(reply, send, is_head=scope["method"] == "HEAD")
     route = f"/browser/{{key}}{call.signal.path}" if call.signal else "/browser"

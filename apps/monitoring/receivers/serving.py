@@ -84,8 +84,9 @@ def busy(message: str) -> RefusalError:
 
 
 async def send(reply: Reply, answer: Send, *, is_head: bool = False) -> None:
-    """One whole answer with the policies that all answers carry."""
-    headers = [*reply.headers, *policies.headers()]
+    """One whole answer with the policies that all answers carry, where it says nothing else."""
+    told = {name for name, _ in reply.headers}
+    headers = [*reply.headers, *(pair for pair in policies.headers() if pair[0] not in told)]
     if reply.status != 204:
         headers.append((b"content-type", reply.content_type))
         headers.append((b"content-length", str(len(reply.body)).encode()))

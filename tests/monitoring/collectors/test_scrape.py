@@ -81,7 +81,8 @@ def test_what_the_official_client_counts_is_what_is_stored(store, rows, values, 
     assert values("scrape_samples_scraped") == [2.0, 2.0]
     assert min(values("scrape_duration_seconds")) > 0
     found = rows(
-        "SELECT r.attrs->>'service.instance.id', s.attrs->>'kind', s.attrs->>'region', m.unit, m.monotonic, p.start_ts IS NOT NULL FROM tm_sample p"
+        "SELECT r.attrs->>'service.instance.id', s.attrs->>'kind', s.attrs->>'region', m.unit,"
+        " m.monotonic, p.start_ts IS NOT NULL FROM tm_sample p"
         " JOIN tm_series s ON s.id = p.series_id JOIN tm_metric m ON m.id = s.metric_id"
         " JOIN tm_resource r ON r.id = s.resource_id WHERE m.name = 'jobs_total' LIMIT 1"
     )

@@ -24,7 +24,7 @@ http_requests_total{method="post",code="200"} 1027 1395066363000
 http_requests_total{method="post",code="400"}    3 1395066363000
 
 # Escaping in label values:
-msdos_file_access_time_seconds{path="C:\\DIR\\FILE.TXT",error="Cannot find file:\n\"FILE.TXT\""} 1.458255915e9
+msdos_file_access_time{path="C:\\DIR\\FILE.TXT",error="Cannot find file:\n\"FILE.TXT\""} 1.4582e9
 
 # Minimalistic line:
 metric_without_timestamp_and_labels 12.47
@@ -51,7 +51,7 @@ rpc_duration_seconds_count 2693
     assert [(s.value, s.time_ns) for s in requests.samples] == [
         (1027.0, 1395066363000_000000), (3.0, 1395066363000_000000),
     ]  # fmt: skip
-    odd = found["msdos_file_access_time_seconds"].samples[0]
+    odd = found["msdos_file_access_time"].samples[0]
     assert labels_of(odd.labels) == {
         "path": "C:\\DIR\\FILE.TXT", "error": 'Cannot find file:\n"FILE.TXT"',
     }  # fmt: skip
