@@ -4,18 +4,59 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 from django import forms
 from django.contrib import admin
+from django.db.models import OuterRef, QuerySet, Subquery
 from django.http import HttpRequest
 from django.utils.translation import gettext_lazy as _
 from unfold.admin import ModelAdmin, TabularInline
 from unfold.widgets import UnfoldAdminTextInputWidget
 
-from apps.monitoring.models import BrowserKey, CloudAccount, CloudFigure, ScrapeTarget
+from apps.monitoring.models import (
+    BrowserKey,
+    CloudAccount,
+    CloudFigure,
+    CollectorState,
+    ScrapeTarget,
+)
 
 if TYPE_CHECKING:
     _TargetForm = forms.ModelForm[ScrapeTarget]
     _AccountForm = forms.ModelForm[CloudAccount]
 else:
     _TargetForm = _AccountForm = forms.ModelForm
+
+
+class _Collected(ModelAdmin):  # type: ignore[misc]
+    """What a collector reads: the list shows how its last run ended."""
+
+    collector = ""
+    show_full_result_count = False
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[Any]:
+        """One statement for the list and the states."""
+        state = CollectorState.objects.filter(kind=self.collector, target=OuterRef("name"))
+        found: QuerySet[Any] = super().get_queryset(request)
+        states: QuerySet[Any] = found.annotate(
+            last_status=Subquery(state.values("status")[:1]),
+            last_error=Subquery(state.values("error")[:1]),
+            last_detail=Subquery(state.values("detail")[:1]),
+            last_read=Subquery(state.values("last_ok")[:1]),
+        )
+        return states
+
+    @admin.display(description=_("status"))
+    def status(self, source: Any) -> str:
+        """Its words where something is wrong, what was found where nothing is."""
+        if not source.enabled:
+            return str(_("disabled"))
+        if source.last_status is None:
+            return str(_("not read yet"))
+        label = CollectorState.Status(source.last_status).label
+        words = source.last_error or source.last_detail
+        return f"{label}: {words}" if words else str(label)
+
+    @admin.display(description=_("last success"))
+    def read_at(self, source: Any) -> Any:
+        return source.last_read
 
 
 def _written_once(label: Any) -> forms.CharField:
@@ -53,14 +94,16 @@ class ScrapeTargetForm(_TargetForm):
 
 
 @admin.register(ScrapeTarget)
-class ScrapeTargetAdmin(ModelAdmin):  # type: ignore[misc]
+class ScrapeTargetAdmin(_Collected):
     """Addresses that show figures in Prometheus' format."""
 
     form = ScrapeTargetForm
-    list_display = ("name", "service", "url", "interval_s", "has_authorization", "enabled")
+    collector = "scrape"
+    list_display = (
+        "name", "service", "url", "interval_s", "has_authorization", "status", "read_at", "enabled",
+    )  # fmt: skip
     list_filter = ("enabled",)
     search_fields = ("name", "service", "url")
-    show_full_result_count = False
 
     @admin.display(description=_("authorization"), boolean=True)
     def has_authorization(self, target: ScrapeTarget) -> bool:
@@ -118,12 +161,12 @@ class CloudFigureInline(TabularInline):  # type: ignore[misc]
 
 
 @admin.register(CloudAccount)
-class CloudAccountAdmin(ModelAdmin):  # type: ignore[misc]
+class CloudAccountAdmin(_Collected):
     """Accounts whose figures are read every five minutes."""
 
     form = CloudAccountForm
     inlines: ClassVar = [CloudFigureInline]
-    list_display = ("name", "provider", "service", "region", "enabled")
+    collector = "cloud"
+    list_display = ("name", "provider", "service", "region", "status", "read_at", "enabled")
     list_filter = ("enabled", "provider")
     search_fields = ("name", "service")
-    show_full_result_count = False

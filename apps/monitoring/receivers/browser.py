@@ -45,6 +45,7 @@ class _Call:
     origin: str
     content_type: bytes | None
     signal: Signal | None = None
+    body_read: bool = False
     # Set once the origin is known to be allowed: only then is it named in the answer.
     allowed: str = ""
 
@@ -75,7 +76,7 @@ async def application(scope: Scope, receive: Receive, send: Send) -> None:
         # A beacon's answer, opaque as it is, would be an error in the page's console without this.
         reply.headers.append((b"cross-origin-resource-policy", b"cross-origin"))
     reply.headers.append((b"vary", b"Origin"))
-    await serving.send(reply, send, is_head=scope["method"] == "HEAD")
+    await serving.send(reply, send, scope, body_read=call.body_read)
     route = f"/browser/{{key}}{call.signal.path}" if call.signal else "/browser"
     serving.record(scope["method"], route, reply.status, time.perf_counter() - begun)
 
@@ -95,6 +96,7 @@ async def _answer(call: _Call, receive: Receive) -> Reply:
     body = Body(serving.budget(), BODY_BYTES)
     try:
         await body.read(receive)
+        call.body_read = True
         decoding = await serving.decoded(_decode, call, signal, body, facts)
     finally:
         body.release()

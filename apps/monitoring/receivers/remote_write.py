@@ -12,6 +12,7 @@ rest of the request is stored all the same), 503 with Retry-After while the stor
 import hashlib
 import logging
 import time
+from dataclasses import dataclass
 from typing import Any, Final
 from uuid import UUID
 
@@ -37,11 +38,20 @@ _PROTOS: Final = {
 _log = logging.getLogger(__name__)
 
 
+@dataclass
+class _Call:
+    """One request, and whether its body was taken off the connection."""
+
+    scope: Scope
+    body_read: bool = False
+
+
 async def application(scope: Scope, receive: Receive, send: Send) -> None:
     """Answer one request. Never raises; a sender that went away gets no answer."""
     begun = time.perf_counter()
+    call = _Call(scope)
     try:
-        reply = await _answer(scope, receive)
+        reply = await _answer(call, receive)
     except DisconnectedError:
         return
     except RefusalError as refusal:
@@ -50,11 +60,12 @@ async def application(scope: Scope, receive: Receive, send: Send) -> None:
         _log.exception("remote_write_failed")
         failure = serving.busy("The request could not be stored.")
         reply = Reply(failure.status, failure.message.encode(), _TEXT, failure.headers)
-    await serving.send(reply, send, is_head=scope["method"] == "HEAD")
+    await serving.send(reply, send, scope, body_read=call.body_read)
     serving.record(scope["method"], ROUTE, reply.status, time.perf_counter() - begun)
 
 
-async def _answer(scope: Scope, receive: Receive) -> Reply:
+async def _answer(call: _Call, receive: Receive) -> Reply:
+    scope = call.scope
     if scope["path"].rstrip("/") != ROUTE:
         raise RefusalError(404, f"Remote write is taken at {ROUTE}.")
     if scope["method"] != "POST":
@@ -69,6 +80,7 @@ async def _answer(scope: Scope, receive: Receive) -> Reply:
     body = Body(serving.budget(), limit_bytes)
     try:
         await body.read(receive)
+        call.body_read = True
         written = await serving.decoded(_decode, body, limit_bytes, version)
     finally:
         body.release()

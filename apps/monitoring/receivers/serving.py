@@ -83,15 +83,21 @@ def busy(message: str) -> RefusalError:
     return RefusalError(503, message, retry_after_s=limits.BUSY_RETRY_AFTER_S)
 
 
-async def send(reply: Reply, answer: Send, *, is_head: bool = False) -> None:
-    """One whole answer with the policies that all answers carry, where it says nothing else."""
+async def send(reply: Reply, answer: Send, scope: Scope, *, body_read: bool) -> None:
+    """One whole answer with the policies that all answers carry, where it says nothing else.
+
+    HTTP/1 clients are asked to give up a connection whose request body was not read.
+    """
+    if not body_read and scope["method"] == "POST" and scope["http_version"].startswith("1"):
+        reply.headers.append((b"connection", b"close"))
     told = {name for name, _ in reply.headers}
     headers = [*reply.headers, *(pair for pair in policies.headers() if pair[0] not in told)]
     if reply.status != 204:
         headers.append((b"content-type", reply.content_type))
         headers.append((b"content-length", str(len(reply.body)).encode()))
+    body = b"" if scope["method"] == "HEAD" else reply.body
     await answer({"type": "http.response.start", "status": reply.status, "headers": headers})
-    await answer({"type": "http.response.body", "body": b"" if is_head else reply.body})
+    await answer({"type": "http.response.body", "body": body})
 
 
 def record(method: str, route: str, status: int, seconds: float) -> None:

@@ -18,7 +18,6 @@ from tests.monitoring.intake import messages as m
 __all__ = ["browser_thread"]
 
 ORIGIN = "https://shop.example"
-pytestmark = pytest.mark.django_db(transaction=True)
 
 
 def make_key(**changes):
@@ -43,7 +42,7 @@ def span_json(**attributes):
 
 
 @pytest.fixture
-def pages(receiver):
+def pages(receiver, transactional_db):
     with httpx.Client(base_url=receiver.url, headers={"origin": ORIGIN}, timeout=20) as client:
         yield client
 
@@ -196,8 +195,8 @@ def test_chromium_may_send_from_an_allowed_origin_only(receiver, elsewhere, brow
 
     assert browser_thread.run(visit) == [200, "{}"]
     found = rows(
-        "SELECT attrs->>'http.route' AS route FROM tm_span s JOIN tm_resource r"
-        " ON r.id = s.resource_id WHERE r.service = 'shop-chromium' AND attrs ? 'http.route'"
+        "SELECT s.attrs->>'http.route' AS route FROM tm_span s JOIN tm_resource r"
+        " ON r.id = s.resource_id WHERE r.service = 'shop-chromium' AND s.attrs ? 'http.route'"
     )
     assert {"/fetch", "/beacon"} <= {row["route"] for row in found}
 
