@@ -27,6 +27,7 @@ from apps.core.live.wire import with_wire
 from apps.core.ratelimit import limiter
 from apps.monitoring import recorder
 from apps.monitoring.intake.http import application as intake
+from apps.monitoring.receivers import browser, remote_write
 from portal.routing import websocket_urlpatterns
 
 _DRAIN_S = 60.0
@@ -71,7 +72,12 @@ application = Shell(
         body_bytes=_BODY_BYTES,
         on_refused=lambda: recorder.count("pharos.web.refused", unit="{request}"),
     ),
-    native={"/v1": intake, "/health": Health()},
+    native={
+        "/v1": intake,
+        "/api/v1/write": remote_write.application,
+        "/browser": browser.application,
+        "/health": Health(),
+    },
     websocket=with_wire(AllowedHostsOriginValidator(AuthMiddlewareStack(URLRouter(_sockets)))),
     on_shutdown=[_leave_live, _drain],
 )

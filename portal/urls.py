@@ -7,7 +7,7 @@ from django.urls import URLPattern, URLResolver, include, path, re_path
 from django.views.generic import RedirectView
 
 from apps.core.api.errors import wants_json
-from apps.monitoring import prometheus
+from apps.monitoring.prometheus import endpoint as prometheus
 from portal.login import login
 
 handler400 = "apps.core.api.errors.bad_request"

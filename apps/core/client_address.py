@@ -11,6 +11,8 @@ from typing import Final
 from django.conf import settings
 from django.http import HttpRequest
 
+from apps.core.asgi.types import Scope
+
 Address = IPv4Address | IPv6Address
 Network = IPv4Network | IPv6Network
 # A longer chain of proxies is a forged header.
@@ -19,12 +21,24 @@ _MOST_HOPS: Final = 16
 
 def client_address(request: HttpRequest) -> str | None:
     """The client's numeric address; None where the server knows none (a Unix socket)."""
-    address = _parse(str(request.META.get("REMOTE_ADDR", "")))
+    forwarded = request.META.get("HTTP_X_FORWARDED_FOR", "")
+    return _address(str(request.META.get("REMOTE_ADDR", "")), forwarded)
+
+
+def client_address_of(scope: Scope) -> str | None:
+    """The same on the event loop, from an ASGI scope."""
+    nearest = (scope.get("client") or ("",))[0]
+    lines = [value for name, value in scope["headers"] if name.lower() == b"x-forwarded-for"]
+    return _address(str(nearest), b",".join(lines).decode("latin-1"))
+
+
+def _address(nearest: str, forwarded: str) -> str | None:
+    address = _parse(nearest)
     if address is None:
         return None
     trusted: Sequence[Network] = settings.PHAROS_TRUSTED_PROXIES
     if trusted and _among(address, trusted):
-        address = _behind(address, request.META.get("HTTP_X_FORWARDED_FOR", ""), trusted)
+        address = _behind(address, forwarded, trusted)
     return str(address)
 
 

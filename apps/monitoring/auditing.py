@@ -6,6 +6,9 @@ from apps.core.audited import watch
 def install() -> None:
     """Watch what people set up. Called when Django is ready."""
     from apps.monitoring.models import (
+        BrowserKey,
+        CloudAccount,
+        CloudFigure,
         Deployment,
         Destination,
         DropRule,
@@ -13,6 +16,7 @@ def install() -> None:
         Objective,
         Probe,
         SamplingPolicy,
+        ScrapeTarget,
     )
 
     watch(Probe, "probe")
@@ -25,3 +29,7 @@ def install() -> None:
     )  # fmt: skip
     watch(LegalHold, "legalhold")
     watch(SamplingPolicy, "samplingpolicy", ignore=["preview", "preview_of", "previewed_at"])
+    watch(ScrapeTarget, "scrapetarget", secret=["authorization"])
+    watch(BrowserKey, "browserkey")
+    watch(CloudAccount, "cloudaccount", secret=["secret_access_key"])
+    watch(CloudFigure, "cloudfigure")

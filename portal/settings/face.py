@@ -94,6 +94,24 @@ UNFOLD: dict[str, Any] = {
                         "admin:monitoring_probe_changelist",
                         "monitoring.view_probe",
                     ),
+                    _link(
+                        _("Scrape targets"),
+                        "downloading",
+                        "admin:monitoring_scrapetarget_changelist",
+                        "monitoring.view_scrapetarget",
+                    ),
+                    _link(
+                        _("Browser keys"),
+                        "vpn_key",
+                        "admin:monitoring_browserkey_changelist",
+                        "monitoring.view_browserkey",
+                    ),
+                    _link(
+                        _("Cloud accounts"),
+                        "cloud_download",
+                        "admin:monitoring_cloudaccount_changelist",
+                        "monitoring.view_cloudaccount",
+                    ),
                 ],
             },
             {

@@ -1,14 +1,24 @@
-"""Collectors: host, processes, PostgreSQL, Redis, Celery's queues and HTTP probes.
+"""Collectors: host, processes, PostgreSQL, Redis, Celery's queues, HTTP probes,
+Prometheus targets and cloud accounts.
 
 Each module defines the kinds it reads; importing it registers them.
 """
 
-from apps.monitoring.collectors import celery, host, httpcheck, postgresql, process, redis
+from apps.monitoring.collectors import (
+    celery,
+    cloud,
+    host,
+    httpcheck,
+    postgresql,
+    process,
+    redis,
+    scrape,
+)
 from apps.monitoring.collectors.base import COLLECTORS, Collector
 
 __all__ = [
-    "COLLECTORS", "Collector", "celery", "configured", "host", "httpcheck", "postgresql", "process",
-    "redis",
+    "COLLECTORS", "Collector", "celery", "cloud", "configured", "host", "httpcheck", "postgresql",
+    "process", "redis", "scrape",
 ]  # fmt: skip
 
 

@@ -7,7 +7,15 @@ from functools import lru_cache
 from typing import ClassVar, NamedTuple
 
 from apps.monitoring.store.identity import own_resource
-from apps.monitoring.store.rows import Kind, Metric, Resource, Sample, Series, Temporality
+from apps.monitoring.store.rows import (
+    Histogram,
+    Kind,
+    Metric,
+    Resource,
+    Sample,
+    Series,
+    Temporality,
+)
 
 COLLECTORS: dict[str, type["Collector"]] = {}
 Attrs = Mapping[str, str]
@@ -23,10 +31,15 @@ class Point(NamedTuple):
 
 @dataclass
 class Reading:
-    """What one run found: its points, and a few words about the target (its version, say)."""
+    """What one run found: its points, and a few words about the target (its version, say).
+
+    `samples` and `histograms` are rows already: of a target that names its own series and times.
+    """
 
     points: list[Point] = field(default_factory=list)
     detail: str = ""
+    samples: list[Sample] = field(default_factory=list)
+    histograms: list[Histogram] = field(default_factory=list)
 
     def add(self, metric: Metric, value: float | None, **attrs: str) -> None:
         """Keep one figure; None is unknown and leaves no point."""

@@ -116,6 +116,9 @@ def _store(runs: Sequence[_Run]) -> list[Result]:
         result, rows = _outcome(run)
         results.append(result)
         batch.samples += rows
+        if result.status == "ok":
+            batch.samples += run.future.result().samples
+            batch.histograms += run.future.result().histograms
     try:
         committer().ingest(batch)
     except (StoreBusyError, StoreUnavailableError) as error:

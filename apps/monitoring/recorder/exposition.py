@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from apps.core.embedded.home import Home
+from apps.monitoring.recorder.exemplars import Exemplars, WithExemplars
 
 if TYPE_CHECKING:
     from apps.monitoring.intake.commit import CommitStats
@@ -22,6 +23,7 @@ logger = logging.getLogger(__name__)
 # The goals of 100, 200, 500 and 1000 ms are bounds, with room on both sides of each.
 BUCKETS: Final = (0.005, 0.01, 0.025, 0.05, 0.1, 0.15, 0.2, 0.3, 0.5, 0.75, 1.0, 2.0, 5.0, 10.0)
 _MOST_SLOTS: Final = 256
+_REQUESTS: Final = "api_request_duration_seconds"
 _DIRECTORY: Final = "PROMETHEUS_MULTIPROC_DIR"
 
 
@@ -80,7 +82,7 @@ class Figures:
 
         values.ValueClass = values.MultiProcessValue(_slot.name)  # type: ignore[no-untyped-call]
         self.duration = Histogram(
-            "api_request_duration_seconds", "Time from the first middleware to the last byte.",
+            _REQUESTS, "Time from the first middleware to the last byte.",
             ("path", "method", "status"), buckets=BUCKETS, registry=None,
         )  # fmt: skip
         self.dropped = Counter(
@@ -101,6 +103,7 @@ class Figures:
 
 _slot = _Slot()
 _figures: Figures | None = None
+_exemplars = Exemplars(BUCKETS)
 _broken = False
 
 
@@ -116,10 +119,22 @@ def _get() -> Figures | None:
     return _figures
 
 
-def request(path: str, method: str, status: int, seconds: float) -> None:
+def request(
+    path: str, method: str, status: int, seconds: float, exemplar: dict[str, Any] | None = None
+) -> None:
     """Count one finished request by its route template."""
     if (figures := _get()) is not None:
-        figures.duration.labels(path, method, str(status)).observe(seconds)
+        labels = (path, method, str(status))
+        figures.duration.labels(*labels).observe(seconds)
+        if exemplar is not None:
+            _exemplars.note(labels, seconds, exemplar)
+
+
+def publish() -> None:
+    """Let the other processes see what is kept in memory till now."""
+    if _get() is not None:
+        with contextlib.suppress(OSError):
+            _exemplars.write(directory(), _slot.name())
 
 
 def dropped(reason: str, count: int) -> None:
@@ -155,7 +170,8 @@ def registry() -> Any:
     path.mkdir(mode=0o700, parents=True, exist_ok=True)
     _forget_gauges_of_the_dead(path)
     found = CollectorRegistry()
-    MultiProcessCollector(found, str(path))  # type: ignore[no-untyped-call]
+    figures = MultiProcessCollector(None, str(path))  # type: ignore[no-untyped-call]
+    found.register(WithExemplars(figures, _REQUESTS, path, BUCKETS))
     return found
 
 
@@ -176,6 +192,7 @@ def _forget_gauges_of_the_dead(path: Path) -> None:
 
 def _after_fork() -> None:
     # The parent's totals and open files are not ours; a new slot comes with the first figure.
+    _exemplars.forget()
     if _figures is not None:
         _figures.told = None
 

@@ -66,8 +66,9 @@ class Folding:
         if span.error:
             labels += ("error.type", span.error)
         found = self.points.find(Kind.HISTOGRAM, "http.server.request.duration", "s", labels)
-        found.add(seconds, self._exemplar(span, ended, seconds))
-        exposition.request(route, method, status, seconds)
+        exemplar = self._exemplar(span, ended, seconds)
+        found.add(seconds, exemplar)
+        exposition.request(route, method, status, seconds, exemplar)
         attrs = dict(zip(labels[::2], labels[1::2], strict=True))
         attrs["url.path"] = mask_text(path[:_LONGEST_PATH])
         attrs["request_id"] = request_id

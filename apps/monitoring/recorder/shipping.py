@@ -54,6 +54,7 @@ class Shipper:
         if final or now - self._points_at >= POINTS_EVERY_S:
             self._points_at = now
             self._tell_store()
+            exposition.publish()
             folding.points.write(folding.batch)
         self._cut()
         self._collect()

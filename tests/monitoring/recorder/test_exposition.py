@@ -140,3 +140,35 @@ def test_a_directory_that_cannot_be_made_costs_one_warning(monkeypatch, tmp_path
     exposition.request("/a", "GET", 200, 0.1)
     exposition.request("/a", "GET", 200, 0.1)
     assert caplog.text.count("/metrics will lack this process") == 1
+
+
+EXEMPLARS = """
+import sys, time
+from apps.monitoring.recorder import exposition
+found = {"trace_id": sys.argv[1] * 16, "span_id": "cd" * 8, "time_ns": time.time_ns()}
+exposition.request("/a/{b}/", "GET", 200, 0.15, found)
+exposition.request("/a/{b}/", "GET", 200, 99.0, found)
+exposition.publish()
+"""
+
+
+def test_open_metrics_shows_the_newest_exemplar_of_each_bucket(client, key, directory):
+    for name in ("aa", "bb"):
+        subprocess.run([sys.executable, "-c", EXEMPLARS, name], check=True)
+    headers = {"Authorization": f"Bearer {key}"}
+    full = client.get(
+        "/metrics", headers={**headers, "Accept": "application/openmetrics-text;version=1.0.0"}
+    )
+    exemplars = {
+        sample.labels["le"]: sample.exemplar
+        for family in open_metrics(full.content.decode())
+        for sample in family.samples
+        if sample.exemplar
+    }
+    assert {le: (e.labels["trace_id"], e.value) for le, e in exemplars.items()} == {
+        "0.15": ("bb" * 16, 0.15), "+Inf": ("bb" * 16, 99.0),
+    }  # fmt: skip
+    # The older format has no place for them.
+    assert b"bb" * 16 not in client.get("/metrics", headers=headers).content
+    (directory / "7.exemplars.json").write_text("[[")
+    assert client.get("/metrics", headers=headers).status_code == 200

@@ -1,0 +1,1 @@
+"""Figures that a cloud provider measures, read through one port: `CloudSource`."""
