@@ -27,6 +27,7 @@ from apps.core.live.wire import with_wire
 from apps.core.ratelimit import limiter
 from apps.monitoring import recorder
 from apps.monitoring.intake.http import application as intake
+from apps.monitoring.intake.processes import own as intake_processes
 from portal.routing import websocket_urlpatterns
 
 _DRAIN_S = 60.0
@@ -56,6 +57,10 @@ async def _drain() -> None:
     await _pool.drain(_DRAIN_S)
 
 
+async def _leave_intake() -> None:
+    await intake_processes().close()
+
+
 async def _leave_live() -> None:
     await hub().close()
 
@@ -63,6 +68,7 @@ async def _leave_live() -> None:
 health.describe("rate_limit", limiter.state)
 health.describe("web", lambda: {"threads": _pool.threads, "pending": _pool.pending})
 health.describe("live", live_facts)
+health.describe("intake", lambda: intake_processes().facts())
 
 application = Shell(
     django=Bridge(
@@ -73,5 +79,5 @@ application = Shell(
     ),
     native={"/v1": intake, "/health": Health()},
     websocket=with_wire(AllowedHostsOriginValidator(AuthMiddlewareStack(URLRouter(_sockets)))),
-    on_shutdown=[_leave_live, _drain],
+    on_shutdown=[_leave_live, _drain, _leave_intake],
 )

@@ -61,6 +61,24 @@ class Body:
         self._held = 0
         self._chunks: list[bytes | bytearray] = []
 
+    @property
+    def size_bytes(self) -> int:
+        """Bytes on the wire."""
+        return sum(map(len, self._chunks))
+
+    def add(self, chunk: bytes) -> None:
+        """Take in a piece that another process has counted."""
+        self._keep(chunk)
+
+    def pieces(self, piece_bytes: int) -> Iterator[memoryview]:
+        """Hand the body over in pieces; what is handed over is not kept, its share of the budget is."""
+        chunks, self._chunks = self._chunks, []
+        for number, chunk in enumerate(chunks):
+            chunks[number] = b""
+            view = memoryview(chunk)
+            for start in range(0, len(view), piece_bytes):
+                yield view[start : start + piece_bytes]
+
     def _hold(self, count: int) -> None:
         self._budget.take(count)
         self._held += count

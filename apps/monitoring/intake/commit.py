@@ -13,14 +13,14 @@ import time
 from collections import deque
 from concurrent.futures import Future
 from concurrent.futures import TimeoutError as FutureTimeoutError
-from dataclasses import dataclass
 from typing import Final, NamedTuple
 
+from apps.monitoring.intake.stats import CommitStats
 from apps.monitoring.store.errors import StoreBusyError, StoreUnavailableError
 from apps.monitoring.store.rows import Batch, Outcome
 from apps.monitoring.store.writer import Writer
 
-__all__ = ["GroupCommitter", "StoreBusyError", "StoreUnavailableError", "committer"]
+__all__ = ["CommitStats", "GroupCommitter", "StoreBusyError", "StoreUnavailableError", "committer"]
 
 logger = logging.getLogger(__name__)
 
@@ -40,21 +40,6 @@ class _Waiting(NamedTuple):
     future: "Future[Outcome]"
     since: float
     size_bytes: int
-
-
-@dataclass(frozen=True)
-class CommitStats:
-    """Totals since the process started, and the state at this moment."""
-
-    rows: int = 0
-    rejected: int = 0
-    duplicates: int = 0
-    commits: int = 0
-    failures: int = 0
-    refused_busy: int = 0
-    queue_rows: int = 0
-    queue_bytes: int = 0
-    last_commit_s: float | None = None
 
 
 class GroupCommitter:

@@ -18,15 +18,15 @@ _FIGURES: Final = ("sum", "min", "max")
 def decode(kind: str, points: Sequence[Any], stream: Stream, lookup: SeriesLookup) -> None:
     """Append the points of one metric; `kind` is "histogram" or "exponential_histogram"."""
     build = _exponential if kind == "exponential_histogram" else _explicit
-    decoding = lookup.decoding
+    decoding, name = lookup.decoding, stream.metric.name
     for point in points:
         if point.flags & NO_RECORDED_VALUE:
             continue
         if not 0 < point.time_unix_nano <= limits.INT64_MAX:
-            decoding.refuse(BAD_TIME)
+            decoding.refuse(BAD_TIME, 1, name)
             continue
         if point.count > limits.INT64_MAX:
-            decoding.refuse("count is out of range")
+            decoding.refuse("count is out of range", 1, name)
             continue
         key = tuple(point.attributes)
         series = stream.series.get(key) or lookup.new(stream, key)
@@ -34,7 +34,7 @@ def decode(kind: str, points: Sequence[Any], stream: Stream, lookup: SeriesLooku
             continue
         row = build(point, series, decoding)
         if isinstance(row, str):
-            decoding.refuse(row)
+            decoding.refuse(row, 1, name)
         else:
             decoding.batch.histograms.append(row)
 

@@ -38,7 +38,7 @@ def _metric(metric: Any, owner: Owner, lookup: SeriesLookup) -> None:
     elif kind == "gauge":
         _numbers(points, lookup.stream(owner, metric, Kind.GAUGE), lookup)
     elif data.aggregation_temporality not in {1, 2}:
-        lookup.refuse("aggregation temporality is not set", len(points))
+        lookup.refuse("aggregation temporality is not set", len(points), metric.name)
     elif kind == "sum":
         temporality, monotonic = data.aggregation_temporality, data.is_monotonic
         stream = lookup.stream(owner, metric, Kind.SUM, temporality, monotonic=monotonic)
@@ -60,12 +60,12 @@ def _numbers(points: Sequence[Any], stream: Stream, lookup: SeriesLookup) -> Non
         if series is None:
             continue
         if not 0 < time_ns <= limits.INT64_MAX:
-            lookup.refuse(BAD_TIME)
+            lookup.refuse(BAD_TIME, 1, stream.metric.name)
             continue
         if point.flags & NO_RECORDED_VALUE:
             value = math.nan
         elif not value and point.WhichOneof("value") is None:
-            lookup.refuse("value is absent")
+            lookup.refuse("value is absent", 1, stream.metric.name)
             continue
         elif not math.isfinite(value):
             lookup.decoding.warn("values not finite, stored as unknown")
@@ -88,7 +88,7 @@ def _summary(metric: Any, owner: Owner, points: Sequence[Any], lookup: SeriesLoo
         if point.flags & NO_RECORDED_VALUE:
             continue
         if not 0 < time_ns <= limits.INT64_MAX:
-            lookup.refuse(BAD_TIME)
+            lookup.refuse(BAD_TIME, 1, metric.name)
             continue
         start_ns = min(point.start_time_unix_nano, time_ns)
         key = tuple(point.attributes)

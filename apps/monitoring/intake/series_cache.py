@@ -131,7 +131,7 @@ class SeriesLookup:
         found = stream.fading.pop(short, None)
         if found is None:
             if stream.is_full:
-                self.decoding.refuse(_FULL)
+                self.decoding.refuse(_FULL, 1, stream.metric.name)
                 return None
             attrs = self.decoding.key_values.attributes(key)
             if stream.scope_name:

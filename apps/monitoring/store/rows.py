@@ -176,3 +176,5 @@ class Outcome:
     rejected: int = 0
     message: str = ""
     duplicate: bool = False
+    # Why rows were refused, and how many of them.
+    reasons: dict[str, int] = field(default_factory=dict)

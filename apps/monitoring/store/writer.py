@@ -41,7 +41,7 @@ class _Work:
     def outcome(self) -> Outcome:
         lost = sum(self.refused.values())
         reasons = "; ".join(f"{text} ({n})" for text, n in self.refused.most_common(3))
-        return Outcome(len(self.batch) - lost, lost, reasons)
+        return Outcome(len(self.batch) - lost, lost, reasons, reasons=dict(self.refused))
 
 
 class Writer:
