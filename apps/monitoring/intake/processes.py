@@ -142,6 +142,7 @@ class Processes:
         self._all: list[Process] = []
         self._keepers: list[asyncio.Task[None]] = []
         self._closing = False
+        self._started = asyncio.Event()
         self._past = CommitStats()
         self.restarts = 0
 
@@ -151,9 +152,8 @@ class Processes:
         Raises RefusalError (503) when there is none, or it dies or hangs on the way.
         """
         if not self._keepers and not self._closing:
-            ready = [asyncio.get_running_loop().create_future() for _ in range(self._count)]
-            self._keepers = [asyncio.create_task(self._keep(first)) for first in ready]
-            await asyncio.wait(ready, return_when=asyncio.FIRST_COMPLETED)
+            self._keepers = [asyncio.create_task(self._keep()) for _ in range(self._count)]
+        await self._started.wait()
         alive = [process for process in self._all if process.alive]
         if not alive:
             raise _interrupted()
@@ -180,7 +180,7 @@ class Processes:
         if self._keepers:
             await asyncio.wait(self._keepers, timeout=_LEAVE_S)
 
-    async def _keep(self, ready: "asyncio.Future[None]") -> None:
+    async def _keep(self) -> None:
         """Keep one process running until closing."""
         pause_s = 0.1
         while not self._closing:
@@ -190,8 +190,7 @@ class Processes:
             except OSError:
                 _log.exception("An intake process could not be started")
             self._all.append(process)
-            if not ready.done():
-                ready.set_result(None)
+            self._started.set()
             await process.ended()
             self._all.remove(process)
             self._past = (self._past + process.stats).at_rest()

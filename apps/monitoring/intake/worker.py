@@ -7,6 +7,7 @@ ends when the web is gone, after committing what it holds.
 import asyncio
 import contextlib
 import dataclasses
+import gc
 import os
 import signal
 import socket
@@ -99,6 +100,9 @@ def main(fd: int) -> None:
         signal.signal(number, signal.SIG_IGN)
     os.nice(_NICENESS)
     sys.setswitchinterval(_SWITCH_S)
+    # Rows hold no cycles: Python's default would walk those of all requests every 700 of them.
+    gc.freeze()
+    gc.set_threshold(200_000, 20, 100)
     configure_logging(settings.LOGGING_CONFIG, settings.LOGGING)
     uvloop.run(_serve(fd))
     os._exit(0)
