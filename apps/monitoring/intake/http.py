@@ -186,7 +186,7 @@ def _check_head(call: _Call, limit_bytes: int) -> None:
     if call.content_type is None:
         raise RefusalError(415, "Send application/x-protobuf or application/json.")
     if call.encoding not in ENCODINGS:
-        raise RefusalError(400, "The content encoding must be gzip, deflate or identity.")
+        raise RefusalError(400, "The content encoding must be gzip, deflate, zstd or identity.")
     length = call.headers.get(b"content-length", b"0")
     if length.isdigit() and int(length) > limit_bytes:
         raise too_large(limit_bytes)

@@ -60,6 +60,8 @@ def stored(signal: Signal, sender: str, result: Result) -> None:
         if items:
             labels = {"signal": name, "state": state}
             recorder.count("pharos.intake.items", items, "{item}", labels)
+    if result.overflow:
+        recorder.count("pharos.intake.overflow", result.overflow, "{data_point}")
     by_metric = dict.fromkeys(result.reasons, 0)
     for reason, metric, items in result.metrics:
         by_metric[reason] = by_metric.get(reason, 0) + items

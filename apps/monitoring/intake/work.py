@@ -5,7 +5,7 @@ import hashlib
 import logging
 import time
 from collections import Counter
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
 from functools import cache
 from typing import Any, Final
@@ -18,6 +18,7 @@ from apps.monitoring.intake.decoding import Decoding, MalformedError
 from apps.monitoring.intake.reply import RefusalError
 from apps.monitoring.intake.signals import SIGNALS
 from apps.monitoring.intake.timing import clocks, lag_s
+from apps.monitoring.store.resolve import SETS_PER_METRIC
 from apps.monitoring.store.rows import Batch, Outcome
 
 _log = logging.getLogger(__name__)
@@ -49,6 +50,8 @@ class Result:
     lag_s: float | None = None
     # Service → seconds its newest event lies before its arrival; negative: its clock is ahead.
     clocks: dict[str, float] = field(default_factory=dict)
+    # Data points that went into the overflow series of their metric.
+    overflow: int = 0
 
 
 async def run(job: Job, body: Body) -> Result:
@@ -56,19 +59,22 @@ async def run(job: Job, body: Body) -> Result:
     loop = asyncio.get_running_loop()
     # Small requests never wait behind a large one.
     decoders = _large() if body.size_bytes > _LARGE_BYTES else _small()
-    decoding = await loop.run_in_executor(decoders, _decode, job, body)
-    body.release()
-    batch = decoding.batch
+    with committer().expecting():
+        decoding = await loop.run_in_executor(decoders, _decode, job, body)
+        body.release()
+        batch = decoding.batch
+        future = _submit(batch) if len(batch) else None
     found = clocks(batch, job.received_ns) if len(batch) else {}
-    outcome = await _commit(batch) if len(batch) else Outcome(0)
+    outcome = await _committed(future) if future else Outcome(0)
     lag = lag_s(batch, time.time_ns()) if outcome.accepted and not outcome.duplicate else None
     if len(batch) > limits.FREED_AT_ONCE:
         loop.run_in_executor(_large(), _free, batch)
-    messages = filter(None, (decoding.message(), outcome.message))
+    messages = filter(None, (decoding.message(), outcome.message, _overflowed(outcome)))
     return Result(
         outcome.accepted, decoding.rejected + outcome.rejected, "; ".join(messages),
         outcome.duplicate, dict(Counter(decoding.refused) + Counter(outcome.reasons)),
         [(reason, name, n) for (reason, name), n in decoding.by_metric.items()], lag, found,
+        outcome.overflow,
     )  # fmt: skip
 
 
@@ -92,16 +98,31 @@ def _decode(job: Job, body: Body) -> Decoding:
     return decoding
 
 
-async def _commit(batch: Batch) -> Outcome:
+def _submit(batch: Batch) -> "Future[Outcome]":
     try:
-        future = committer().submit(batch)
+        return committer().submit(batch)
+    except StoreBusyError as error:
+        raise RefusalError(503, str(error), retry_after_s=error.retry_after_s) from None
+
+
+async def _committed(future: "Future[Outcome]") -> Outcome:
+    try:
         return await asyncio.wait_for(asyncio.wrap_future(future), limits.COMMIT_TIMEOUT_S)
-    except (StoreBusyError, StoreUnavailableError) as error:
+    except StoreUnavailableError as error:
         raise RefusalError(503, str(error), retry_after_s=error.retry_after_s) from None
     except TimeoutError:
         raise RefusalError(
             503, "The store did not commit in time.", retry_after_s=limits.BUSY_RETRY_AFTER_S
         ) from None
+
+
+def _overflowed(outcome: Outcome) -> str:
+    if not outcome.overflow:
+        return ""
+    return (
+        f"{outcome.overflow} data points are beyond {SETS_PER_METRIC} sets of attributes of their"
+        " metric and counted in its series otel.metric.overflow=true"
+    )
 
 
 def _free(batch: Batch) -> None:
