@@ -27,6 +27,7 @@ from apps.core.live.wire import with_wire
 from apps.core.ratelimit import limiter
 from apps.monitoring import recorder
 from apps.monitoring.intake.http import application as intake
+from apps.monitoring.intake.processes import own as intake_processes
 from apps.monitoring.receivers import browser, remote_write
 from portal.routing import websocket_urlpatterns
 
@@ -57,6 +58,10 @@ async def _drain() -> None:
     await _pool.drain(_DRAIN_S)
 
 
+async def _leave_intake() -> None:
+    await intake_processes().close()
+
+
 async def _leave_live() -> None:
     await hub().close()
 
@@ -64,6 +69,7 @@ async def _leave_live() -> None:
 health.describe("rate_limit", limiter.state)
 health.describe("web", lambda: {"threads": _pool.threads, "pending": _pool.pending})
 health.describe("live", live_facts)
+health.describe("intake", lambda: intake_processes().facts())
 
 application = Shell(
     django=Bridge(
@@ -79,5 +85,5 @@ application = Shell(
         "/health": Health(),
     },
     websocket=with_wire(AllowedHostsOriginValidator(AuthMiddlewareStack(URLRouter(_sockets)))),
-    on_shutdown=[_leave_live, _drain],
+    on_shutdown=[_leave_live, _drain, _leave_intake],
 )

@@ -11,7 +11,8 @@ from health_check.base import HealthCheck
 from health_check.exceptions import ServiceUnavailable, ServiceWarning
 
 from apps.core.health import register
-from apps.monitoring.intake.commit import CommitStats, committer
+from apps.monitoring.intake.processes import all_stats
+from apps.monitoring.intake.stats import CommitStats
 from apps.monitoring.models import CollectorState
 from apps.monitoring.store import partitions
 
@@ -67,7 +68,7 @@ class Intake(HealthCheck):  # type: ignore[misc]
 
     def run(self) -> None:  # type: ignore[override,unused-ignore]
         """Compares with the former run: failures down, refusals for want of room degraded."""
-        now = committer().stats()
+        now = all_stats()
         with self._lock:
             before, self._before = self._before, now
         failed = now.failures - before.failures

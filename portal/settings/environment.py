@@ -80,6 +80,13 @@ EMAIL_FROM: str = env.str("PHAROS_EMAIL_FROM", default="pharos@localhost")
 INTAKE_BODY_BYTES: int = env.int(
     "PHAROS_INTAKE_BODY_BYTES", default=64 * 1024 * 1024, validate=Range(min=1024)
 )
+# Processes that decode and commit telemetry beside the web; 0: the web does it itself.
+INTAKE_PROCESSES: int = env.int(
+    "PHAROS_INTAKE_PROCESSES", default=min(4, os.cpu_count() or 1), validate=Range(0, 64)
+)
+# What one key may send in any minute; 0: without limit.
+INTAKE_MINUTE_ITEMS: int = env.int("PHAROS_INTAKE_MINUTE_ITEMS", default=0, validate=Range(min=0))
+INTAKE_MINUTE_BYTES: int = env.int("PHAROS_INTAKE_MINUTE_BYTES", default=0, validate=Range(min=0))
 # Browser origins that may send telemetry; none by default.
 INTAKE_ORIGINS: list[str] = env.list("PHAROS_INTAKE_ORIGINS", default=[])
 RETENTION_HOURS: dict[str, int] = {

@@ -6,22 +6,24 @@ and nothing here logs per batch, so watching the intake never feeds the intake.
 """
 
 import atexit
+import contextlib
 import logging
 import os
 import threading
 import time
 from collections import deque
+from collections.abc import Iterator
 from concurrent.futures import Future
 from concurrent.futures import TimeoutError as FutureTimeoutError
-from dataclasses import dataclass
 from typing import Final, NamedTuple
 
 from apps.monitoring.intake import committed
+from apps.monitoring.intake.stats import CommitStats
 from apps.monitoring.store.errors import StoreBusyError, StoreUnavailableError
 from apps.monitoring.store.rows import Batch, Outcome
 from apps.monitoring.store.writer import Writer
 
-__all__ = ["GroupCommitter", "StoreBusyError", "StoreUnavailableError", "committer"]
+__all__ = ["CommitStats", "GroupCommitter", "StoreBusyError", "StoreUnavailableError", "committer"]
 
 logger = logging.getLogger(__name__)
 
@@ -43,21 +45,6 @@ class _Waiting(NamedTuple):
     size_bytes: int
 
 
-@dataclass(frozen=True)
-class CommitStats:
-    """Totals since the process started, and the state at this moment."""
-
-    rows: int = 0
-    rejected: int = 0
-    duplicates: int = 0
-    commits: int = 0
-    failures: int = 0
-    refused_busy: int = 0
-    queue_rows: int = 0
-    queue_bytes: int = 0
-    last_commit_s: float | None = None
-
-
 class GroupCommitter:
     """A bounded queue and the thread that commits it. `submit` and `ingest` are thread-safe."""
 
@@ -72,6 +59,7 @@ class GroupCommitter:
         self._failed_in_a_row = 0
         self._retry_at = 0.0
         self._alone = True
+        self._coming = 0
         self._totals: dict[str, int] = dict.fromkeys(
             ("rows", "rejected", "duplicates", "commits", "failures", "refused_busy"), 0
         )
@@ -98,6 +86,18 @@ class GroupCommitter:
             self._start()
             self._changed.notify_all()
         return future
+
+    @contextlib.contextmanager
+    def expecting(self) -> Iterator[None]:
+        """While a batch is being made: a group waits for it a little longer."""
+        with self._changed:
+            self._coming += 1
+        try:
+            yield
+        finally:
+            with self._changed:
+                self._coming -= 1
+                self._changed.notify_all()
 
     def ingest(self, batch: Batch, timeout_s: float = LONGEST_WAIT_S) -> Outcome:
         """`submit` and wait. Raises StoreUnavailableError when it takes longer than `timeout_s`;
@@ -153,13 +153,16 @@ class GroupCommitter:
                     self._thread = None
                     return []
                 self._changed.wait()
-            # A lone producer waits for each answer: nothing more would come in a long window.
-            deadline = time.monotonic() + (GATHER_S / 10 if self._alone else GATHER_S)
+            begun = time.monotonic()
             while not self._closing and self._rows < GROUP_ROWS and self._bytes < GROUP_BYTES:
-                left_s = deadline - time.monotonic()
+                left_s = begun + self._window_s() - time.monotonic()
                 if left_s <= 0 or not self._changed.wait(left_s):
                     break
             return self._take()
+
+    def _window_s(self) -> float:
+        # Nothing is on its way and a lone producer waits for each answer: waiting brings nothing.
+        return GATHER_S if self._coming and not self._alone else GATHER_S / 10
 
     def _take(self) -> list[_Waiting]:
         group: list[_Waiting] = []
@@ -196,11 +199,12 @@ class GroupCommitter:
             self._fail(group, StoreUnavailableError())
         else:
             self._note_success(outcomes, time.monotonic() - begun)
-            for waiting, outcome in zip(group, outcomes, strict=True):
-                _settle(waiting.future, outcome)
+            # First: whoever waits for the future may take the rows apart.
             committed.tell(
                 [w.batch for w, o in zip(group, outcomes, strict=True) if not o.duplicate]
             )
+            for waiting, outcome in zip(group, outcomes, strict=True):
+                _settle(waiting.future, outcome)
 
     def _fail(self, group: list[_Waiting], error: StoreUnavailableError) -> None:
         if group:

@@ -12,7 +12,8 @@ _listeners: list[Listener] = []
 
 
 def listen(listener: Listener) -> None:
-    """Call `listener` with every committed group. It runs in the committer's thread: be quick."""
+    """Call `listener` with every committed group. It runs in the committer's thread:
+    be quick, and copy the lists of rows to keep them, for their owner empties them later."""
     if listener not in _listeners:
         _listeners.append(listener)
 

@@ -18,23 +18,21 @@ _FIGURES: Final = ("sum", "min", "max")
 def decode(kind: str, points: Sequence[Any], stream: Stream, lookup: SeriesLookup) -> None:
     """Append the points of one metric; `kind` is "histogram" or "exponential_histogram"."""
     build = _exponential if kind == "exponential_histogram" else _explicit
-    decoding = lookup.decoding
+    decoding, name = lookup.decoding, stream.metric.name
     for point in points:
         if point.flags & NO_RECORDED_VALUE:
             continue
         if not 0 < point.time_unix_nano <= limits.INT64_MAX:
-            decoding.refuse(BAD_TIME)
+            decoding.refuse(BAD_TIME, 1, name)
             continue
         if point.count > limits.INT64_MAX:
-            decoding.refuse("count is out of range")
+            decoding.refuse("count is out of range", 1, name)
             continue
         key = tuple(point.attributes)
         series = stream.series.get(key) or lookup.new(stream, key)
-        if series is None:
-            continue
         row = build(point, series, decoding)
         if isinstance(row, str):
-            decoding.refuse(row)
+            decoding.refuse(row, 1, name)
         else:
             decoding.batch.histograms.append(row)
 
@@ -59,7 +57,7 @@ def _explicit(point: Any, series: Series, decoding: Decoding) -> Histogram | str
         offset=0,
         positive=counts,
         bounds=bounds,
-        exemplars=_exemplars(point, decoding),
+        exemplars=exemplars(point, decoding),
     )
 
 
@@ -89,7 +87,7 @@ def _exponential(point: Any, series: Series, decoding: Decoding) -> Histogram | 
         positive=positive,
         negative_offset=point.negative.offset,
         negative=negative,
-        exemplars=_exemplars(point, decoding),
+        exemplars=exemplars(point, decoding),
     )
 
 
@@ -100,7 +98,8 @@ def _figures(point: Any) -> tuple[float | None, float | None, float | None]:
     return total, low, high
 
 
-def _exemplars(point: Any, decoding: Decoding) -> list[dict[str, Any]] | None:
+def exemplars(point: Any, decoding: Decoding) -> list[dict[str, Any]] | None:
+    """The last exemplars of any data point; None without one."""
     if not point.exemplars:
         return None
     return [

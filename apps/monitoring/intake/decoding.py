@@ -11,6 +11,7 @@ from apps.monitoring.store.rows import Batch, Resource
 BAD_TIME: Final = "time is absent or out of range"
 # DataPointFlags of OTLP: the point says that nothing was measured.
 NO_RECORDED_VALUE: Final = 1
+_METRICS_TOLD: Final = 20
 _RESOURCES_REMEMBERED: Final = 10_000
 _resources: dict[bytes, Resource] = {}
 
@@ -27,9 +28,13 @@ class Decoding:
     key_values: KeyValues = field(default_factory=KeyValues)
     refused: Counter[str] = field(default_factory=Counter)
     warnings: Counter[str] = field(default_factory=Counter)
+    # (reason, metric name) → data points; the first names only, for the self-watch.
+    by_metric: Counter[tuple[str, str]] = field(default_factory=Counter)
 
-    def refuse(self, reason: str, items: int = 1) -> None:
+    def refuse(self, reason: str, items: int = 1, metric: str = "") -> None:
         self.refused[reason] += items
+        if metric and ((reason, metric) in self.by_metric or len(self.by_metric) < _METRICS_TOLD):
+            self.by_metric[reason, metric] += items
 
     def warn(self, what: str, times: int = 1) -> None:
         self.warnings[what] += times

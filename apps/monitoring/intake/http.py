@@ -1,34 +1,35 @@
 """OTLP/HTTP: a native ASGI application for POST /v1/{traces,logs,metrics}.
 
-The event loop only moves bytes. Decompressing and decoding run in a small thread pool, the commit
-in the committer's own thread; 200 is sent after COMMIT and not before.
+The event loop only moves bytes. Decompressing, decoding and committing are the work of processes
+beside the web (`processes.py`); 200 is sent after COMMIT and not before.
 """
 
 import asyncio
-import hashlib
 import logging
 import time
 from collections.abc import Awaitable, Callable, Mapping, MutableMapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import cache
-from typing import Any
-from uuid import UUID
+from typing import Any, TypeVar
 
+import orjson
 from django.conf import settings
 
 from apps.core.asgi import policies
 from apps.core.errors import UnavailableError
 from apps.core.services import apikeys
+from apps.core.services.apikeys import KeyVerdict
 from apps.monitoring import recorder
-from apps.monitoring.intake import limits
+from apps.monitoring.intake import limits, processes, watch, work
 from apps.monitoring.intake.body import ENCODINGS, Body, Budget, DisconnectedError, too_large
-from apps.monitoring.intake.commit import StoreBusyError, StoreUnavailableError, committer
-from apps.monitoring.intake.decoding import Decoding, MalformedError
+from apps.monitoring.intake.frames import PIECE_BYTES
+from apps.monitoring.intake.quota import quota
 from apps.monitoring.intake.reply import JSON, PROTOBUF, RefusalError, Reply, success
 from apps.monitoring.intake.signals import SIGNALS, Signal
-from apps.monitoring.store.rows import Batch, Outcome
+from apps.monitoring.intake.work import Job, Result
 
+T = TypeVar("T")
 Scope = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[Mapping[str, Any]]]
 Send = Callable[[dict[str, Any]], Awaitable[None]]
@@ -106,29 +107,40 @@ async def _answer(call: _Call, receive: Receive) -> Reply:
         return _preflight()
     if call.method != "POST":
         raise RefusalError(405, "Only POST is understood here.", headers=((b"allow", b"POST"),))
-    await _authorise(call)
+    sender = await _authorise(call)
     limit_bytes: int = settings.PHAROS_INTAKE_BODY_BYTES
     _check_head(call, limit_bytes)
     body = Body(_budget(), limit_bytes)
     try:
         await body.read(receive)
-        decoding = await asyncio.get_running_loop().run_in_executor(
-            _decoders(), _decode, call, body
-        )
+        size_bytes = body.size_bytes
+        result = await _work(call, body, size_bytes)
+    except RefusalError as refusal:
+        watch.refused(call.signal, sender.name, refusal.status)
+        raise
     finally:
         body.release()
-    decoding.batch.forwarded = b"pharos-forwarded" in call.headers
-    outcome = await _commit(decoding) if len(decoding.batch) else Outcome(0)
-    messages = filter(None, (decoding.message(), outcome.message))
-    rejected = decoding.rejected + outcome.rejected
-    kept = "duplicate" if outcome.duplicate else "accepted"
-    for state, items in ((kept, outcome.accepted), ("rejected", rejected)):
-        if items:
-            labels = {"signal": call.signal.path[4:], "state": state}
-            recorder.count("pharos.intake.items", items, "{item}", labels)
-    if len(decoding.batch) > limits.FREED_AT_ONCE:
-        asyncio.get_running_loop().run_in_executor(_decoders(), _free, decoding.batch)
-    return success(call.signal, call.content_type or JSON, rejected, "; ".join(messages))
+    if quota().limited:
+        items = result.accepted + result.rejected
+        await _in_thread(quota().charge, sender.prefix, items, size_bytes)
+    watch.stored(call.signal, sender.name, result)
+    return success(call.signal, call.content_type or JSON, result.rejected, result.message)
+
+
+async def _work(call: _Call, body: Body, size_bytes: int) -> Result:
+    """Decoded and committed, in an intake process or (with none of them) here."""
+    job = Job(
+        call.signal.path, call.content_type == JSON, call.encoding, time.time_ns(),
+        forwarded=b"pharos-forwarded" in call.headers,
+    )  # fmt: skip
+    if not settings.PHAROS_INTAKE_PROCESSES:
+        return await work.run(job, body)
+    head = orjson.dumps(job)
+    answer = await processes.own().ask(head, body.pieces(PIECE_BYTES), size_bytes)
+    if "refusal" in answer:
+        status, message, retry_after_s = answer["refusal"]
+        raise RefusalError(status, message, retry_after_s=retry_after_s)
+    return Result(**answer["result"])
 
 
 def _preflight() -> Reply:
@@ -141,15 +153,15 @@ def _preflight() -> Reply:
     return Reply(204, headers=headers)
 
 
-async def _authorise(call: _Call) -> None:
+async def _authorise(call: _Call) -> KeyVerdict:
+    """Who sends. Raises RefusalError (401, 403, 429, 503)."""
     key = apikeys.presented(call.headers.get(b"authorization", b"").decode("latin-1"))
     challenge = ((b"www-authenticate", b"Bearer"),)
     if key is None:
         raise RefusalError(401, "Send Authorization: Bearer with an API key.", headers=challenge)
     try:
-        check = asyncio.get_running_loop().run_in_executor(_key_checkers(), apikeys.verify, key)
         # A server that froze answers nothing and closes nothing: only a clock notices.
-        verdict = await asyncio.wait_for(check, limits.COMMIT_TIMEOUT_S)
+        verdict = await asyncio.wait_for(_in_thread(apikeys.verify, key), limits.COMMIT_TIMEOUT_S)
     except UnavailableError as error:
         raise RefusalError(503, error.message, retry_after_s=error.retry_after_s) from None
     except TimeoutError:
@@ -160,54 +172,27 @@ async def _authorise(call: _Call) -> None:
         raise RefusalError(401, "The API key is wrong, expired or revoked.", headers=challenge)
     if "ingest" not in verdict.scopes:
         raise RefusalError(403, "The API key lacks the scope ingest.")
+    if quota().limited:
+        try:
+            await _in_thread(quota().admit, verdict.prefix)
+        except RefusalError as refusal:
+            watch.refused(call.signal, verdict.name, refusal.status)
+            raise
+    return verdict
+
+
+async def _in_thread(work: Callable[..., T], *arguments: object) -> T:
+    return await asyncio.get_running_loop().run_in_executor(_key_checkers(), work, *arguments)
 
 
 def _check_head(call: _Call, limit_bytes: int) -> None:
     if call.content_type is None:
         raise RefusalError(415, "Send application/x-protobuf or application/json.")
     if call.encoding not in ENCODINGS:
-        raise RefusalError(400, "The content encoding must be gzip, deflate or identity.")
+        raise RefusalError(400, "The content encoding must be gzip, deflate, zstd or identity.")
     length = call.headers.get(b"content-length", b"0")
     if length.isdigit() and int(length) > limit_bytes:
         raise too_large(limit_bytes)
-
-
-def _decode(call: _Call, body: Body) -> Decoding:
-    """The rows of a body, in a worker thread. Raises RefusalError."""
-    plain = body.decoded(call.encoding)
-    try:
-        decoding = call.signal.decode(plain, is_json=call.content_type == JSON)
-    except MalformedError as error:
-        raise RefusalError(400, str(error)) from None
-    except MemoryError:
-        raise
-    except Exception:  # noqa: BLE001 (a body that breaks the decoder would break it again)
-        _log.exception("decode_failed", extra={"path": call.signal.path})
-        raise RefusalError(400, "The body could not be decoded.") from None
-    # Of the uncompressed bytes: a gzip header holds the time, which differs on a retry.
-    digest = hashlib.blake2b(plain, digest_size=16, person=call.signal.path.encode()).digest()
-    decoding.batch.key = UUID(bytes=digest)
-    decoding.batch.size_bytes = len(plain)
-    return decoding
-
-
-async def _commit(decoding: Decoding) -> Outcome:
-    try:
-        future = committer().submit(decoding.batch)
-        return await asyncio.wait_for(asyncio.wrap_future(future), limits.COMMIT_TIMEOUT_S)
-    except (StoreBusyError, StoreUnavailableError) as error:
-        raise RefusalError(503, str(error), retry_after_s=error.retry_after_s) from None
-    except TimeoutError:
-        raise RefusalError(
-            503, "The store did not commit in time.", retry_after_s=limits.BUSY_RETRY_AFTER_S
-        ) from None
-
-
-def _free(batch: Batch) -> None:
-    """Let go of committed rows bit by bit: 100,000 at once would stop every thread for 100 ms."""
-    for rows in (batch.spans, batch.logs, batch.samples, batch.histograms):
-        while rows:
-            del rows[-limits.FREED_AT_ONCE :]
 
 
 async def _send(reply: Reply, send: Send, *, is_head: bool = False) -> None:
@@ -220,11 +205,6 @@ async def _send(reply: Reply, send: Send, *, is_head: bool = False) -> None:
 
 
 # Made on first use: threads and locks made before a fork do not survive it.
-@cache
-def _decoders() -> ThreadPoolExecutor:
-    return ThreadPoolExecutor(max_workers=2, thread_name_prefix="intake-decode")
-
-
 @cache
 def _key_checkers() -> ThreadPoolExecutor:
     return ThreadPoolExecutor(max_workers=2, thread_name_prefix="intake-key")

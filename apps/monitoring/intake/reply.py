@@ -83,6 +83,7 @@ class RefusalError(Exception):
         self.status = status
         self.message = message
         self.headers = list(headers)
+        self.retry_after_s = retry_after_s
         if retry_after_s is not None:
             # Whole seconds; 0 would ask for a retry at once.
             self.headers.append((b"retry-after", str(max(1, round(retry_after_s))).encode()))

@@ -7,6 +7,7 @@ lookup. Series that went quiet are forgotten within two turns of `SERIES_FORGOTT
 import hashlib
 import threading
 import time
+from collections import Counter
 from collections.abc import Hashable
 from dataclasses import dataclass, field
 from types import TracebackType
@@ -26,7 +27,7 @@ Owner = tuple[Resource, str]
 _UNIT_BYTES: Final = 512
 # One request is reported in portions, so that a huge one is forgotten while it is read.
 _PORTION: Final = 5_000
-_FULL: Final = f"more than {limits.SERIES_PER_METRIC} series in one metric of one resource"
+_TOO_MANY: Final = f"more than {limits.METRICS_PER_RESOURCE} metrics of one resource"
 
 
 @dataclass
@@ -52,8 +53,13 @@ class SeriesCache:
         self._young: dict[Hashable, Stream] = {}
         self._old: dict[Hashable, Stream] = {}
         self._lock = threading.Lock()
+        self._metrics: Counter[Resource] = Counter()
         self._made = 0
         self._turn_at = time.monotonic() + limits.SERIES_FORGOTTEN_AFTER_S
+
+    def has_room(self, resource: Resource) -> bool:
+        """Whether the resource may bring another metric before the next turn."""
+        return self._metrics[resource] < limits.METRICS_PER_RESOURCE
 
     def find(self, key: Hashable) -> Stream | None:
         """The stream with this identity, if it was seen since the last turn."""
@@ -65,6 +71,7 @@ class SeriesCache:
             before = self._old.pop(key, None)
             if before is not None:
                 stream.fading = before.series
+            self._metrics[stream.resource] += 1
             return self._young.setdefault(key, stream)
 
     def made(self, count: int) -> None:
@@ -74,6 +81,7 @@ class SeriesCache:
             if self._made < limits.SERIES_REMEMBERED and time.monotonic() < self._turn_at:
                 return
             self._old, self._young = self._young, {}
+            self._metrics.clear()
             self._made = 0
             self._turn_at = time.monotonic() + limits.SERIES_FORGOTTEN_AFTER_S
 
@@ -109,13 +117,18 @@ class SeriesLookup:
         *,
         monotonic: bool = False,
         suffix: str = "",
-    ) -> Stream:
-        """The stream of one metric message; `suffix` names a part of it."""
+    ) -> Stream | None:
+        """The stream of one metric message; `suffix` names a part of it.
+
+        None when its resource has brought too many metrics.
+        """
         name, unit = metric.name + suffix, metric.unit[: limits.METRIC_NAME_BYTES]
         key = (owner, name, unit, kind, temporality, monotonic)
         found = _cache.find(key)
         if found is not None:
             return found
+        if not _cache.has_room(owner[0]):
+            return None
         self._note(len(orjson.dumps(owner[0].attrs)))
         description = clean(metric.description)[: limits.NAME_BYTES]
         made = Metric(
@@ -123,23 +136,30 @@ class SeriesLookup:
         )
         return _cache.add(key, Stream(owner[0], made, owner[1]))
 
-    def new(self, stream: Stream, key: AttributesKey) -> Series | None:
-        """A series not met this turn; None, and one point refused, when the metric is full."""
+    def new(self, stream: Stream, key: AttributesKey) -> Series:
+        """A series not met this turn. Of a metric that is full it is not remembered.
+
+        Which sets of attributes go into the overflow series is for the store to say: it knows
+        those of all processes, and since when.
+        """
         short = _short(key)
         if short is not key and (known := stream.series.get(short)):
             return known
         found = stream.fading.pop(short, None)
         if found is None:
-            if stream.is_full:
-                self.decoding.refuse(_FULL)
-                return None
             attrs = self.decoding.key_values.attributes(key)
             if stream.scope_name:
                 attrs["otel.scope.name"] = stream.scope_name
             found = Series(stream.metric, stream.resource, attrs)
+        if stream.is_full:
+            return found
         stream.series[short] = found
         self._note(sum(map(len, key)))
         return found
+
+    def too_many(self, points: int) -> None:
+        """Refuse the points of a metric that has no stream."""
+        self.refuse(_TOO_MANY, points)
 
     def _note(self, size_bytes: int) -> None:
         self._new += 1 + size_bytes // _UNIT_BYTES

@@ -12,6 +12,7 @@ from apps.monitoring.intake.commit import (
     StoreUnavailableError,
     committer,
 )
+from apps.monitoring.intake.processes import all_stats
 from apps.monitoring.recorder import exposition
 from apps.monitoring.recorder.buffer import Recorder
 from apps.monitoring.recorder.folding import Folding
@@ -116,7 +117,7 @@ class Shipper:
             self._recorder.drop("store_unavailable", lost)
 
     def _tell_store(self) -> None:
-        stats = committer().stats()
+        stats = all_stats()
         points = self._folding.points
         exposition.intake(stats)
         told, self._told = self._told, stats

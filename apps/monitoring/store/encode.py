@@ -37,6 +37,7 @@ _ZERO_TRACE: Final = bytes(16)
 _LONGEST_US: Final = 2**62
 _LENGTH = Struct(">i").pack
 _JSON_HEAD = Struct(">ib").pack
+_SHORT = Struct(">h").pack
 _INT2 = Struct(">ih").pack
 _INT4 = Struct(">ii").pack
 _INT8 = Struct(">iq").pack
@@ -56,6 +57,9 @@ COLUMNS: Final = {
     "tm_hist": "series_id, ts, start_ts, n, sum, min, max, scale, zero, pos_off, pos, neg_off,"
     " neg, bounds, exemplars",
 }
+
+# Few samples have exemplars: they go in a COPY of their own, the others need not say that they have none.
+SAMPLE_EXEMPLARS: Final = COLUMNS["tm_sample"] + ", exemplars"
 
 
 class Window(NamedTuple):
@@ -82,6 +86,8 @@ class Encoded:
     refused: Counter[str] = field(default_factory=Counter)
     # The minutes the rows fall into, in PostgreSQL microseconds.
     minutes: set[int] = field(default_factory=set)
+    # Samples with exemplars, in the columns SAMPLE_EXEMPLARS.
+    with_exemplars: list[bytes] = field(default_factory=list)
 
 
 _Row = TypeVar("_Row", Span, LogRecord, Histogram)
@@ -210,7 +216,7 @@ def _histogram(point: Histogram, ids: Ids, window: Window) -> bytes:
     start = point.start_ns // 1000 - EPOCH_US
     return b"".join(
         (
-            Struct(">h").pack(15),
+            _SHORT(15),
             _INT4(4, ids.series[point.series]),
             _INT8(8, moment),
             _INT8(8, start) if point.start_ns else _NULL,
@@ -247,7 +253,7 @@ def samples(rows: Sequence[Sample], ids: Ids, window: Window) -> Encoded:
     done = Encoded()
     if not rows:
         return done
-    series, times, values, starts = zip(*rows, strict=True)
+    series, times, values, starts, exemplars = zip(*rows, strict=True)
     try:
         sid = np.fromiter(map(ids.series.__getitem__, series), np.int64, len(rows))
         ts = np.asarray(times, np.int64) // 1000 - EPOCH_US
@@ -261,6 +267,18 @@ def samples(rows: Sequence[Sample], ids: Ids, window: Window) -> Encoded:
         done.refused["The time is outside what the store takes."] = len(rows) - done.kept
     done.minutes = {int(m) * MINUTE_US for m in np.unique(ts[inside] // MINUTE_US)}
     finite, started = np.isfinite(value), np.asarray(starts, np.int64) > 0
+    if any(exemplars):
+        bare = np.fromiter((not found for found in exemplars), np.bool_, len(rows))
+        for i in np.flatnonzero(inside & ~bare):
+            done.with_exemplars.append(
+                b"".join(
+                    (
+                        _SHORT(5), _INT4(4, int(sid[i])), _INT8(8, int(ts[i])), _number(value[i]),
+                        _INT8(8, int(start[i])) if started[i] else _NULL, _json(exemplars[i]),
+                    )
+                )
+            )  # fmt: skip
+        inside &= bare
     for has_value in (True, False):
         for has_start in (True, False):
             chosen = inside & (finite == has_value) & (started == has_start)
@@ -290,6 +308,7 @@ def _one_by_one(rows: Sequence[Sample], ids: Ids, window: Window) -> Encoded:
         done.kept += one.kept
         done.refused += one.refused
         done.minutes |= one.minutes
+        done.with_exemplars += one.with_exemplars
     return done
 
 

@@ -119,12 +119,16 @@ class LogRecord(NamedTuple):
 
 
 class Sample(NamedTuple):
-    """One number of a gauge or sum series. `start_ns` marks the reset of a cumulative sum."""
+    """One number of a gauge or sum series. `start_ns` marks the reset of a cumulative sum.
+
+    An exemplar is {time_ns, value, trace_id (hex), span_id (hex), attrs}, here as in histograms.
+    """
 
     series: Series
     time_ns: int
     value: float
     start_ns: int = 0
+    exemplars: list[dict[str, Any]] | None = None
 
 
 class Histogram(NamedTuple):
@@ -178,3 +182,7 @@ class Outcome:
     rejected: int = 0
     message: str = ""
     duplicate: bool = False
+    # Why rows were refused, and how many of them.
+    reasons: dict[str, int] = field(default_factory=dict)
+    # Points that went into the overflow series of their metric.
+    overflow: int = 0

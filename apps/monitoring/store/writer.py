@@ -39,11 +39,15 @@ class _Work:
 
     batch: Batch
     refused: Counter[str] = field(default_factory=Counter)
+    overflow: int = 0
 
     def outcome(self) -> Outcome:
         lost = sum(self.refused.values())
         reasons = "; ".join(f"{text} ({n})" for text, n in self.refused.most_common(3))
-        return Outcome(len(self.batch) - lost, lost, reasons)
+        return Outcome(
+            len(self.batch) - lost, lost, reasons, reasons=dict(self.refused),
+            overflow=self.overflow,
+        )  # fmt: skip
 
 
 class Writer:
@@ -139,9 +143,13 @@ class Writer:
         )
         ids = encode.Ids(resources, names, series)
         copies: dict[str, list[bytes]] = {table: [] for table in encode.COLUMNS}
+        exemplars: list[bytes] = []
         dirty: set[tuple[int, int]] = set()
         for one in work:
-            batch = overflow.summed(one.batch, series, over) if over else one.batch
+            batch = one.batch
+            if over:
+                one.overflow = overflow.count(batch, series, over)
+                batch = overflow.summed(batch, series, over)
             window = self._windows
             done = {
                 "tm_span": encode.spans(batch.spans, ids, window["tm_span"]),
@@ -151,11 +159,13 @@ class Writer:
             }
             for table, encoded in done.items():
                 copies[table] += encoded.rows
+                exemplars += encoded.with_exemplars
                 one.refused += encoded.refused
                 kinds = _DIRTY.get(table, ())
                 dirty.update((kind, minute) for kind in kinds for minute in encoded.minutes)
         for table, packed in copies.items():
-            _copy(cursor, table, packed)
+            _copy(cursor, table, encode.COLUMNS[table], packed)
+        _copy(cursor, "tm_sample", encode.SAMPLE_EXEMPLARS, exemplars)
         _journal(cursor, dirty)
 
     def _isolate(
@@ -269,9 +279,9 @@ def _halves(batch: Batch) -> list[Batch]:
     return [Batch(**{used[0]: rows[:middle]}), Batch(**{used[0]: rows[middle:]})]
 
 
-def _copy(cursor: "psycopg.Cursor[Any]", table: str, rows: list[bytes]) -> None:
+def _copy(cursor: "psycopg.Cursor[Any]", table: str, columns: str, rows: list[bytes]) -> None:
     for at in range(0, len(rows), _ROWS_A_COPY):
-        with cursor.copy(f"COPY {table} ({encode.COLUMNS[table]}) FROM STDIN BINARY") as copy:
+        with cursor.copy(f"COPY {table} ({columns}) FROM STDIN BINARY") as copy:
             copy.write(encode.HEADER)
             copy.write(b"".join(rows[at : at + _ROWS_A_COPY]))
             copy.write(encode.TRAILER)
