@@ -1,15 +1,26 @@
 """The part of a trace that shows a bottleneck: its spans, what called them, and nothing else."""
 
-from collections.abc import Collection
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 from uuid import UUID
 
 from apps.monitoring.api.rows import span_hex
-from apps.monitoring.queries import traces
-from apps.monitoring.queries.traces import TraceSpan
+from apps.monitoring.traces import reading
+from apps.monitoring.traces.reading import Trace, TraceSpan
 
 _MOST_ROWS: Final = 24
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """One span; its offset is from the trace's begin. `shows`: it is part of the bottleneck."""
+
+    span: TraceSpan
+    depth: int
+    offset_us: int
+    duration_us: int
+    shows: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -17,7 +28,7 @@ class Excerpt:
     """Spans in order; `left_out` is how many more show it. Offsets are from `start_us` on."""
 
     trace_id: str
-    rows: list[tuple[TraceSpan, bool]]
+    rows: list[Row]
     start_us: int
     duration_us: int
     left_out: int
@@ -25,34 +36,39 @@ class Excerpt:
 
 def excerpt(told: dict[str, Any]) -> Excerpt | None:
     """Of one piece of evidence; None when its trace is gone."""
-    found = traces.tree(UUID(told["trace_id"]))
+    found = reading.read(UUID(told["trace_id"]))
     if found is None:
         return None
     wanted = set(told["span_ids"])
-    path: list[TraceSpan] = []
-    kept: list[tuple[TraceSpan, bool]] = []
-    shown: set[int] = set()
-    evidence = 0
-    for span in found.spans:
-        del path[span.depth :]
-        path.append(span)
-        if span_hex(span.span_id) not in wanted:
-            continue
-        evidence += 1
-        above = [one for one in path if one.span_id not in shown]
-        if len(kept) + len(above) > _MOST_ROWS:
-            continue
-        kept += [(one, span_hex(one.span_id) in wanted) for one in above]
-        shown.update(one.span_id for one in above)
+    showing = [
+        index for index, span in enumerate(found.tree.spans) if span_hex(span.span_id) in wanted
+    ]
+    kept: set[int] = set()
+    for index in showing:
+        above = {index, *_callers(found, index)} - kept
+        if len(kept) + len(above) <= _MOST_ROWS:
+            kept |= above
     if not kept:
         return None
-    start, end = _extent([span for span, _ in kept])
-    marked = sum(1 for _, shows in kept if shows)
-    return Excerpt(told["trace_id"], kept, start, end - start, evidence - marked)
+    rows = [_row(found, index, index in set(showing)) for index in sorted(kept)]
+    start, end = _extent(rows)
+    left_out = len(set(showing) - kept)
+    return Excerpt(told["trace_id"], rows, start, end - start, left_out)
 
 
-def _extent(spans: Collection[TraceSpan]) -> tuple[int, int]:
+def _callers(found: Trace, index: int) -> Iterator[int]:
+    while (index := found.tree.parents[index]) >= 0:
+        yield index
+
+
+def _row(found: Trace, index: int, shows: bool) -> Row:  # noqa: FBT001
+    tree = found.tree
+    start, stop = tree.starts_us[index], tree.stops_us[index]
+    return Row(tree.spans[index], tree.depths[index], start - found.start_us, stop - start, shows)
+
+
+def _extent(rows: Sequence[Row]) -> tuple[int, int]:
     return (
-        min(span.offset_us for span in spans),
-        max(span.offset_us + span.duration_us for span in spans),
+        min(row.offset_us for row in rows),
+        max(row.offset_us + row.duration_us for row in rows),
     )

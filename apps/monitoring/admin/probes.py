@@ -3,10 +3,7 @@
 from django.contrib import admin
 from unfold.admin import ModelAdmin
 
-from apps.monitoring import admin_sources
 from apps.monitoring.models import Probe
-
-__all__ = ["ProbeAdmin", "admin_sources"]
 
 
 @admin.register(Probe)

@@ -12,9 +12,7 @@ import apps.monitoring.models.scrape
 
 
 class Migration(migrations.Migration):
-    dependencies = [
-        ("monitoring", "0011_spans_and_log_records"),
-    ]
+    dependencies = [("monitoring", "0020_sample_exemplars")]
 
     operations = [
         migrations.CreateModel(

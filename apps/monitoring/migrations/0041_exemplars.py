@@ -18,9 +18,5 @@ CREATE INDEX tm_exemplar_unpinned ON tm_exemplar (slot) WHERE NOT pinned;
 
 
 class Migration(migrations.Migration):
-    dependencies = [
-        ("monitoring", "0040_days"),
-        ("monitoring", "0061_red_of_kept_spans"),
-        ("monitoring", "0085_pins"),
-    ]
+    dependencies = [("monitoring", "0040_days")]
     operations = [migrations.RunSQL(TABLES, "DROP TABLE tm_exemplar;")]

@@ -6,10 +6,7 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
-    dependencies = [
-        ("monitoring", "0062_deployments"),
-        ("monitoring", "0085_pins"),
-    ]
+    dependencies = [("monitoring", "0052_may_pin_traces")]
 
     operations = [
         migrations.CreateModel(

@@ -33,7 +33,7 @@ CREATE TABLE tm_log_template_1m (
 
 
 class Migration(migrations.Migration):
-    dependencies = [("monitoring", "0011_spans_and_log_records")]
+    dependencies = [("monitoring", "0062_deployments")]
     operations = [
         migrations.RunSQL(TABLES, "DROP TABLE tm_log_template_1m, tm_log_template, tm_log_1m;"),
     ]

@@ -7,9 +7,7 @@ import apps.core.sealed
 
 
 class Migration(migrations.Migration):
-    dependencies = [
-        ("monitoring", "0085_pins"),
-    ]
+    dependencies = [("monitoring", "0070_bottlenecks")]
 
     operations = [
         migrations.CreateModel(
