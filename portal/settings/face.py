@@ -1,21 +1,11 @@
-"""How the admin looks and what its sidebar holds (django-unfold)."""
+"""How the admin looks (django-unfold)."""
 
 from typing import Any
 
 from django.templatetags.static import static
-from django.urls import reverse_lazy
 from django.utils.translation import gettext_lazy as _
 
-
-def _link(
-    title: Any, icon: str, url_name: str, permission: str = "", **more: Any
-) -> dict[str, Any]:
-    """One entry of the sidebar; with a permission only those who hold it see it."""
-    entry = {"title": title, "icon": icon, "link": reverse_lazy(url_name), **more}
-    if permission:
-        entry["permission"] = lambda request: request.user.has_perm(permission)
-    return entry
-
+from portal.settings.navigation import NAVIGATION
 
 # A blue whose 600 has 4.5:1 on white and whose 500 has it on the dark page.
 _PRIMARY = {
@@ -61,128 +51,6 @@ UNFOLD: dict[str, Any] = {
         "show_search": True,
         "command_search": True,
         "show_all_applications": False,
-        "navigation": [
-            {
-                "items": [_link(_("Overview"), "monitoring", "admin:index")],
-            },
-            {
-                "title": _("Monitoring"),
-                "separator": True,
-                "items": [
-                    _link(_("Performance"), "speed", "performance", "monitoring.view_span"),
-                    _link(_("Metrics"), "query_stats", "metrics", "monitoring.view_metric"),
-                    _link(_("Objectives"), "target", "objectives", "monitoring.view_objective"),
-                    _link(_("Traces"), "account_tree", "traces", "monitoring.view_span"),
-                    _link(
-                        _("Bottlenecks"),
-                        "troubleshoot",
-                        "bottlenecks",
-                        "monitoring.view_bottleneck",
-                    ),
-                    _link(_("Service map"), "hub", "service-map", "monitoring.view_span"),
-                    _link(_("Critical paths"), "timeline", "critical-path", "monitoring.view_span"),
-                    _link(_("Logs"), "notes", "logs", "monitoring.view_logrecord"),
-                    _link(
-                        _("Log analytics"),
-                        "bar_chart",
-                        "log-analytics-page",
-                        "monitoring.view_logrecord",
-                    ),
-                    _link(
-                        _("Probes"),
-                        "network_ping",
-                        "admin:monitoring_probe_changelist",
-                        "monitoring.view_probe",
-                    ),
-                    _link(
-                        _("Scrape targets"),
-                        "downloading",
-                        "admin:monitoring_scrapetarget_changelist",
-                        "monitoring.view_scrapetarget",
-                    ),
-                    _link(
-                        _("Browser keys"),
-                        "vpn_key",
-                        "admin:monitoring_browserkey_changelist",
-                        "monitoring.view_browserkey",
-                    ),
-                    _link(
-                        _("Cloud accounts"),
-                        "cloud_download",
-                        "admin:monitoring_cloudaccount_changelist",
-                        "monitoring.view_cloudaccount",
-                    ),
-                ],
-            },
-            {
-                "title": _("Alerts"),
-                "separator": True,
-                "items": [
-                    _link(
-                        _("Episodes"),
-                        "notifications_active",
-                        "admin:alerts_episode_changelist",
-                        "alerts.view_episode",
-                        badge="portal.overview.badges.open_alerts",
-                        badge_variant="danger",
-                    ),
-                    _link(_("Rules"), "rule", "admin:alerts_rule_changelist", "alerts.view_rule"),
-                    _link(
-                        _("Channels"),
-                        "send",
-                        "admin:alerts_channel_changelist",
-                        "alerts.view_channel",
-                    ),
-                    _link(
-                        _("Notifications"),
-                        "outgoing_mail",
-                        "admin:alerts_notification_changelist",
-                        "alerts.view_notification",
-                    ),
-                ],
-            },
-            {
-                "title": _("Closed loop"),
-                "separator": True,
-                "items": [
-                    _link(
-                        _("Proposals"),
-                        "published_with_changes",
-                        "admin:core_proposal_changelist",
-                        "core.view_proposal",
-                    ),
-                    _link(
-                        _("Automatic changes"),
-                        "autoplay",
-                        "admin:core_autoapplyrule_changelist",
-                        "core.view_autoapplyrule",
-                    ),
-                ],
-            },
-            {
-                "title": _("System"),
-                "separator": True,
-                "items": [
-                    _link(_("API keys"), "key", "admin:core_apikey_changelist", "core.view_apikey"),
-                    _link(_("People"), "person", "admin:auth_user_changelist", "auth.view_user"),
-                    _link(_("Groups"), "group", "admin:auth_group_changelist", "auth.view_group"),
-                    _link(
-                        _("Schedule"),
-                        "schedule",
-                        "admin:django_celery_beat_periodictask_changelist",
-                        "django_celery_beat.view_periodictask",
-                    ),
-                    _link(_("Retention"), "storage", "retention", "monitoring.view_samplingpolicy"),
-                    _link(
-                        _("Audit log"),
-                        "history",
-                        "admin:core_auditentry_changelist",
-                        "core.view_auditentry",
-                    ),
-                    _link(_("API"), "api", "api-docs"),
-                    _link(_("About this portal"), "info", "about"),
-                ],
-            },
-        ],
+        "navigation": NAVIGATION,
     },
 }
