@@ -3,6 +3,7 @@
 from apps.monitoring.tasks.collect import collect
 from apps.monitoring.tasks.deployments import observe_deployments
 from apps.monitoring.tasks.partitions import maintain_partitions
+from apps.monitoring.tasks.regressions import watch_regressions
 from apps.monitoring.tasks.rollups import roll_up
 
-__all__ = ["collect", "maintain_partitions", "observe_deployments", "roll_up"]
+__all__ = ["collect", "maintain_partitions", "observe_deployments", "roll_up", "watch_regressions"]
