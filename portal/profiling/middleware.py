@@ -1,5 +1,6 @@
 """silk's middleware with two more rules: a profile is called by its trace, and holds no values."""
 
+import json
 from typing import Any
 from uuid import UUID
 
@@ -8,7 +9,7 @@ from silk.collector import DataCollector
 from silk.middleware import SilkyMiddleware
 from silk.models import Request
 
-from apps.core.masking import mask_text
+from apps.core.masking import mask, mask_text
 from apps.monitoring.recorder import suppressed
 from apps.monitoring.recorder.context import active
 from apps.monitoring.recorder.fingerprint import statement
@@ -40,7 +41,8 @@ class ProfilingMiddleware(SilkyMiddleware):  # type: ignore[misc]
 
 def _without_secrets(profile: Request) -> None:
     profile.body = profile.raw_body = ""
-    profile.query_params = mask_text(profile.query_params)
+    if profile.query_params:
+        profile.query_params = json.dumps(mask(json.loads(profile.query_params)))
     profile.path = mask_text(profile.path)
 
 

@@ -1,4 +1,4 @@
-"""Which requests are profiled. Imports nothing of silk: settings name it whether silk is on or not."""
+"""Which requests are profiled. Imports nothing of silk: settings name it, on or off."""
 
 import random
 

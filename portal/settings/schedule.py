@@ -25,6 +25,7 @@ CELERY_BEAT_SCHEDULE: dict[str, dict[str, Any]] = {
     "observe-deployments": every(30, "apps.monitoring.tasks.observe_deployments"),
     "pin-exemplars": every(60, "apps.monitoring.tasks.pin_exemplars", "low"),
     "measure-costs": every(900, "apps.monitoring.tasks.measure_costs", "low"),
+    "watch-regressions": every(300, "apps.monitoring.tasks.watch_regressions", "low"),
     "work-on-proposals": every(5, "apps.core.tasks.work_on_proposals"),
     "send-minutes": every(60, "apps.monitoring.tasks.send_minutes", "low"),
     "maintain-partitions": every(600, "apps.monitoring.tasks.maintain_partitions", "low"),

@@ -16,22 +16,26 @@ from tests.face.test_browser import broken_rules
 from tests.monitoring.store import make
 from tests.monitoring.store.conftest import clear
 
-NOW = datetime.now(UTC).replace(second=0, microsecond=0)
+# Of a deployment, long enough inside the last hour for a slow machine to look at it.
+AGO = timedelta(minutes=45)
+AHEAD = timedelta(minutes=30)
 SHOP = Resource({"service.name": "red-shop", "service.version": "2"})
 HOSTILE = "GET /<script>alert(1)</script>\u202e"
-# Name, how many in two hours, milliseconds before and after the deployment, failing each nth.
+# Name, how many in two and a half hours, milliseconds before and after the deployment, failing each nth.
 TOLD = (
     ("GET /orders/{id}", 900, 80, 240, 0), ("POST /checkout", 300, 700, 720, 20),
     ("GET /", 1200, 12, 12, 0), (HOSTILE, 30, 5, 5, 0),
 )  # fmt: skip
 
 
-def spans():
+def spans(now):
+    """From two hours ago until half an hour from now: there is always something right now."""
     chance = random.Random(7)
+    length = timedelta(hours=2) + AHEAD
     for name, n, before_ms, after_ms, fails in TOLD:
         for i in range(n):
-            at = NOW - timedelta(hours=2) * (1 - i / n)
-            ms = after_ms if at >= NOW - timedelta(hours=1) else before_ms
+            at = now + AHEAD - length * (1 - i / n)
+            ms = after_ms if at >= now - AGO else before_ms
             start = int(at.timestamp() * 1e9)
             failed = fails and i % fails == 0
             yield make.span(
@@ -44,13 +48,12 @@ def spans():
 @pytest.fixture
 def traffic(transactional_db):
     clear()
+    now = datetime.now(UTC).replace(second=0, microsecond=0)
     writer = Writer()
-    writer.write([Batch(spans=list(spans()))])
+    writer.write([Batch(spans=list(spans(now)))])
     writer.close()
     rollups.roll_up(budget_s=120)
-    Deployment.objects.create(
-        service="red-shop", version="2", at=NOW - timedelta(minutes=58), source="observed"
-    )
+    Deployment.objects.create(service="red-shop", version="2", at=now - AGO, source="observed")
     yield
     clear()
 

@@ -9,6 +9,7 @@ from apps.monitoring.tasks.logexports import expire_log_exports, work_on_log_exp
 from apps.monitoring.tasks.logroll import prune_log_templates, roll_up_logs
 from apps.monitoring.tasks.metrics import measure_costs, pin_exemplars
 from apps.monitoring.tasks.partitions import maintain_partitions
+from apps.monitoring.tasks.regressions import watch_regressions
 from apps.monitoring.tasks.rollups import roll_up
 from apps.monitoring.tasks.sealing import seal_partitions
 
@@ -27,5 +28,6 @@ __all__ = [
     "roll_up_logs",
     "seal_partitions",
     "send_minutes",
+    "watch_regressions",
     "work_on_log_exports",
 ]

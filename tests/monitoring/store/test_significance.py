@@ -10,6 +10,7 @@ from apps.core.timerange import TimeRange
 from apps.monitoring.models import Deployment
 from apps.monitoring.queries import significance, trends
 from apps.monitoring.queries.red import Wanted
+from apps.monitoring.services import regressions
 from apps.monitoring.store import histograms, rollups
 from apps.monitoring.store.rows import Batch, Resource
 from apps.monitoring.store.writer import Writer
@@ -78,7 +79,7 @@ def spans(start, n, ms, name="GET /", minutes=8):
         yield make.span(name, SHOP, begin, end_ns=begin + took)
 
 
-def test_a_regression_is_news_and_a_habit_is_none(store):
+def test_a_regression_is_news_and_a_habit_is_none(store, monkeypatch):
     end = datetime.now(UTC).replace(second=0, microsecond=0) - timedelta(minutes=5)
     now = TimeRange(end - timedelta(minutes=10), end)
     day, ago = timedelta(days=1), timedelta(minutes=10)
@@ -101,4 +102,7 @@ def test_a_regression_is_news_and_a_habit_is_none(store):
     deployed = Deployment(service="shop", version="2", at=now.start)
     after = {o.name: t for o, t in trends.around(deployed, end).items()}
     assert after["new"].regressed
+    assert regressions.watch(end)["shop"] == (0, 0)
+    monkeypatch.setattr(regressions, "_WINDOW", timedelta(minutes=10))
+    assert regressions.watch(end)["shop"] == (1, 0)
     assert trends.around(deployed, now.start + timedelta(minutes=2)) == {}
