@@ -108,7 +108,7 @@ def test_retention_tells_every_tier_of_every_day(client, tmp_path, settings, row
     LegalHold.objects.create(
         name="case", service="shop", start=DAY, end=DAY + timedelta(hours=1), reason="r"
     )
-    policy = SamplingPolicy.objects.create(name="errors", share=0, slow_quantile=None, hot_h=24)
+    policy = SamplingPolicy.objects.create(name="errors", share=0, hot_h=24, keep_days=200)
     sampling.preview(policy)
     sampling.enable(policy)
     put(span(status=2), span(name="b"), log(), log(at=DAY + timedelta(days=1)))
