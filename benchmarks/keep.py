@@ -76,7 +76,7 @@ def sized(*names: str) -> int:
     with connection.cursor() as cursor:
         cursor.execute(
             "SELECT coalesce(sum(pg_total_relation_size(to_regclass(name))), 0)::int8"
-            " FROM unnest(%s) AS name", [list(names)],
+            " FROM unnest(%s::text[]) AS name", [list(names)],
         )  # fmt: skip
         return int(cursor.fetchone()[0])
 
