@@ -92,7 +92,7 @@ class LogBoard(Board):
     required_permissions: ClassVar = {"GET": "monitoring.view_logrecord"}
     parameters = LogBoardParameters
     charts = (
-        Chart("lines", gettext_lazy("Lines by level"), "{line}", _by_level, _WHY, _COMMAND),
+        Chart("lines", gettext_lazy("Lines by level"), "1", _by_level, _WHY, _COMMAND),
         Chart("errors", gettext_lazy("Share of errors"), "%", _error_rate, _WHY, _COMMAND),
     )
 
