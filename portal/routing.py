@@ -3,9 +3,11 @@
 from django.urls import URLPattern, path
 
 from apps.core.live.consumer import LiveConsumer
+from apps.monitoring.api import log_tail
 from portal.overview import topic
 
 topic.register()
+log_tail.register()
 
 websocket_urlpatterns: list[URLPattern] = [
     path("ws/live", LiveConsumer.as_asgi()),

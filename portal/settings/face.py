@@ -72,6 +72,12 @@ UNFOLD: dict[str, Any] = {
                     _link(_("Traces"), "account_tree", "traces", "monitoring.view_span"),
                     _link(_("Logs"), "notes", "logs", "monitoring.view_logrecord"),
                     _link(
+                        _("Log analytics"),
+                        "bar_chart",
+                        "log-analytics-page",
+                        "monitoring.view_logrecord",
+                    ),
+                    _link(
                         _("Probes"),
                         "network_ping",
                         "admin:monitoring_probe_changelist",

@@ -25,6 +25,8 @@ CELERY_BEAT_SCHEDULE: dict[str, dict[str, Any]] = {
     "roll-up-logs": every(15, "apps.monitoring.tasks.roll_up_logs"),
     "prune-log-templates": every(86_400, "apps.monitoring.tasks.prune_log_templates", "low"),
     "keep": every(600, "apps.monitoring.tasks.keep", "low"),
+    "work-on-log-exports": every(5, "apps.monitoring.tasks.work_on_log_exports", "low"),
+    "expire-log-exports": every(600, "apps.monitoring.tasks.expire_log_exports", "low"),
     "seal-partitions": every(300, "apps.monitoring.tasks.seal_partitions", "low"),
     "prune-audit": every(86_400, "apps.core.tasks.prune_audit", "low"),
 }

@@ -38,7 +38,7 @@ class _Search(RangeParameters):
         default="", allow_blank=True, max_length=LONGEST_TEXT, trim_whitespace=False,
         help_text="What the text or name holds, in any case; no wildcards.",
     )  # fmt: skip
-    trace = TraceIdField(required=False, max_length=64, help_text="32 hexadecimal digits.")
+    trace = TraceIdField(required=False, help_text="32 hexadecimal digits.")
     after = serializers.CharField(
         required=False, max_length=64, help_text="The `id` of a row: only what lies before it."
     )

@@ -4,6 +4,12 @@ from django.urls import path
 
 from apps.monitoring.api.history import ComponentHistoryView
 from apps.monitoring.api.log_analytics import LogAnalyticsView
+from apps.monitoring.api.log_exports import (
+    ExportFileView,
+    ExportsView,
+    ExportView,
+    OneExportView,
+)
 from apps.monitoring.api.log_views import LogLineView, LogSearchView
 from apps.monitoring.api.retention_views import RetentionDaysView, RetentionView
 from apps.monitoring.api.trace_views import TraceListView, TraceView
@@ -23,6 +29,12 @@ urlpatterns = [
     ),
     path("admin/logs/search", LogSearchView.as_view(), name="log-search"),
     path("admin/logs/analytics", LogAnalyticsView.as_view(), name="log-analytics"),
+    path("admin/logs/export", ExportView.as_view(), name="log-export-new"),
+    path("admin/logs/exports", ExportsView.as_view(), name="log-exports"),
+    path("admin/logs/exports/<uuid:export_id>", OneExportView.as_view(), name="log-export"),
+    path(
+        "admin/logs/exports/<uuid:export_id>/file", ExportFileView.as_view(), name="log-export-file"
+    ),
     path("admin/logs/lines/<str:line_id>", LogLineView.as_view(), name="log-line"),
     path("admin/performance/traces", TraceListView.as_view(), name="trace-list"),
     path("admin/performance/traces/<str:trace_id>", TraceView.as_view(), name="trace-detail"),

@@ -15,5 +15,5 @@ CREATE INDEX tm_pin_until ON tm_pin (until);
 
 
 class Migration(migrations.Migration):
-    dependencies = [("monitoring", "0081_roll_up_kept_logs")]
+    dependencies = [("monitoring", "0082_log_exports")]
     operations = [migrations.RunSQL(TABLE, "DROP TABLE tm_pin;")]

@@ -2,10 +2,20 @@
 
 from apps.monitoring.models.collector import CollectorState
 from apps.monitoring.models.keep import LegalHold, LogArchive, SamplingPolicy
+from apps.monitoring.models.logexport import LogExport
 from apps.monitoring.models.probe import Probe
 from apps.monitoring.models.telemetry import LogRecord, Metric, Resource, Series, Span
 
 __all__ = [
-    "CollectorState", "LegalHold", "LogArchive", "LogRecord", "Metric", "Probe", "Resource",
-    "SamplingPolicy", "Series", "Span",
-]  # fmt: skip
+    "CollectorState",
+    "LegalHold",
+    "LogArchive",
+    "LogExport",
+    "LogRecord",
+    "Metric",
+    "Probe",
+    "Resource",
+    "SamplingPolicy",
+    "Series",
+    "Span",
+]

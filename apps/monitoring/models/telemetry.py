@@ -107,6 +107,7 @@ class LogRecord(models.Model):
         managed = False
         db_table = "tm_log"
         default_permissions = ("view",)
+        permissions = [("export_logrecord", _("Can export log records"))]
         verbose_name = _("log record")
         verbose_name_plural = _("log records")
 

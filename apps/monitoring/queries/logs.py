@@ -51,8 +51,8 @@ ATTRS_BYTES: Final = 8000
 # The hash is of `lineplace.LinePlace.tie`.
 _LINES = (
     "SELECT l.ts, hashtextextended(l.body, coalesce(l.span_id, 0)), l.ctid::text, r.service,"
-    " l.severity, left(l.body, 4000), length(l.body), l.trace_id, l.span_id,"
-    " CASE WHEN octet_length(l.attrs::text) <= 8000 THEN l.attrs::text END"
+    " l.severity, left(l.body, %(letters)s), length(l.body), l.trace_id, l.span_id,"
+    " CASE WHEN octet_length(l.attrs::text) <= %(attr_bytes)s THEN l.attrs::text END"
     " FROM tm_log l JOIN tm_resource r ON r.id = l.resource_id"
     " WHERE l.ts >= %(start)s AND l.ts < %(end)s {conditions}"
     " ORDER BY l.ts DESC, l.ctid DESC LIMIT %(limit)s"
@@ -69,6 +69,7 @@ _PLACE: Final = (
     "SELECT l.ctid::text FROM tm_log l WHERE l.ts = %(ts)s {condition}"
     " AND hashtextextended(l.body, coalesce(l.span_id, 0)) = %(tie)s LIMIT 1"
 )
+_CUTS: Final = {"letters": 4000, "attr_bytes": 8000}
 Reader = Callable[[CursorWrapper, TimeRange, int], list[LogLine]]
 # Where else lines lie that are no longer in tm_log: each gives a reader as `_hot` does.
 tiers: list[Callable[[LogFilter, LinePlace | None], Reader]] = []
@@ -77,13 +78,19 @@ elsewhere: list[Callable[[CursorWrapper, LinePlace], LogLine | None]] = []
 
 
 def search(
-    time_range: TimeRange, wanted: LogFilter, *, after: LinePlace | None = None, limit: int = 100
+    time_range: TimeRange,
+    wanted: LogFilter,
+    *,
+    after: LinePlace | None = None,
+    limit: int = 100,
+    whole: bool = False,
 ) -> Found[LogLine]:
     """The newest lines for which all of the filter holds, newest first.
 
-    Raises UnavailableError when the search takes too long to find anything.
+    `whole` gives up to 65,536 letters of each body, and attributes up to 64 KiB. Raises
+    UnavailableError when the search takes too long to find anything.
     """
-    readers = [_hot(wanted, after), *(tier(wanted, after) for tier in tiers)]
+    readers = [_hot(wanted, after, whole=whole), *(tier(wanted, after) for tier in tiers)]
 
     def read(cursor: CursorWrapper, window: TimeRange, limit: int) -> list[LogLine]:
         found = [line for reader in readers for line in reader(cursor, window, limit)]
@@ -95,15 +102,19 @@ def search(
     return found.page(time_range, after, limit, read, spot=LinePlace, windows=windows)
 
 
-def _hot(wanted: LogFilter, after: LinePlace | None) -> Reader:
-    query, asked = "", {}
+def _hot(wanted: LogFilter, after: LinePlace | None, *, whole: bool) -> Reader:
+    cuts = {"letters": 65_536, "attr_bytes": 65_536} if whole else _CUTS
+    query = ""
+    asked: dict[str, Any] = {}
 
     def read(cursor: CursorWrapper, window: TimeRange, limit: int) -> list[LogLine]:
         nonlocal query, asked
         if not query:
             conditions, asked = logsql.conditions(wanted, after and _now_at(cursor, after))
             query = _LINES.format(conditions=conditions)
-        cursor.execute(query, {**asked, "start": window.start, "end": window.end, "limit": limit})
+        cursor.execute(
+            query, {**asked, **cuts, "start": window.start, "end": window.end, "limit": limit}
+        )
         return [_line(row) for row in cursor.fetchall()]
 
     return read
@@ -113,7 +124,7 @@ def _now_at(cursor: CursorWrapper, place: LinePlace) -> LinePlace:
     """Where the line of a place lies now; a line that is gone leaves its moment."""
     if not place.number:
         return place
-    asked = {"ts": place.ts, "tie": place.tie, "ctid": place.ctid}
+    asked: dict[str, Any] = {"ts": place.ts, "tie": place.tie, "ctid": place.ctid}
     for condition in ("AND l.ctid = %(ctid)s::tid", ""):
         cursor.execute(_PLACE.format(condition=condition), asked)
         if row := cursor.fetchone():

@@ -1,0 +1,1 @@
+"""Searches of log lines as files, made by the worker."""
