@@ -5,7 +5,7 @@ from django.urls import URLPattern, path
 from portal import about, retention
 from portal.bottlenecks import pages as bottlenecks
 from portal.bottlenecks.board import BottleneckBoard
-from portal.evidence import log_analytics, trace_page, trace_pages
+from portal.evidence import log_analytics, log_exports, trace_page, trace_pages
 from portal.evidence import pages as evidence
 from portal.metrics import cost, data, explorer, objectives
 from portal.overview import pages as overview
@@ -47,5 +47,8 @@ urlpatterns: list[URLPattern] = [
     path("admin/metrics/cost/", cost.page, name="metric-cost"),
     path("admin/metrics/cost/change", cost.change, name="metric-change"),
     path("admin/objectives/", objectives.page, name="objectives"),
+    path("admin/log-analytics/", log_analytics.page, name="log-analytics-page"),
+    path("admin/log-analytics/data", log_analytics.LogBoard.as_view(), name="log-board"),
+    path("admin/log-exports/", log_exports.page, name="log-exports-page"),
     path("admin/about/", about.about, name="about"),
 ]

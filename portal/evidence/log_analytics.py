@@ -35,7 +35,8 @@ def _read(ask: Ask) -> tuple[Volume, list[datetime], int]:
     wish = Wish(ask.filters.get("service", ""), ask.filters.get("level", ""))
     found = loganalytics.volume(where, step_s, wish)
     step, at = timedelta(seconds=step_s), _floor(where.start, step_s)
-    since, starts = loganalytics.known_since(), []
+    since = loganalytics.known_since()
+    starts: list[datetime] = []
     if since is not None:
         # What was before anything was counted is unknown, not nothing.
         at = max(at, _floor(min(since, where.end), step_s))
@@ -92,7 +93,7 @@ class LogBoard(Board):
     required_permissions: ClassVar = {"GET": "monitoring.view_logrecord"}
     parameters = LogBoardParameters
     charts = (
-        Chart("lines", gettext_lazy("Lines by level"), "{line}", _by_level, _WHY, _COMMAND),
+        Chart("lines", gettext_lazy("Lines by level"), "1", _by_level, _WHY, _COMMAND),
         Chart("errors", gettext_lazy("Share of errors"), "%", _error_rate, _WHY, _COMMAND),
     )
 

@@ -13,6 +13,7 @@ from apps.monitoring.api import ranges, rows, searches
 from apps.monitoring.queries import logs, traces
 from apps.monitoring.queries.found import Found
 from apps.monitoring.queries.lineplace import LinePlace
+from apps.monitoring.queries.logfilter import LEVELS
 from apps.monitoring.queries.position import Place
 from apps.monitoring.queries.services import services
 from apps.monitoring.queries.spanplace import SpanPlace
@@ -81,7 +82,7 @@ def trace_list(request: HttpRequest) -> HttpResponse:
 @in_shell("monitoring.view_logrecord")
 def log_list(request: HttpRequest) -> HttpResponse:
     """Recent log lines."""
-    return _shown(request, _LOGS, {"title": _("Logs"), "levels": list(logs.LEVELS)})
+    return _shown(request, _LOGS, {"title": _("Logs"), "levels": list(LEVELS)})
 
 
 def _shown(request: HttpRequest, what: _List, more: dict[str, Any]) -> HttpResponse:

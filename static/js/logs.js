@@ -1,10 +1,12 @@
 // The log search: lines as a long list, each opens to its fields.
 
+import { sendJson } from "./kit/client.js";
 import { data, el, visible } from "./kit/dom.js";
 import { fill } from "./kit/format.js";
 import { stamp, onlyThis } from "./kit/evidence.js";
 import { Prefetch } from "./kit/prefetch.js";
 import { Table } from "./kit/table.js";
+import { Tail } from "./kit/tail.js";
 import { textsOf } from "./kit/texts.js";
 
 const page = document.getElementById("evidence");
@@ -92,4 +94,24 @@ if (root && !("plain" in root.dataset)) {
     return found?.cut ? found.id : null;
   };
   whole.watch(table.body, cutRow);
+}
+
+const follow = document.getElementById("follow");
+
+// The whole search as a file, by the worker.
+async function exportAll(place, said) {
+  const query = new URLSearchParams(location.search);
+  const wish = { from: place.dataset.from, to: place.dataset.to, attr: query.getAll("attr") };
+  for (const name of ["service", "level", "text", "trace", "request"]) if (query.get(name)) wish[name] = query.get(name);
+  try {
+    await sendJson("POST", place.dataset.export, wish, place.querySelector("[name=csrfmiddlewaretoken]").value);
+    location.assign(place.dataset.exports);
+  } catch (error) {
+    said.textContent = visible(error.message);
+  }
+}
+
+if (follow) {
+  new Tail(follow);
+  follow.querySelector("[data-export-now]")?.addEventListener("click", () => exportAll(follow, follow.querySelector("[data-said]")));
 }

@@ -46,7 +46,7 @@ class ServiceVolumeSerializer(serializers.Serializer[Any]):
 
     service = serializers.CharField()
     lines = serializers.IntegerField()
-    errors = serializers.IntegerField(help_text="At error and above.")
+    error_lines = serializers.IntegerField(help_text="At error and above.")
 
 
 class LogTemplateSerializer(serializers.Serializer[Any]):
@@ -71,7 +71,7 @@ class LogAnalyticsSerializer(serializers.Serializer[Any]):
     end = serializers.DateTimeField()
     step_s = serializers.IntegerField()
     total = serializers.IntegerField()
-    errors = serializers.IntegerField()
+    error_lines = serializers.IntegerField()
     error_rate = serializers.FloatField(allow_null=True, help_text="null without lines.")
     volume = VolumePointSerializer(many=True)
     services = ServiceVolumeSerializer(many=True)
@@ -117,11 +117,11 @@ def analytics(time_range: TimeRange, wish: Wish, top: int) -> dict[str, Any]:
         "end": utc_text(time_range.end),
         "step_s": step_s,
         "total": found.total,
-        "errors": found.errors,
+        "error_lines": found.errors,
         "error_rate": found.errors / found.total if found.total else None,
         "volume": _points(found),
         "services": [
-            {"service": name, "lines": lines, "errors": errors}
+            {"service": name, "lines": lines, "error_lines": errors}
             for name, lines, errors in loganalytics.services(found)
         ],
         "templates": [

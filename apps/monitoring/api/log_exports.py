@@ -26,7 +26,7 @@ _RIGHT = "monitoring.export_logrecord"
 class NewExportSerializer(LogParameters):
     """Which lines, as for the search, and in what form."""
 
-    after = None
+    after = None  # type: ignore[assignment] # DRF's way to leave out what is inherited
     form = serializers.ChoiceField(LogExport.Form.choices, default="csv")
 
 

@@ -101,13 +101,15 @@ def whole_minutes(time_range: TimeRange) -> TimeRange:
 def volume(time_range: TimeRange, step_s: int, wish: Wish) -> Volume:
     """How many lines, by step and by service. Steps are whole minutes."""
     found = Volume()
-    asked = {
+    asked: dict[str, Any] = {
         "step": timedelta(seconds=step_s), "epoch": _EPOCH, "least": wish.least,
         "service": wish.service or None,
     }  # fmt: skip
     with bounded_cursor() as cursor:
         behind = _behind(cursor, time_range)
-        span = {"start": time_range.start, "end": time_range.end, "behind": behind}
+        span: dict[str, Any] = {
+            "start": time_range.start, "end": time_range.end, "behind": behind,
+        }  # fmt: skip
         cursor.execute(_rolled(), {**asked, **span})
         _add(found, cursor.fetchall())
     try:
@@ -184,7 +186,7 @@ def templates(
 
     Raises UnavailableError when it takes too long.
     """
-    asked = {
+    asked: dict[str, Any] = {
         "start": time_range.start, "end": time_range.end, "least": wish.least,
         "service": wish.service or None, "new": new, "limit": limit,
     }  # fmt: skip

@@ -104,7 +104,8 @@ def search(
 
 def _hot(wanted: LogFilter, after: LinePlace | None, *, whole: bool) -> Reader:
     cuts = {"letters": 65_536, "attr_bytes": 65_536} if whole else _CUTS
-    query, asked = "", {}
+    query = ""
+    asked: dict[str, Any] = {}
 
     def read(cursor: CursorWrapper, window: TimeRange, limit: int) -> list[LogLine]:
         nonlocal query, asked
@@ -123,7 +124,7 @@ def _now_at(cursor: CursorWrapper, place: LinePlace) -> LinePlace:
     """Where the line of a place lies now; a line that is gone leaves its moment."""
     if not place.number:
         return place
-    asked = {"ts": place.ts, "tie": place.tie, "ctid": place.ctid}
+    asked: dict[str, Any] = {"ts": place.ts, "tie": place.tie, "ctid": place.ctid}
     for condition in ("AND l.ctid = %(ctid)s::tid", ""):
         cursor.execute(_PLACE.format(condition=condition), asked)
         if row := cursor.fetchone():

@@ -57,6 +57,11 @@ class Day:
     until: datetime
     held: bool
 
+    @property
+    def end(self) -> date:
+        """The day after."""
+        return self.day + timedelta(days=1)
+
 
 @dataclass(frozen=True, slots=True)
 class Forecast:
@@ -124,7 +129,9 @@ def retention(now: datetime | None = None) -> Retention:
     archived = list(LogArchive.objects.filter(deleted_at=None)[:_MOST_DAYS])
     policies = list(SamplingPolicy.objects.all()[:100])
     policy = next((one for one in policies if one.enabled), None)
-    days = [*_spans(parts, thinned, holds, policy), *_logs(parts, archived, holds)]
+    # Days ahead are empty and only say that there are partitions.
+    begun = [part for part in parts if part.start <= now]
+    days = [*_spans(begun, thinned, holds, policy), *_logs(begun, archived, holds)]
     days.sort(key=lambda day: (day.day, day.signal, day.tier), reverse=True)
     forecasts = [
         _span_forecast(parts, thinned, policy, now), _log_forecast(parts, archived, now)

@@ -10,6 +10,7 @@ from typing import Any, Final
 import psycopg
 from django.conf import settings
 
+from apps.monitoring import recorder
 from apps.monitoring.services import logkeeping, sampling
 from apps.monitoring.store import connect, logtiers, partitions, thinning
 from apps.monitoring.store.partitions import Partitioned
@@ -36,8 +37,10 @@ class Kept:
             act()
         except (psycopg.Error, OSError) as error:
             self.left[name] = str(error).strip()
+            recorder.count("pharos.keep.failures", unit="{day}", attrs={"step": verb})
             logger.warning("%s of %s waits for the next run: %s", verb, name, error)
         else:
+            recorder.count("pharos.keep.days", unit="{day}", attrs={"step": verb})
             self.done.setdefault(verb, []).append(name)
 
 

@@ -122,7 +122,7 @@ def _fold(cursor: "psycopg.Cursor[Any]", minute: datetime, miner: Miner) -> int:
     cursor.execute("DELETE FROM tm_log_1m WHERE bucket = %(minute)s", span)
     cursor.execute("DELETE FROM tm_log_template_1m WHERE bucket = %(minute)s", span)
     cursor.execute(_COUNT, span)
-    lines = sum(row[0] for row in cursor.fetchall())
+    lines: int = sum(row[0] for row in cursor.fetchall())
     every = -(-lines // MOST_READ) or 1
     cursor.execute(_READ, {**span, "every": every})
     tallies = _tallied(cursor, miner)

@@ -25,6 +25,7 @@ class Maintained:
     dropped: partitions.Dropped = field(default_factory=partitions.Dropped)
     identities: int = 0
     series: int = 0
+    pins: int = 0
 
 
 def maintain(now: datetime | None = None) -> Maintained:
@@ -35,6 +36,11 @@ def maintain(now: datetime | None = None) -> Maintained:
     report.identities = _prune(
         "DELETE FROM tm_ingest WHERE hash IN (SELECT hash FROM tm_ingest WHERE at < %s LIMIT %s)",
         now - RETRY_WINDOW,
+    )
+    report.pins = _prune(
+        "DELETE FROM tm_pin WHERE (trace_id, reason) IN"
+        " (SELECT trace_id, reason FROM tm_pin WHERE until < %s LIMIT %s)",
+        now,
     )
     # Writers refresh last_seen far more often than this, so no live process still holds the id.
     longest_h = max(settings.PHAROS_RETENTION_HOURS.values())

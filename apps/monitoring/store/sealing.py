@@ -154,7 +154,7 @@ def _large(raw: "psycopg.Connection[Any]", name: str) -> bool:
 
 def _build(raw: "psycopg.Connection[Any]", wanted: Wanted, report: Sealed, *, broken: bool) -> None:
     names = {"index": sql.Identifier(wanted.name), "table": sql.Identifier(wanted.partition)}
-    where = sql.SQL("")
+    where: sql.Composable = sql.SQL("")
     if wanted.hours:
         low, high = (sql.Literal(moment.isoformat()) for moment in wanted.hours)
         where = sql.SQL(" WHERE ts >= {} AND ts < {}").format(low, high)

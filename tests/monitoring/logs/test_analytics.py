@@ -104,7 +104,7 @@ def test_the_api_tells_all_of_it(store, reader):
     logroll.roll_up(LATER)
     asked = {"from": RANGE.start.isoformat(), "to": RANGE.end.isoformat(), "top": 2}
     told = reader.get("/admin/logs/analytics", asked).json()
-    assert (told["total"], told["errors"], told["step_s"]) == (68, 6, 60)
+    assert (told["total"], told["error_lines"], told["step_s"]) == (68, 6, 60)
     assert told["error_rate"] == pytest.approx(6 / 68)
     assert told["volume"][0]["levels"] == {"info": 55 + 1, "error": 6}
     assert len(told["templates"]) == 2
