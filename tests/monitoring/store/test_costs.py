@@ -113,8 +113,10 @@ def test_a_dropped_metric_is_counted_and_taken_in_again(writer, rows, monkeypatc
                  spans=[make.span()])  # fmt: skip
     (outcome,) = writer.write([sent])
     assert (outcome.accepted, outcome.rejected) == (2, 0)
-    names = "SELECT DISTINCT m.name FROM tm_sample p JOIN tm_series s ON s.id = p.series_id" \
-            " JOIN tm_metric m ON m.id = s.metric_id ORDER BY 1"  # fmt: skip
+    names = (
+        "SELECT DISTINCT m.name FROM tm_sample p JOIN tm_series s ON s.id = p.series_id"
+        " JOIN tm_metric m ON m.id = s.metric_id ORDER BY 1"
+    )
     assert rows(names) == [("kept",)]
     attrs = {"metric.name": "noise", "reason": "drop_rule"}
     assert told == [("pharos.intake.dropped", 2, "{point}", attrs)]
