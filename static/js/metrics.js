@@ -13,6 +13,8 @@ import { texts as kitTexts, textsOf } from "./kit/texts.js";
 const page = document.getElementById("explorer");
 const texts = { ...kitTexts, ...textsOf(page) };
 const chart = new Chart(page.querySelector("[data-panel]"));
+// As `unit_word` of the server writes them.
+const UNITS = { By: "B", "By/s": "B/s", 1: "" };
 let at = null;
 
 function address(more = {}) {
@@ -80,6 +82,7 @@ function show(answer) {
   const figure = answer.panels.metric;
   for (const [i, trace] of figure.data.entries()) trace.name = nameOf(answer.rows[i]);
   chart.unit = answer.unit === "1" ? "" : answer.unit;
+  chart.card.querySelector("h2 small").textContent = UNITS[answer.unit] ?? answer.unit;
   chart.load(figure);
   showExemplars(answer);
   chart.window(answer.start, answer.end);

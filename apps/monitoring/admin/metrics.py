@@ -25,7 +25,7 @@ class ObjectiveAdmin(ModelAdmin):  # type: ignore[misc]
             _("Ratio"),
             {"fields": ("over_metric", "over_scope", "complement"), "classes": ("collapse",)},
         ),
-        (_("The goal"), {"fields": ("side", "goal", "reach", "share")}),
+        (_("The goal"), {"fields": ("side", "goal", "unit", "reach", "share")}),
     )
 
 

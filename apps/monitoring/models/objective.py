@@ -74,6 +74,10 @@ class Objective(models.Model):
     goal = models.FloatField(
         _("goal"), help_text=_("In the unit of the metric; a ratio is 0 to 1.")
     )
+    unit = models.CharField(
+        _("unit"), max_length=63, blank=True,
+        help_text=_("UCUM, as s, By or 1; shown while the metric has not told its own."),
+    )  # fmt: skip
     reach = models.CharField(
         _("to be met"), max_length=6, choices=Reach.choices, default=Reach.ALWAYS,
         help_text=_("A capacity is shown by the best window; everything else by every window."),

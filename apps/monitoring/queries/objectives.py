@@ -16,7 +16,7 @@ from django.db import OperationalError
 from apps.core.errors import InvalidInputError
 from apps.core.timerange import TimeRange
 from apps.monitoring.models import Objective
-from apps.monitoring.queries import catalogue, reads, series
+from apps.monitoring.queries import reads, series
 from apps.monitoring.queries.series import SeriesQuery
 
 Verdict = Literal["met", "missed", "unknown"]
@@ -56,7 +56,7 @@ def judge_all(objectives: Iterable[Objective], time_range: TimeRange) -> list[Ju
     with reads.by("objective"), series.shared():
         for objective in objectives:
             if time.monotonic() > deadline:
-                found.append(Judgement(objective, "unknown", error="late"))
+                found.append(Judgement(objective, "unknown", objective.unit, error="late"))
             else:
                 found.append(judge(objective, time_range))
     return found
@@ -67,9 +67,9 @@ def judge(objective: Objective, time_range: TimeRange) -> Judgement:
     try:
         unit, points = _points(objective, time_range)
     except InvalidInputError as error:
-        return Judgement(objective, "unknown", error=str(error.words))
+        return Judgement(objective, "unknown", objective.unit, error=str(error.words))
     except OperationalError:
-        return Judgement(objective, "unknown", error="late")
+        return Judgement(objective, "unknown", objective.unit, error="late")
     known = [value for _, value in points if value is not None]
     if not known:
         return Judgement(objective, "unknown", unit, points=points)
@@ -130,7 +130,7 @@ def _read(
     step_s = max(objective.window_s, math.ceil(time_range.duration_s / 500))
     whole = _whole(time_range, step_s)
     lines = series.read(query, whole, step_s)
-    return (lines[0].unit if lines else ""), {
+    return (lines[0].unit if lines else objective.unit), {
         tuple(sorted(line.labels.items())): {
             at: value for at, value in line.points if at >= whole.start
         }
@@ -169,12 +169,6 @@ def _trend(values: Sequence[float | None]) -> float | None:
 
 def enabled() -> list[Objective]:
     """Those in force, in the order people see."""
-    return list(Objective.objects.filter(enabled=True)[:MOST])
-
-
-def known_metrics(objectives: Iterable[Objective]) -> set[str]:
-    """Which of their metrics have ever been sent."""
-    return {
-        name for name in {objective.metric for objective in objectives}
-        if catalogue.metric_exists(name)
-    }  # fmt: skip
+    order = list(Objective.Group.values)
+    found = Objective.objects.filter(enabled=True)[:MOST]
+    return sorted(found, key=lambda one: order.index(one.group))

@@ -11,6 +11,7 @@ from apps.monitoring.recorder.context import ActiveSpan
 from apps.monitoring.recorder.fingerprint import statement
 from apps.monitoring.recorder.logs import severity
 from apps.monitoring.recorder.points import Points
+from apps.monitoring.recorder.warmth import is_cold
 from apps.monitoring.store.rows import Batch, Kind, LogRecord, Resource, Span
 
 _INTERNAL, _SERVER, _CLIENT, _CONSUMER = 1, 2, 3, 5
@@ -86,6 +87,9 @@ class Folding:
         if wait_s is not None:
             labels = ("celery.queue.name", queue, "celery.task.name", name)
             self.points.find(Kind.HISTOGRAM, "celery.task.wait", "s", labels).add(wait_s)
+            start = "cold" if is_cold(name) else "warm"
+            labels = ("job.start", start, "job.type", name)
+            self.points.find(Kind.HISTOGRAM, "job.start.duration", "s", labels).add(wait_s)
         attrs |= {"request_id": request_id, "celery.task.id": task_id}
         if span.error:
             attrs["error.type"] = span.error

@@ -83,7 +83,7 @@ def _add(raw: "psycopg.Connection[Any]", child: str, since: datetime | None, fou
         sql.SQL(
             "SELECT m.name, sum(t.n), sum(t.bytes), sum(t.recent) FROM ("
             " SELECT series_id, count(*) AS n, sum(pg_column_size(p.*)) AS bytes, {} AS recent"
-            " FROM {} p TABLESAMPLE SYSTEM ({}) GROUP BY series_id) t"
+            " FROM {} p TABLESAMPLE SYSTEM ({}) REPEATABLE (1) GROUP BY series_id) t"
             " JOIN tm_series s ON s.id = t.series_id JOIN tm_metric m ON m.id = s.metric_id"
             " GROUP BY m.name"
         ).format(
@@ -94,6 +94,7 @@ def _add(raw: "psycopg.Connection[Any]", child: str, since: datetime | None, fou
         )
     ).fetchall()  # fmt: skip
     whole = float(sum(share[2] for share in shares)) or 1.0
+    # The same blocks each time: figures that jump about would look like news.
     factor = 100.0 / percent
     found.sampled = found.sampled or percent < 100
     for name, count, weight, recent in shares:
