@@ -53,10 +53,10 @@ def pages(two: tuple[UUID, UUID]) -> dict[str, str]:
     return {
         "compare": f"/admin/traces/compare/?a={one}&b={other}",
         "compare-empty": "/admin/traces/compare/",
-        "waits": "/admin/traces/critical-path/?service=evidence-shop&name=POST+/checkout",
-        "waits-empty": "/admin/traces/critical-path/?service=nobody",
-        "map": "/admin/traces/map/",
-        "map-empty": "/admin/traces/map/?from=now-60d&to=now-59d",
+        "waits": "/admin/critical-paths/?service=evidence-shop&name=POST+/checkout",
+        "waits-empty": "/admin/critical-paths/?service=nobody",
+        "map": "/admin/service-map/",
+        "map-empty": "/admin/service-map/?from=now-60d&to=now-59d",
         "found": "/admin/traces/?of=spans&attr=db.system.name:postgresql&route=",
     }
 
@@ -69,8 +69,11 @@ def test_no_page_of_traces_breaks_a_rule_of_wcag_or_a_telephone(visit, two, sche
         broken = []
         start = page.url.partition("/admin/")[0]
         for name, path in pages(two).items():
+            if scheme == "dark" and name.endswith("-empty"):
+                continue
             page.goto(start + path)
-            page.wait_for_load_state("load")
+            if name == "map":
+                expect(page.locator("[data-map] a.ph-map-node").first).to_be_visible()
             keep(page, f"traces-{name}-{scheme}")
             broken += [f"{name}: {rule}" for rule in broken_rules(page)]
             page.set_viewport_size(NARROW)
@@ -124,7 +127,7 @@ def test_the_map_is_walked_with_the_keyboard_and_leads_to_traces(visit, two):
         page.wait_for_url("**/admin/traces/?**service=evidence-bank**")
         expect(page.locator("tbody")).to_contain_text("POST /charges")
 
-    visit("/admin/traces/map/", look)
+    visit("/admin/service-map/", look)
 
 
 @pytest.mark.browser
