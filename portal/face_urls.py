@@ -8,6 +8,8 @@ from portal.bottlenecks.board import BottleneckBoard
 from portal.evidence import pages as evidence
 from portal.evidence import trace_page
 from portal.overview import pages as overview
+from portal.performance import boards
+from portal.performance import pages as performance
 
 urlpatterns: list[URLPattern] = [
     path("admin/overview/data", overview.OverviewData.as_view(), name="overview-data"),
@@ -26,5 +28,11 @@ urlpatterns: list[URLPattern] = [
         name="bottleneck-move",
     ),
     path("admin/logs/", evidence.log_list, name="logs"),
+    path("admin/performance/", performance.performance, name="performance"),
+    path("admin/performance/data", boards.PerformanceBoard.as_view(), name="performance-data"),
+    path("admin/performance/operation/", performance.operation, name="operation"),
+    path(
+        "admin/performance/operation/data", boards.OperationBoard.as_view(), name="operation-data"
+    ),
     path("admin/about/", about.about, name="about"),
 ]

@@ -4,8 +4,10 @@ from django.urls import URLPattern, path
 
 from apps.core.live.consumer import LiveConsumer
 from portal.overview import topic
+from portal.performance import topic as performance
 
 topic.register()
+performance.register()
 
 websocket_urlpatterns: list[URLPattern] = [
     path("ws/live", LiveConsumer.as_asgi()),

@@ -14,6 +14,7 @@ from apps.monitoring.queries.traces import TraceTree
 from portal.evidence import filters
 from portal.evidence.guard import in_shell
 from portal.pages import render
+from portal.profiling.links import profile_url
 
 _LINES = 200
 # What is in the page for readers without a script.
@@ -41,6 +42,7 @@ def trace(request: HttpRequest, trace_id: str) -> HttpResponse:
         "services": found.services,
         "failed": sum(span.failed for span in found.spans),
         "lines": lines,
+        "profile": profile_url(key),
         "view": view if view in VIEWS else VIEWS[0],
         "data": rows.trace_body(key, found) | {
             "lines": None if lines is None else [rows.log_row(line) for line in lines],

@@ -4,6 +4,7 @@ from pathlib import Path
 
 from django.utils.translation import gettext_lazy as _
 
+from portal.profiling.sampling import chosen
 from portal.settings import environment as _env
 from portal.settings.delivery import *  # noqa: F403
 from portal.settings.face import UNFOLD as UNFOLD
@@ -79,13 +80,17 @@ MIDDLEWARE = [
     "portal.kit.default_view.DefaultViewMiddleware",
 ]
 
+PHAROS_PROFILING_PERCENT = _env.PROFILING_PERCENT
 if _env.PROFILING:
     INSTALLED_APPS.append("silk")
-    MIDDLEWARE.append("silk.middleware.SilkyMiddleware")
+    MIDDLEWARE.append("portal.profiling.middleware.ProfilingMiddleware")
     SILKY_AUTHENTICATION = SILKY_AUTHORISATION = True
-    SILKY_PERMISSIONS = lambda user: user.is_staff  # noqa: E731 (silk wants a callable)
-    SILKY_INTERCEPT_PERCENT = 10
+    SILKY_PERMISSIONS = lambda user: user.has_perm("monitoring.view_span")  # noqa: E731 (silk wants a callable)
+    SILKY_INTERCEPT_FUNC = chosen
+    SILKY_PYTHON_PROFILER = True
     SILKY_MAX_RECORDED_REQUESTS = 2000
+    # Bodies hold what people typed; a profile tells time.
+    SILKY_MAX_REQUEST_BODY_SIZE = SILKY_MAX_RESPONSE_BODY_SIZE = 0
 
 TEMPLATES = [
     {

@@ -65,6 +65,9 @@ RECORDER: bool = env.bool("PHAROS_RECORDER", default=True)
 # False: this process applies no proposal, whatever the rows say.
 LOOP: bool = env.bool("PHAROS_LOOP", default=True)
 PROFILING: bool = env.bool("PHAROS_PROFILING", default=False)
+PROFILING_PERCENT: int = env.int(
+    "PHAROS_PROFILING_PERCENT", default=10, validate=Range(min=0, max=100)
+)
 EMAIL_FROM: str = env.str("PHAROS_EMAIL_FROM", default="pharos@localhost")
 INTAKE_BODY_BYTES: int = env.int(
     "PHAROS_INTAKE_BODY_BYTES", default=64 * 1024 * 1024, validate=Range(min=1024)

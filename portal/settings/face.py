@@ -69,6 +69,7 @@ UNFOLD: dict[str, Any] = {
                 "title": _("Monitoring"),
                 "separator": True,
                 "items": [
+                    _link(_("Performance"), "speed", "performance", "monitoring.view_span"),
                     _link(_("Traces"), "account_tree", "traces", "monitoring.view_span"),
                     _link(
                         _("Bottlenecks"),

@@ -23,6 +23,7 @@ CELERY_BEAT_SCHEDULE: dict[str, dict[str, Any]] = {
     "prune-bottlenecks": every(3600, "apps.monitoring.tasks.prune_bottlenecks", "low"),
     "roll-up": every(15, "apps.monitoring.tasks.roll_up"),
     "observe-deployments": every(30, "apps.monitoring.tasks.observe_deployments"),
+    "watch-regressions": every(300, "apps.monitoring.tasks.watch_regressions", "low"),
     "work-on-proposals": every(5, "apps.core.tasks.work_on_proposals"),
     "maintain-partitions": every(600, "apps.monitoring.tasks.maintain_partitions", "low"),
     "prune-audit": every(86_400, "apps.core.tasks.prune_audit", "low"),

@@ -27,6 +27,75 @@ def duration(microseconds: int) -> str:
 
 
 @register.filter
+def took(milliseconds: float | None) -> str:
+    """A duration in its natural unit; a dash where it is not known."""
+    return "–" if milliseconds is None else duration(round(1000 * milliseconds))
+
+
+@register.filter
+def in_ms(seconds: float | None) -> float | None:
+    """Seconds as milliseconds, for `took`."""
+    return None if seconds is None else 1000 * seconds
+
+
+@register.filter
+def largest(values: list[float | None]) -> float | None:
+    """The largest that is known."""
+    return max((value for value in values if value is not None), default=None)
+
+
+@register.filter
+def hundredth(share: float) -> str:
+    """A share of one as a width in a box of a hundred."""
+    return f"{100 * min(max(share, 0), 1):.2f}"
+
+
+@register.filter
+def entry(mapping: dict[str, object], key: str) -> object:
+    """What a mapping holds under a key; the key itself where there is none."""
+    return mapping.get(key, key)
+
+
+@register.filter
+def percent(share: float | None) -> str:
+    """A share of one in percent, in as many digits as tell something."""
+    if share is None:
+        return "–"
+    value = 100 * share
+    return f"{value:.0f} %" if value >= 10 or value == 0 else f"{value:.2g} %"
+
+
+@register.filter
+def change(share: float | None) -> str:
+    """How much more or less, with its sign."""
+    return "" if share is None else f"{100 * share:+.0f} %"
+
+
+@register.filter
+def rate(per_s: float) -> str:
+    """So many a second; by the minute or the hour where that is less than one."""
+    for factor, unit in ((1, "s"), (60, "min"), (3600, "h")):
+        if per_s * factor >= 1 or unit == "h":
+            return f"{per_s * factor:.3g}/{unit}"
+    return ""
+
+
+@register.filter
+def spark(values: list[float | None]) -> str:
+    """An SVG path in a box of 100 by 24, broken where nothing is known."""
+    most = max((value for value in values if value is not None), default=0.0) or 1.0
+    width = 100 / max(len(values) - 1, 1)
+    parts, down = [], False
+    for place, value in enumerate(values):
+        if value is not None:
+            at = f"{place * width:.1f} {23 - 22 * value / most:.1f}"
+            # A lone point is a dot: a line of no length would not show.
+            parts.append(f"L{at}" if down else f"M{at}h.1")
+        down = value is not None
+    return "".join(parts)
+
+
+@register.filter
 def after(moment: datetime, start: datetime) -> str:
     """How long after a start, as a duration."""
     us = (moment - start) // timedelta(microseconds=1)

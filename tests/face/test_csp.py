@@ -1,6 +1,8 @@
 """Every page in a real Chromium: no policy is broken, and the policies do block."""
 
+import time
 from collections.abc import Iterable
+from uuid import UUID
 
 import pytest
 from django.contrib import admin
@@ -20,6 +22,7 @@ from tests.conftest import start_web
 
 pytestmark = [pytest.mark.browser, pytest.mark.slow]
 
+TRACE = "4bf92f3577b34da6a3ce929d0e0e4736"
 _WATCH = """
 window.violations = [];
 document.addEventListener("securitypolicyviolation", (event) => window.violations.push(
@@ -163,19 +166,42 @@ def silk_tables(portal_process):
 def test_the_profilers_pages_run_by_their_own_exception_only(
     browser_thread, portal_process, cookie, account, silk_tables
 ):
-    server = start_web(portal_process, PHAROS_PROFILING="true")
+    server = start_web(portal_process, PHAROS_PROFILING="true", PHAROS_PROFILING_PERCENT="100")
 
-    def look(page: Page) -> tuple[dict[str, list[str]], dict[str, str]]:
+    def look(page: Page) -> tuple[dict[str, list[str]], dict[str, str], str]:
         page.context.add_cookies([{"name": "sessionid", "value": cookie, "url": server.url}])
         paths = ["/admin/", "/admin/silk/", "/admin/silk/requests/", "/admin/silk/profiling/"]
         policies = {
             path: page.context.request.get(server.url + path).headers["content-security-policy"]
             for path in ("/admin/", "/admin/silk/", "/api/docs")
         }
-        return visited(page, server.url, paths), policies
+        broken = visited(page, server.url, paths)
+        answer = page.context.request.get(
+            server.url + "/admin/traces/?text=secretive&token=hunter2hunter2",
+            headers={"traceparent": f"00-{TRACE}-00f067aa0ba902b7-01"},
+        )
+        assert answer.status == 200
+        page.goto(f"{server.url}/admin/silk/request/{UUID(hex=TRACE)}/")
+        profile = page.content()
+        expect(page.get_by_role("link", name="The trace of this request")).to_have_attribute(
+            "href", f"/admin/traces/{TRACE}/"
+        )
+        # The spans are committed within a second or two of the request.
+        trace = f"{server.url}/admin/traces/{TRACE}/"
+        until = time.monotonic() + 20
+        while page.context.request.get(trace).status == 404 and time.monotonic() < until:
+            page.wait_for_timeout(200)
+        page.goto(trace)
+        page.get_by_role("link", name="Profile of the request").click()
+        page.wait_for_url("**/admin/silk/request/**")
+        page.goto(f"{server.url}/admin/silk/request/{UUID(hex=TRACE)}/sql/")
+        return broken, policies, profile + page.content()
 
-    broken, policies = browser_thread.run(look)
+    broken, policies, profiled = browser_thread.run(look)
     assert broken == {}
+    # Secrets in addresses and of sessions stay out.
+    assert "hunter2" not in profiled
+    assert cookie not in profiled
     inline = {
         path
         for path, policy in policies.items()

@@ -6,8 +6,8 @@ A page says which charts it has, and nothing else::
         charts = (Chart("age", _("Queue age"), "s", read_age),)
 """
 
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime
 from typing import Any, ClassVar, Final
 
@@ -52,6 +52,30 @@ class Chart:
     command: str = ""
 
 
+@dataclass(frozen=True, slots=True)
+class Mark:
+    """A moment worth a line across every chart, and its word."""
+
+    at: datetime
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class Points:
+    """Points of one look: milliseconds since 1970, values, what each is, where it leads.
+
+    `symbol` is Plotly's: colour alone tells nothing to those who do not see it.
+    """
+
+    name: str
+    colour: str
+    symbol: str
+    x: list[int]
+    y: list[float]
+    text: list[str]
+    hrefs: list[str]
+
+
 class BoardParameters(serializers.Serializer[Any]):
     """The range, and what of it to send. A page with filters of its own adds them."""
 
@@ -81,6 +105,10 @@ class BoardAnswerSerializer(serializers.Serializer[Any]):
     slow = serializers.ListField(
         child=serializers.CharField(), help_text="Charts whose query was cut off."
     )
+    marks = serializers.ListField(
+        child=serializers.DictField(), help_text="Moments across every chart: `at` and `text`."
+    )
+    points = serializers.DictField(help_text="Single points beside the lines, by chart.")
 
 
 class Board(Endpoint):
@@ -108,7 +136,20 @@ class Board(Endpoint):
         return self.reply({
             "panels": panels, "range": choice.told(), "start": _ms(window.start),
             "end": _ms(window.end), "step_s": window.step_s, "slow": slow,
+            "marks": [{"at": _ms(mark.at), "text": mark.text} for mark in self.marks(wish)],
+            "points": {
+                key: [asdict(group) for group in groups]
+                for key, groups in self.points(wish).items()
+            },
         })  # fmt: skip
+
+    def marks(self, ask: Ask) -> Sequence[Mark]:  # noqa: ARG002
+        """Moments to draw across every chart: a deployment, a failover."""
+        return ()
+
+    def points(self, ask: Ask) -> Mapping[str, Sequence[Points]]:  # noqa: ARG002
+        """Single points to draw beside the lines of a chart, each a link to its evidence."""
+        return {}
 
     def _wanted(self, key: str | None) -> Sequence[Chart]:
         if key is None and self.request.accepted_renderer.format != "csv":

@@ -6,6 +6,7 @@ from apps.monitoring.api.bottleneck_views import BottleneckListView, BottleneckV
 from apps.monitoring.api.deployment_views import DeploymentsView
 from apps.monitoring.api.history import ComponentHistoryView
 from apps.monitoring.api.log_views import LogLineView, LogSearchView
+from apps.monitoring.api.performance_views import OperationView, OverTimeView, RankingView
 from apps.monitoring.api.trace_views import TraceListView, TraceView
 from apps.monitoring.api.views import ComponentsView, MetricNamesView, MetricsView
 
@@ -21,6 +22,13 @@ urlpatterns = [
     ),
     path("admin/logs/search", LogSearchView.as_view(), name="log-search"),
     path("admin/logs/lines/<str:line_id>", LogLineView.as_view(), name="log-line"),
+    path("admin/performance/metrics", RankingView.as_view(), name="performance-metrics"),
+    path(
+        "admin/performance/metrics/operation", OperationView.as_view(), name="performance-operation"
+    ),
+    path(
+        "admin/performance/metrics/over-time", OverTimeView.as_view(), name="performance-over-time"
+    ),
     path("admin/performance/deployments", DeploymentsView.as_view(), name="deployments"),
     path("admin/performance/bottlenecks", BottleneckListView.as_view(), name="bottleneck-list"),
     path(

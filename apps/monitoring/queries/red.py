@@ -26,18 +26,19 @@ from apps.monitoring.store import histograms
 from apps.monitoring.store.ranges import between
 from apps.monitoring.store.red import CLASSES
 
-__all__ = ["Figures", "Operation", "Wanted", "operations", "over_time", "total"]
+__all__ = ["Figures", "Operation", "Wanted", "by_step", "operations", "over_time", "total"]
 
 ByStep = dict[datetime, Figures]
 
 
 def operations(
-    time_range: TimeRange, wanted: Wanted | None = None, *, durations: bool = True
-) -> dict[Operation, Figures]:
+    time_range: TimeRange, wanted: Wanted | None = None, *,
+    only: Sequence[Operation] | None = None, durations: bool = True,
+) -> dict[Operation, Figures]:  # fmt: skip
     """The busiest 2000 operations of a range. Without `durations` no percentile can be asked."""
     with reader() as cursor:
         plan = redplan.whole(cursor, time_range)
-        found = _read(cursor, plan, wanted or Wanted(), durations=durations)
+        found = _read(cursor, plan, wanted or Wanted(), only=only, durations=durations)
     return {operation: figures[plan.start] for operation, figures in found.items()}
 
 
@@ -51,12 +52,27 @@ def over_time(
     return plan.steps, plan.step, found
 
 
+def by_step(found: dict[Operation, ByStep]) -> ByStep:
+    """All operations as one."""
+    parts: dict[datetime, list[Figures]] = {}
+    for steps in found.values():
+        for at, figures in steps.items():
+            parts.setdefault(at, []).append(figures)
+    return {at: total(figures) for at, figures in parts.items()}
+
+
 def total(figures: Iterable[Figures]) -> Figures:
     """All as one."""
-    whole = Figures()
-    for one in figures:
-        whole.add(one)
-    return whole
+    parts = list(figures)
+    return Figures(
+        sum(part.n for part in parts),
+        sum(part.err for part in parts),
+        [sum(column) for column in zip(*(part.classes for part in parts), strict=True)]
+        or [0] * len(CLASSES),
+        sum(part.sum for part in parts),
+        max((part.max for part in parts), default=0.0),
+        histograms.merge(part.state for part in parts),
+    )
 
 
 def _read(

@@ -4,6 +4,7 @@ from apps.monitoring.tasks.bottlenecks import find_bottlenecks, prune_bottleneck
 from apps.monitoring.tasks.collect import collect
 from apps.monitoring.tasks.deployments import observe_deployments
 from apps.monitoring.tasks.partitions import maintain_partitions
+from apps.monitoring.tasks.regressions import watch_regressions
 from apps.monitoring.tasks.rollups import roll_up
 
 __all__ = [
@@ -13,4 +14,5 @@ __all__ = [
     "observe_deployments",
     "prune_bottlenecks",
     "roll_up",
+    "watch_regressions",
 ]

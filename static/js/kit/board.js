@@ -4,7 +4,7 @@
 import { Chart } from "./chart.js";
 import { getJson } from "./client.js";
 import { announce } from "./say.js";
-import { fill } from "./format.js";
+import { fill, local } from "./format.js";
 import { range } from "./range.js";
 import { texts } from "./texts.js";
 
@@ -31,6 +31,14 @@ export function csvLinks(base, root) {
     link.href = dataAddress(base, root, { format: "csv", panel: card.dataset.panel });
     link.hidden = false;
   }
+}
+
+// Single points beside the lines: [{name, colour, symbol, x (ms), y, text, hrefs}].
+function pointTrace({ name, colour, symbol, x, y, text, hrefs }) {
+  return {
+    type: "scatter", mode: "markers", name, hrefs, y, text, showlegend: false,
+    x: x.map((ms) => local(ms)), marker: { color: colour, symbol, size: 9 }, hovertemplate: "%{text}<extra></extra>",
+  };
 }
 
 class Board {
@@ -63,6 +71,8 @@ class Board {
     range.adopt(answer.range);
     for (const chart of this.charts) {
       chart.load(answer.panels[chart.key] ?? { data: [], layout: {} });
+      chart.marks = answer.marks ?? [];
+      chart.points = (answer.points?.[chart.key] ?? []).map((group) => pointTrace(group));
       chart.window(answer.start, answer.end);
       chart.draw(undefined, answer.slow?.includes(chart.key));
     }

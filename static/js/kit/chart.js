@@ -26,6 +26,12 @@ export class Chart {
   #bound = false;
   #plotly = null;
 
+  // Plotly traces of single points above the lines; a point with one of `hrefs` is a link.
+  points = [];
+
+  // Moments with a word: [{at (ms), text}]; a thin line across the plot for each.
+  marks = [];
+
   constructor(card) {
     this.card = card;
     this.key = card.dataset.panel;
@@ -109,7 +115,7 @@ export class Chart {
       this.state.error(texts.chunkLost, { retry: () => location.reload() });
       throw error;
     }
-    await this.#plotly.react(this.plot, this.#traces(), this.#themed(known), CONFIG);
+    await this.#plotly.react(this.plot, [...this.#traces(), ...this.points], this.#themed(known), CONFIG);
     this.#bind();
     if (this.details.open) this.#fillTable();
   }
@@ -124,6 +130,10 @@ export class Chart {
       range.zoom(fromLocal(start), fromLocal(end));
     });
     this.plot.on("plotly_doubleclick", () => range.out());
+    this.plot.on("plotly_click", (event) => {
+      const clicked = event.points.find((one) => one.data.hrefs);
+      if (clicked) location.assign(clicked.data.hrefs[clicked.pointNumber]);
+    });
     this.plot.on("plotly_hover", (event) => point(fromLocal(event.points[0].x), this));
     this.plot.on("plotly_unhover", () => point(null));
   }
@@ -159,6 +169,9 @@ export class Chart {
     layout.font.color = colour("--ph-text");
     layout.hoverlabel = { bgcolor: colour("--ph-card"), bordercolor: colour("--ph-grid"), font: { color: colour("--ph-text") } };
     layout.dragmode = dragmode;
+    const marks = this.marks.filter(({ at }) => at >= this.start && at <= this.end);
+    layout.shapes = marks.map(({ at }) => ({ type: "line", x0: local(at), x1: local(at), yref: "paper", y0: 0, y1: 1, line: { color: colour("--ph-dim"), width: 1, dash: "dash" } }));
+    layout.annotations = marks.map(({ at, text }) => ({ x: local(at), yref: "paper", y: 1, yanchor: "top", xanchor: "left", text: plain(text), showarrow: false, font: { size: 10, color: colour("--ph-text") }, bgcolor: colour("--ph-card") }));
     // A zoom of another range starts anew.
     layout.uirevision = `${this.start}`;
     return layout;

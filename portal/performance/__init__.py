@@ -1,0 +1,1 @@
+"""The Performance pages: operations ranked, one operation, and both live."""

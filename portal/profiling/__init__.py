@@ -1,0 +1,1 @@
+"""django-silk on a sample of staff's own requests, each bound to its trace. Off by default."""
