@@ -19,6 +19,11 @@ FAULTS: Final = {
     "error_burst": "three bookings in ten fail with an exception",
     "small_pool": "the shop has one database connection for all its threads",
     "stampede": "the demand analysis is computed by every request that misses the cache",
+    "lock_wait": "every booking locks the same row for a quarter of a second",
+    "idle_in_transaction": "a booking asks the inventory while its transaction is open",
+    "queue_backlog": "the one worker of the mail queue takes 1.5 s for each confirmation",
+    "blocked_loop": "quotes block the event loop for 0.3 s",
+    "cacheable": "the event list counts all bookings for every visitor",
 }
 _READ_AGAIN_S: Final = 0.5
 _path = environment.state_dir / "faults.json"

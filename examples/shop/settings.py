@@ -17,6 +17,7 @@ TIME_ZONE = "UTC"
 
 with _env.prefixed("__"):
     DATABASES = {"default": _env.dj_db_url("DB", environment.database_url)}
+DATABASES["default"]["ENGINE"] = "examples.shop.backend"
 DATABASES["default"]["OPTIONS"] = {
     **DATABASES["default"].get("OPTIONS", {}),
     "pool": {"min_size": 2, "max_size": 10, "timeout": 5},

@@ -39,6 +39,7 @@ class Crowd:
             (14, self._book),
             (5, self._analyse),
             (3, self._get_lost),
+            (8, self._ask_price),
         ]
 
     def run(self, stopped: threading.Event) -> None:
@@ -94,6 +95,9 @@ class Crowd:
 
     def _watch_prices(self) -> requests.Response:
         return self._get(f"/events/{self._event()}/prices", days=self._random.choice([7, 30, 40]))
+
+    def _ask_price(self) -> requests.Response:
+        return self._get(f"/events/{self._event()}/quote", seats=self._random.randint(1, 4))
 
     def _book(self) -> requests.Response:
         event, customer = self._event(), f"c{self._random.randrange(5000)}"

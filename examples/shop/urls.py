@@ -15,6 +15,7 @@ urlpatterns = [
     path("events", events.listing),
     path("events/<int:event_id>", events.detail),
     path("events/<int:event_id>/prices", events.prices),
+    path("events/<int:event_id>/quote", events.quote),
     path("events/<int:event_id>/restock", bookings.restock),
     path("analysis/demand", analysis.demand),
     path("bookings", bookings.create),

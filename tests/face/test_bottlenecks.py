@@ -21,8 +21,9 @@ def found(send):  # noqa: F811
     hostile = "<script>document.title='owned'</script>\u202e"
     send(
         *[listing()] * 3,
-        server("POST /bookings", 480, code("transaction", 460, db("UPDATE shop_event SET a = %s", 4),
-               http("http://bank/charge", 400), db("INSERT INTO shop_booking VALUES (%s)", 3))),
+        server("POST /bookings", 480, code(
+            "transaction", 460, db("UPDATE shop_event SET a = %s", 4),
+            http("http://bank/charge", 400), db("INSERT INTO shop_booking VALUES (%s)", 3))),
         server("GET /events/{id}", 830, http("http://stock/seats/17", 800)),
         server(f"GET /{hostile}", 900, db("SELECT * FROM a WHERE b = %s", 600)),
         *[server("POST /b", 10).failed("PaymentError") for _ in range(4)],

@@ -48,7 +48,7 @@ def _address() -> str:
 
 
 @pytest.fixture
-def demo(portal_server, tmp_path) -> Iterator[Demo]:
+def demo(portal_server, tmp_path, request) -> Iterator[Demo]:
     _, key = apikeys.create("shop", ["ingest"])
     name = f"{connection.settings_dict['NAME']}_shop"
     host = connection.settings_dict["OPTIONS"].get("host") or connection.settings_dict["HOST"]
@@ -61,7 +61,7 @@ def demo(portal_server, tmp_path) -> Iterator[Demo]:
         "SHOP_STATE_DIR": str(tmp_path / "shop"),
         "SHOP_PORT": str(free_port()),
         "SHOP_INVENTORY_PORT": str(free_port()),
-        "SHOP_REQUESTS_PER_S": "8",
+        "SHOP_REQUESTS_PER_S": getattr(request, "param", "8"),
     }
     environment.pop("DJANGO_SETTINGS_MODULE", None)
     process = subprocess.Popen(

@@ -70,15 +70,16 @@ def suggest(statement: str) -> Index | None:
         tree = sqlglot.parse_one(_LIST.sub("(?)", statement).replace("%s", "?"), read="postgres")
     except (SqlglotError, RecursionError):
         return None
-    where = tree.args.get("where") if isinstance(tree, exp.Expr) else None
+    wheres = list(tree.find_all(exp.Where)) if isinstance(tree, exp.Expr) else []
     tables = _tables(tree)
-    if where is None or not tables:
+    if not wheres or not tables:
         return None
     equal: defaultdict[str, list[str]] = defaultdict(list)
     ranged: defaultdict[str, list[str]] = defaultdict(list)
     searched: defaultdict[str, list[str]] = defaultdict(list)
-    for condition in _conditions(where.this):
-        _sort(condition, tables, equal, ranged, searched)
+    for where in wheres:
+        for condition in _conditions(where.this):
+            _sort(condition, tables, equal, ranged, searched)
     return _best(tree, tables, equal, ranged, searched)
 
 

@@ -12,7 +12,7 @@ from apps.monitoring.bottlenecks.trace import Row, Trace
 
 MINUTE: Final = timedelta(minutes=1)
 # More than this of one minute, and a share of its traces stands for all.
-MOST_SPANS: Final = 40_000
+MOST_SPANS: Final = 20_000
 # A longer trace is read to here: what repeats shows itself long before.
 MOST_OF_ONE: Final = 5_000
 # Spans of a trace further away from the minute than this are not looked for.

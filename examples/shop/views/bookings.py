@@ -2,15 +2,20 @@
 
 import json
 import random
+from typing import Final
 
-from django.db import transaction
+import requests
+from django.db import connection, transaction
 from django.db.models import F, Sum
 from django.http import HttpRequest, JsonResponse
 from django.views.decorators.csrf import csrf_exempt
 from django.views.decorators.http import require_POST
+from opentelemetry import trace
 
-from examples.shop import business, faults
+from examples.shop import business, environment, faults, mail
 from examples.shop.models import Booking, Event
+
+_tracer: Final = trace.get_tracer("examples.shop")
 
 
 class PaymentError(RuntimeError):
@@ -36,19 +41,36 @@ def create(request: HttpRequest) -> JsonResponse:
             fields["reason"] = "sold_out"
             return JsonResponse({"error": "sold out"}, status=409)
         fields["booking_id"] = booking.pk
+        mail.confirm(booking.pk)
     return JsonResponse({"id": booking.pk, "remaining": _note_stock(event_id)}, status=201)
 
 
-@transaction.atomic
 def _take(event_id: int, seats: int, customer: str) -> Booking | None:
     """The booking, or None when the stock does not hold that many (or there is no such event)."""
+    # The SDK sees statements; that they belong together only we can say.
+    with _tracer.start_as_current_span("transaction"), transaction.atomic():
+        return _in_transaction(event_id, seats, customer)
+
+
+def _in_transaction(event_id: int, seats: int, customer: str) -> Booking | None:
+    if faults.is_on("lock_wait"):
+        _lock_one_for_all()
     # Guarded, so that two last tickets are never sold three times.
     enough = Event.objects.filter(pk=event_id, remaining__gte=seats)
     if not enough.update(remaining=F("remaining") - seats):
         return None
     if faults.is_on("error_burst") and random.random() < 0.3:
         raise PaymentError("payment provider answered 502")
+    if faults.is_on("idle_in_transaction"):
+        requests.get(f"{environment.inventory_url}/seats/{event_id}?careful=1", timeout=5)
     return Booking.objects.create(event_id=event_id, seats=seats, customer=customer)
+
+
+def _lock_one_for_all() -> None:
+    """Every booking waits for the one before it, whatever it books."""
+    Event.objects.select_for_update().order_by("pk")[:1].get()
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT pg_sleep(0.25)")
 
 
 def _note_stock(event_id: int) -> int:

@@ -5,19 +5,37 @@ from datetime import timedelta
 from typing import Any
 
 import requests
-from django.db.models import Avg, F, Max, Min
-from django.db.models.functions import TruncDay
+from django.db import connection
 from django.http import HttpRequest, JsonResponse
 from django.shortcuts import get_object_or_404
 from django.utils import timezone
 from django.views.decorators.http import require_GET
 
-from examples.shop import environment, faults
-from examples.shop.models import Event, Price
+from examples.shop import environment, faults, quotes
+from examples.shop.models import Event
 
 log = logging.getLogger("shop")
 _PAGE = 30
 _sessions = requests.Session()
+# Each day as a candle: what it closed at is one more look into the same index.
+_PRICES = """
+    SELECT d.day, d.low, d.high, d.mean, c.cents AS close
+    FROM (
+        SELECT date_trunc('day', at) AS day, min(cents) AS low, max(cents) AS high,
+               avg(cents) AS mean
+        FROM shop_price WHERE event_id = %s AND at >= %s GROUP BY 1
+    ) d
+    LEFT JOIN LATERAL (
+        SELECT cents FROM shop_price
+        WHERE event_id = %s AND at >= d.day AND at < d.day + interval '1 day'
+        ORDER BY at DESC LIMIT 1
+    ) c ON true
+    ORDER BY d.day
+"""
+_BOOKINGS = """
+    SELECT e.category, count(*) AS bookings, sum(b.seats) AS seats
+    FROM shop_booking b JOIN shop_event e ON e.id = b.event_id GROUP BY e.category
+"""
 
 
 def _number(request: HttpRequest, name: str, default: int, most: int) -> int:
@@ -37,7 +55,10 @@ def listing(request: HttpRequest) -> JsonResponse:
         found = found.select_related("venue")
     start = _number(request, "page", 0, 1000) * _PAGE
     page = found[start : start + _PAGE]
-    return JsonResponse({"events": [_brief(event) for event in page]})
+    answer: dict[str, Any] = {"events": [_brief(event) for event in page]}
+    if faults.is_on("cacheable"):
+        answer["bookings"] = _rows(_BOOKINGS, [])
+    return JsonResponse(answer)
 
 
 def _brief(event: Event) -> dict[str, Any]:
@@ -72,11 +93,19 @@ def detail(_request: HttpRequest, event_id: int) -> JsonResponse:
 def prices(request: HttpRequest, event_id: int) -> JsonResponse:
     """GET /events/{id}/prices?days=: one point a day, as a chart wants it."""
     since = timezone.now() - timedelta(days=_number(request, "days", 30, 60))
-    points = (
-        Price.objects.filter(event_id=event_id, at__gte=since)
-        .annotate(day=TruncDay("at"))
-        .values("day")
-        .annotate(low=Min("cents"), high=Max("cents"), mean=Avg("cents"))
-        .order_by(F("day"))
-    )
-    return JsonResponse({"event_id": event_id, "points": list(points)})
+    points = _rows(_PRICES, [event_id, since, event_id])
+    return JsonResponse({"event_id": event_id, "points": points})
+
+
+@require_GET
+def quote(request: HttpRequest, event_id: int) -> JsonResponse:
+    """GET /events/{id}/quote?seats=: what some seats cost now."""
+    seats = _number(request, "seats", 1, 10)
+    return JsonResponse({"event_id": event_id, "cents": quotes.quote(event_id, seats)})
+
+
+def _rows(statement: str, parameters: list[Any]) -> list[dict[str, Any]]:
+    with connection.cursor() as cursor:
+        cursor.execute(statement, parameters or None)
+        names = [column.name for column in cursor.description]
+        return [dict(zip(names, row, strict=True)) for row in cursor.fetchall()]

@@ -4,6 +4,7 @@ import re
 from collections import Counter, defaultdict
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Final, NamedTuple
 
 from apps.monitoring.bottlenecks.finding import Comparison, Finding
@@ -22,13 +23,21 @@ class _Use(NamedTuple):
     step: Step
 
 
+@lru_cache(maxsize=4096)
+def _nature(text: str) -> tuple[bool, bool]:
+    """Whether a statement only reads, and whether it is whole without values from elsewhere."""
+    reads = bool(_READS.match(text)) and not _WRITES.search(text)
+    return reads, not _PLACEHOLDER.search(text)
+
+
 def identity(step: Step) -> str | None:
     """A text equal only where the answer must be; None for writes and for unknown values."""
     text = step.facet.text
-    if not _READS.match(text) or _WRITES.search(text):
+    reads, constant = _nature(text)
+    if not reads:
         return None
     values = sorted((k, str(v)) for k, v in step.row.attrs.items() if k.startswith(_PARAMETER))
-    if not values and _PLACEHOLDER.search(text):
+    if not values and not constant:
         return None
     return f"{text}\0{values}" if values else text
 

@@ -130,7 +130,7 @@ class OwnCode(Detector, kind=BottleneckKind.OWN_CODE):
 
     def find(self, trace: Trace, entry: int) -> Iterator[Finding]:
         top = trace.steps[entry]
-        if top.row.kind != SERVER:
+        if top.row.kind != SERVER or top.took < self.least_us:
             # A job may compute for as long as it likes.
             return
         own = [top, *trace.of_kind(entry, Category.CODE)]

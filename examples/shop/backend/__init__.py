@@ -1,0 +1,1 @@
+"""Django's PostgreSQL backend with one span more: the wait for a connection of the pool."""
