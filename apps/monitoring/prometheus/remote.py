@@ -16,7 +16,7 @@ from google.protobuf.message import DecodeError
 
 from apps.monitoring.intake import limits
 from apps.monitoring.prometheus import messages, naming, native
-from apps.monitoring.prometheus.rows import attributes, exemplar_row
+from apps.monitoring.prometheus.labels import attributes, exemplar_row
 from apps.monitoring.prometheus.text import LABELS
 from apps.monitoring.store.rows import Batch, Metric, Resource, Sample, Series
 
