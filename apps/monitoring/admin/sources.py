@@ -77,7 +77,7 @@ class ScrapeTargetForm(_TargetForm):
         model = ScrapeTarget
         fields = (
             "name", "service", "url", "interval_s", "timeout_s", "labels", "sample_limit",
-            "enabled",
+            "native_histograms", "enabled",
         )  # fmt: skip
 
     def clean_new_authorization(self) -> str:

@@ -16,9 +16,9 @@ from apps.core.vault import SealBrokenError
 from apps.monitoring.collectors.base import CollectError, Collector, Point, Reading
 from apps.monitoring.collectors.fetching import Answer, Fetcher
 from apps.monitoring.models import ScrapeTarget
-from apps.monitoring.prometheus import naming
+from apps.monitoring.prometheus import naming, protobuf
 from apps.monitoring.prometheus.rows import Conversion, Memory
-from apps.monitoring.prometheus.text import ExpositionError, parse
+from apps.monitoring.prometheus.text import ExpositionError, Family, parse
 from apps.monitoring.store.rows import Metric, Resource
 
 _MOST_TARGETS: Final = 200
@@ -26,6 +26,10 @@ _MOST_BYTES: Final = 32 << 20
 _ACCEPT: Final = (
     "application/openmetrics-text;version=1.0.0;q=0.8,text/plain;version=0.0.4;q=0.6,*/*;q=0.1"
 )
+_ACCEPT_NATIVE: Final = (
+    f"{protobuf.MEDIA_TYPE};proto={protobuf.MESSAGE};encoding=delimited,{_ACCEPT}"
+)
+_OPEN: Final = "application/openmetrics-text"
 UP: Final = naming.gauge("up")
 DURATION: Final = naming.gauge("scrape_duration_seconds")
 SCRAPED: Final = naming.gauge("scrape_samples_scraped")
@@ -44,6 +48,7 @@ class Scrape(Collector, kind="scrape"):
     service: str = "unknown_service"
     labels: tuple[tuple[str, str], ...] = ()
     sample_limit: int = 20_000
+    native_histograms: bool = False
     authorization: Secret | None = field(default=None, repr=False)
 
     @classmethod
@@ -55,6 +60,7 @@ class Scrape(Collector, kind="scrape"):
                 target=target.name, interval_s=target.interval_s, timeout_s=target.timeout_s,
                 url=target.url, service=target.service,
                 labels=tuple(sorted(target.labels.items())), sample_limit=target.sample_limit,
+                native_histograms=target.native_histograms,
                 authorization=target.authorization,
             )  # fmt: skip
 
@@ -88,7 +94,8 @@ class Scrape(Collector, kind="scrape"):
         return reading
 
     def _ask(self) -> Answer:
-        headers = {"Accept": _ACCEPT, "X-Prometheus-Scrape-Timeout-Seconds": f"{self.timeout_s:g}"}
+        accept = _ACCEPT_NATIVE if self.native_histograms else _ACCEPT
+        headers = {"Accept": accept, "X-Prometheus-Scrape-Timeout-Seconds": f"{self.timeout_s:g}"}
         try:
             secret = self.authorization.reveal() if self.authorization else ""
         except SealBrokenError:
@@ -102,19 +109,24 @@ class Scrape(Collector, kind="scrape"):
             raise CollectError(f"It answered {answer.status}; 200 was expected.")
         return answer
 
-    def _rows(self, answer: Answer, time_ns: int) -> Conversion:
+    def _families(self, answer: Answer) -> list[Family]:
+        """What the answer shows. Raises CollectError."""
         kind = answer.headers.get("content-type", "").partition(";")[0].strip().lower()
-        if kind not in ("application/openmetrics-text", "text/plain", ""):
-            raise CollectError(f"It answered with {kind[:80]}, which is no exposition format.")
         try:
-            families = parse(
-                answer.body.decode(), open_metrics=kind == "application/openmetrics-text",
-                most_samples=self.sample_limit,
-            )  # fmt: skip
+            if kind == protobuf.MEDIA_TYPE:
+                return protobuf.parse(answer.body, most_samples=self.sample_limit)
+            if kind not in (_OPEN, "text/plain", ""):
+                raise CollectError(f"It answered with {kind[:80]}, which is no exposition format.")
+            return parse(
+                answer.body.decode(), open_metrics=kind == _OPEN, most_samples=self.sample_limit
+            )
         except UnicodeDecodeError:
             raise CollectError("Its answer is not UTF-8.") from None
         except ExpositionError as error:
             raise CollectError(str(error)) from None
+
+    def _rows(self, answer: Answer, time_ns: int) -> Conversion:
+        families = self._families(answer)
         known = _memories.get(self.key)
         before = known[1] if known is not None and known[0] == self else {}
         conversion = Conversion(self.resource(), dict(self.labels), time_ns, before)

@@ -267,6 +267,14 @@ class Migration(migrations.Migration):
                     ),
                 ),
                 (
+                    "native_histograms",
+                    models.BooleanField(
+                        default=False,
+                        help_text="Ask for the protobuf format, the only one that carries them.",
+                        verbose_name="native histograms",
+                    ),
+                ),
+                (
                     "authorization",
                     apps.core.sealed.SealedTextField(
                         default="",

@@ -66,6 +66,10 @@ class ScrapeTarget(models.Model):
         validators=[MinValueValidator(1), MaxValueValidator(200_000)],
         help_text=_("An answer with more is refused whole."),
     )  # fmt: skip
+    native_histograms = models.BooleanField(
+        _("native histograms"), default=False,
+        help_text=_("Ask for the protobuf format, the only one that carries them."),
+    )  # fmt: skip
     authorization = SealedTextField(purpose="monitoring.scrape", verbose_name=_("authorization"))
     enabled = models.BooleanField(_("enabled"), default=True)
 

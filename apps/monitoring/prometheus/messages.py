@@ -1,8 +1,9 @@
-"""The messages of remote write 1.0 and 2.0, built here: no package on PyPI ships them.
+"""The messages of remote write and of the protobuf exposition, built here: no package ships them.
 
 Field numbers: prometheus/prometheus, prompb/types.proto, prompb/remote.proto and
-prompb/io/prometheus/write/v2/types.proto. A label read as bytes is wire-compatible with the
-message it holds and is a dictionary key; each distinct set of labels is decoded once.
+prompb/io/prometheus/write/v2/types.proto; prometheus/client_model, metrics.proto. A label read as
+bytes is wire-compatible with the message it holds and is a dictionary key; each distinct set of
+labels is decoded once.
 """
 
 from typing import Any, Final
@@ -42,6 +43,31 @@ _MESSAGES: Final[dict[str, str]] = {
         " 4 *Exemplar2 exemplars, 5 Metadata metadata, 6 int64 created_timestamp"
     ),
     "Request2": "4 *string symbols, 5 *TimeSeries2 timeseries",
+    "Stamp": "1 int64 seconds, 2 int32 nanos",
+    "Exemplar3": "1 *Label label, 2 double value, 3 Stamp timestamp",
+    "Number": "1 double value, 2 Exemplar3 exemplar, 3 Stamp created_timestamp",
+    "Quantile": "1 double quantile, 2 double value",
+    "Summary": (
+        "1 uint64 sample_count, 2 double sample_sum, 3 *Quantile quantile,"
+        " 4 Stamp created_timestamp"
+    ),
+    "Bucket": (
+        "1 uint64 cumulative_count, 2 double upper_bound, 3 Exemplar3 exemplar,"
+        " 4 double cumulative_count_float"
+    ),
+    "Histogram3": (
+        "1 uint64 sample_count, 2 double sample_sum, 3 *Bucket bucket,"
+        " 4 double sample_count_float, 5 sint32 schema, 6 double zero_threshold,"
+        " 7 uint64 zero_count, 8 double zero_count_float, 9 *Span negative_span,"
+        " 10 *sint64 negative_delta, 11 *double negative_count, 12 *Span positive_span,"
+        " 13 *sint64 positive_delta, 14 *double positive_count, 15 Stamp created_timestamp,"
+        " 16 *Exemplar3 exemplars"
+    ),
+    "Metric": (
+        "1 *Label label, 2 Number gauge, 3 Number counter, 4 Summary summary,"
+        " 5 Number untyped, 6 int64 timestamp_ms, 7 Histogram3 histogram"
+    ),
+    "MetricFamily": "1 string name, 2 string help, 3 int32 type, 4 *Metric metric",
 }
 
 
@@ -72,3 +98,4 @@ _CLASSES: Final = _build()
 Label: Final[Any] = _CLASSES["Label"]
 WriteRequest: Final[Any] = _CLASSES["WriteRequest"]
 Request2: Final[Any] = _CLASSES["Request2"]
+MetricFamily: Final[Any] = _CLASSES["MetricFamily"]

@@ -16,11 +16,13 @@ from google.protobuf.message import DecodeError
 
 from apps.monitoring.intake import limits
 from apps.monitoring.prometheus import messages, naming, native
-from apps.monitoring.prometheus.rows import attributes, exemplar_row
+from apps.monitoring.prometheus.labels import attributes, exemplar_row
 from apps.monitoring.prometheus.text import LABELS
 from apps.monitoring.store.rows import Batch, Metric, Resource, Sample, Series
 
 _REMEMBERED: Final = 100_000
+# What one unit of memory is: labels beyond it count again.
+_UNIT_BYTES: Final = 512
 _REMEMBERED_BYTES: Final = 4 * 1024
 _COUNTER, _GAUGE, _HISTOGRAM, _SUMMARY = 1, 2, 3, 5
 _CANNOT: Final = "The body is not a {name}."
@@ -48,6 +50,7 @@ class _Known:
 
     def __init__(self) -> None:
         self._series: dict[Hashable, Series] = {}
+        self._weight = 0
         self._resources: dict[tuple[str, str], Resource] = {}
         self._lock = threading.Lock()
 
@@ -58,9 +61,11 @@ class _Known:
         if size_bytes > _REMEMBERED_BYTES:
             return
         with self._lock:
-            if len(self._series) >= _REMEMBERED:
+            if self._weight >= _REMEMBERED:
                 self._series.clear()
+                self._weight = 0
             self._series[key] = series
+            self._weight += 1 + size_bytes // _UNIT_BYTES
 
     def resource(self, job: str, instance: str) -> Resource:
         """`job` and `instance` are OpenTelemetry's service.name and service.instance.id."""

@@ -8,17 +8,14 @@ import math
 from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any, Final, NamedTuple
+from typing import Any, NamedTuple
 
 from apps.monitoring.intake import limits
-from apps.monitoring.prometheus import naming
+from apps.monitoring.prometheus import naming, native
+from apps.monitoring.prometheus.labels import attributes, exemplar_row
 from apps.monitoring.prometheus.text import Exemplar, Family, Sample, labels_of, number
 from apps.monitoring.store import rows
 from apps.monitoring.store.rows import Histogram, Metric, Resource, Series
-
-# Labels that lead to a trace, as the client libraries write them.
-_TRACE: Final = ("trace_id", "traceID", "traceId")
-_SPAN: Final = ("span_id", "spanID", "spanId")
 
 
 class Known(NamedTuple):
@@ -63,7 +60,8 @@ class Conversion:
     def take(self, family: Family) -> None:
         """Append the rows of one family; what cannot be kept is counted in `refused`."""
         if len(family.name) > limits.METRIC_NAME_BYTES:
-            self.refused["metric name longer than 255 bytes"] += len(family.samples)
+            items = len(family.samples) + len(family.natives)
+            self.refused["metric name longer than 255 bytes"] += items
         elif family.type == "histogram":
             self._histogram(family)
         else:
@@ -87,6 +85,7 @@ class Conversion:
     def _histogram(self, family: Family) -> None:
         found: dict[Series, _Buckets] = {}
         metric = naming.histogram(family.name, family.help[: limits.NAME_BYTES])
+        self._natives(family, metric)
         for sample in family.samples:
             known = self._known(metric, sample)
             if known is None:
@@ -102,6 +101,19 @@ class Conversion:
                 self.refused[row] += 1
             else:
                 self.histograms.append(row)
+
+    def _natives(self, family: Family, metric: Metric) -> None:
+        for point in family.natives:
+            known = self._known(metric, Sample(family.name, point.labels, 0.0, None, None))
+            if known is None:
+                continue
+            point.timestamp = point.timestamp or self._now_ns // 1_000_000
+            row = native.histogram(point, known.series, point.created_ms)
+            if isinstance(row, str):
+                self.refused[row] += 1
+            elif row is not None:
+                told = [_exemplar(one, row.time_ns) for one in point.exemplars]
+                self.histograms.append(row._replace(exemplars=told[-limits.EXEMPLARS :] or None))
 
     def _part(self, one: _Buckets, name: str, sample: Sample, bound: float | None) -> None:
         ending = sample.name.removeprefix(name)
@@ -165,22 +177,6 @@ class Conversion:
         return Known(shared.series, bound)
 
 
-def attributes(labels: Mapping[str, str], of_target: Mapping[str, str]) -> dict[str, str]:
-    """Labels of a series and of its target; a clash keeps both, as Prometheus does."""
-    found = {_cut(k, limits.KEY_BYTES): _cut(v, limits.VALUE_BYTES) for k, v in labels.items() if v}
-    for name, value in of_target.items():
-        if name in found:
-            found[f"exported_{name}"] = found[name]
-        found[name] = value
-    return found
-
-
-def _cut(text: str, limit_bytes: int) -> str:
-    if len(text) * 4 <= limit_bytes:
-        return text
-    return text.encode()[:limit_bytes].decode(errors="ignore")
-
-
 def _metric(family: Family, name: str) -> Metric:
     about = family.help[: limits.NAME_BYTES]
     if family.type == "counter" or (
@@ -209,22 +205,6 @@ def _exemplar(exemplar: Exemplar, time_ns: int) -> dict[str, Any]:
     except ValueError:
         labels = {}
     return exemplar_row(labels, exemplar.value, exemplar.time_ns or time_ns)
-
-
-def exemplar_row(labels: dict[str, str], value: float, time_ns: int) -> dict[str, Any]:
-    """The shape the store keeps of an exemplar."""
-    left = dict(labels)
-    trace_id, span_id = (
-        next((left.pop(name) for name in names if name in left), "").lower()
-        for names in (_TRACE, _SPAN)
-    )
-    return {
-        "time_ns": time_ns,
-        "value": value if math.isfinite(value) else None,
-        "trace_id": trace_id,
-        "span_id": span_id,
-        "attrs": left,
-    }
 
 
 def _finished(one: _Buckets) -> Histogram | str:

@@ -8,7 +8,7 @@ import math
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from typing import Final, NamedTuple
+from typing import Any, Final, NamedTuple
 
 _BLANK: Final = r"[ \t]+"
 _LABELS: Final = r'\{((?:[^"}]|"(?:[^"\\]|\\.)*")*)\}'
@@ -64,6 +64,8 @@ class Family:
     type: str = "untyped"
     help: str = ""
     samples: list[Sample] = field(default_factory=list)
+    # Native histograms of the protobuf format: they have no lines.
+    natives: list[Any] = field(default_factory=list)
 
 
 def parse(text: str, *, open_metrics: bool, most_samples: int) -> list[Family]:

@@ -29,6 +29,8 @@ from apps.monitoring.receivers.serving import Receive, Scope, Send
 from apps.monitoring.store.rows import Outcome
 
 ROUTE: Final = "/api/v1/write"
+# Senders cut at some thousand samples, far below it; decoding more would hold up other threads.
+_MOST_BYTES: Final = 16 << 20
 _TEXT: Final = b"text/plain; charset=utf-8"
 _PROTOS: Final = {
     "": 1,
@@ -73,7 +75,7 @@ async def _answer(call: _Call, receive: Receive) -> Reply:
     headers = serving.headers_of(scope)
     await serving.authorise(headers, "ingest")
     version = _version(headers)
-    limit_bytes: int = settings.PHAROS_INTAKE_BODY_BYTES
+    limit_bytes = min(settings.PHAROS_INTAKE_BODY_BYTES, _MOST_BYTES)
     length = headers.get(b"content-length", b"0")
     if length.isdigit() and int(length) > limit_bytes:
         raise too_large(limit_bytes)

@@ -1,6 +1,5 @@
 """Debian's Prometheus as it is: checks our figures, scrapes them, and writes them back to us."""
 
-import json
 import shutil
 import socket
 import subprocess
@@ -89,6 +88,13 @@ def theirs(address):
     return [(float(v), round(t * 1000)) for t, v in (found[0]["values"] if found else [])]
 
 
+def exemplars(address):
+    """Those of our requests that Prometheus has."""
+    asked = f"query=api_request_duration_seconds_bucket&start={time.time() - 300}&end={time.time()}"
+    answer = httpx.get(f"{address}/api/v1/query_exemplars?{asked}", timeout=10).json()
+    return [one for series in answer["data"] for one in series["exemplars"]]
+
+
 def test_prometheus_checks_scrapes_and_writes_back_the_same_figures(portal, prometheus):
     address, log = prometheus
     with httpx.Client(base_url=portal.url, timeout=20) as client:
@@ -113,11 +119,10 @@ def test_prometheus_checks_scrapes_and_writes_back_the_same_figures(portal, prom
     said = (checked.stdout + checked.stderr).decode()
     assert (checked.returncode, said) == (0, "")
 
-    exemplars = httpx.get(
-        f"{address}/api/v1/query_exemplars?query=api_request_duration_seconds_bucket"
-        f"&start={time.time() - 300}&end={time.time()}", timeout=10,
-    ).json()["data"]  # fmt: skip
-    assert len(exemplars[0]["exemplars"][0]["labels"]["trace_id"]) == 32, json.dumps(exemplars)
+    # Exemplars are put beside the figures a little later, and scraped a little later still.
+    while not (found := exemplars(address)) and time.monotonic() < deadline:
+        time.sleep(0.2)
+    assert len(found[0]["labels"]["trace_id"]) == 32
 
     # And the other way round: the Go client's own exposition is a target of ours.
     reading = Scrape(target="prometheus", service="prometheus", url=f"{address}/metrics").read()
@@ -128,3 +133,12 @@ def test_prometheus_checks_scrapes_and_writes_back_the_same_figures(portal, prom
     assert {"prometheus_http_request_duration_seconds", "prometheus_http_response_size_bytes"} <= {
         row.series.metric.name for row in reading.histograms
     }
+    # The protobuf format says the same names of the same kinds.
+    packed = Scrape(
+        target="packed", service="prometheus", url=f"{address}/metrics", native_histograms=True
+    ).read()
+    assert "refused" not in packed.detail
+    kinds = [
+        {row.series.metric for row in (*one.samples, *one.histograms)} for one in (reading, packed)
+    ]
+    assert {m.name for m in kinds[0] ^ kinds[1] if not m.name.endswith("_created")} == set()
