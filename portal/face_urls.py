@@ -2,7 +2,7 @@
 
 from django.urls import URLPattern, path
 
-from portal import about
+from portal import about, intake
 from portal.evidence import pages as evidence
 from portal.evidence import trace_page
 from portal.overview import pages as overview
@@ -12,5 +12,7 @@ urlpatterns: list[URLPattern] = [
     path("admin/traces/", evidence.trace_list, name="traces"),
     path("admin/traces/<str:trace_id>/", trace_page.trace, name="trace"),
     path("admin/logs/", evidence.log_list, name="logs"),
+    path("admin/intake/", intake.page, name="intake"),
+    path("admin/intake/data", intake.IntakeBoard.as_view(), name="intake-data"),
     path("admin/about/", about.about, name="about"),
 ]

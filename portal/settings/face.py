@@ -71,6 +71,7 @@ UNFOLD: dict[str, Any] = {
                 "items": [
                     _link(_("Traces"), "account_tree", "traces", "monitoring.view_span"),
                     _link(_("Logs"), "notes", "logs", "monitoring.view_logrecord"),
+                    _link(_("Intake"), "monitoring", "intake"),
                     _link(
                         _("Probes"),
                         "network_ping",

@@ -24,6 +24,7 @@ PAGES = {
     "traces": "/admin/traces/",
     "logs": "/admin/logs/",
     "about": "/admin/about/",
+    "intake": "/admin/intake/",
     "rules": "/admin/alerts/rule/",
     "keys": "/admin/core/apikey/",
 }

@@ -5,8 +5,8 @@ from collections.abc import Sequence
 from typing import Any
 
 from apps.monitoring.intake import decode_histograms, limits, wire
-from apps.monitoring.intake.decoding import BAD_TIME, NO_RECORDED_VALUE, Decoding
 from apps.monitoring.intake.decode_histograms import exemplars
+from apps.monitoring.intake.decoding import BAD_TIME, NO_RECORDED_VALUE, Decoding
 from apps.monitoring.intake.series_cache import Owner, SeriesLookup, Stream
 from apps.monitoring.store.rows import Kind, Sample, Temporality
 
