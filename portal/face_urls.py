@@ -2,7 +2,7 @@
 
 from django.urls import URLPattern, path
 
-from portal import about, retention
+from portal import about, intake, retention
 from portal.bottlenecks import pages as bottlenecks
 from portal.bottlenecks.board import BottleneckBoard
 from portal.evidence import log_analytics, log_exports, trace_page, trace_pages
@@ -40,8 +40,6 @@ urlpatterns: list[URLPattern] = [
     path(
         "admin/performance/operation/data", boards.OperationBoard.as_view(), name="operation-data"
     ),
-    path("admin/logs/analytics/", log_analytics.page, name="log-analytics-page"),
-    path("admin/logs/analytics/data", log_analytics.LogBoard.as_view(), name="log-board"),
     path("admin/metrics/", explorer.page, name="metrics"),
     path("admin/metrics/data", data.ExplorerData.as_view(), name="metrics-data"),
     path("admin/metrics/cost/", cost.page, name="metric-cost"),
@@ -50,5 +48,7 @@ urlpatterns: list[URLPattern] = [
     path("admin/log-analytics/", log_analytics.page, name="log-analytics-page"),
     path("admin/log-analytics/data", log_analytics.LogBoard.as_view(), name="log-board"),
     path("admin/log-exports/", log_exports.page, name="log-exports-page"),
+    path("admin/intake/", intake.page, name="intake"),
+    path("admin/intake/data", intake.IntakeBoard.as_view(), name="intake-data"),
     path("admin/about/", about.about, name="about"),
 ]

@@ -120,6 +120,7 @@ def child_environment(role: str, port: int) -> dict[str, str]:
         "REDIS_URL": settings.CACHES["default"]["LOCATION"],
         "PORT": str(port),
         "PHAROS_ROLE": role,
+        "PHAROS_INTAKE_PROCESSES": "1",
         "DJANGO_SETTINGS_MODULE": "portal.settings",
         "PYTHONPATH": str(PROJECT),
     }

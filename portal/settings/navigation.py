@@ -40,6 +40,7 @@ NAVIGATION: list[dict[str, Any]] = [
         _("Logs"),
         _link(_("Log lines"), "notes", "logs", _LINES),
         _link(_("Log analytics"), "bar_chart", "log-analytics-page", _LINES),
+        _link(_("Log exports"), "download", "log-exports-page", "monitoring.export_logrecord"),
     ),
     _group(
         _("Metrics"),
@@ -63,6 +64,7 @@ NAVIGATION: list[dict[str, Any]] = [
     ),
     _group(
         _("Sources"),
+        _link(_("Intake"), "input", "intake"),
         _list(_("Probes"), "network_ping", "monitoring", "probe"),
         _list(_("Scrape targets"), "downloading", "monitoring", "scrapetarget"),
         _list(_("Browser keys"), "vpn_key", "monitoring", "browserkey"),

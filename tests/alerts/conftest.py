@@ -70,9 +70,9 @@ class Bench:
 
 @pytest.fixture
 def built_in_rules(db) -> None:
-    """The rules of the migration, also where another test's flush has emptied their table."""
-    module = importlib.import_module("apps.alerts.migrations.0002_built_in_rules")
-    module.create(apps, None)
+    """The rules of the migrations, also where another test's flush has emptied their table."""
+    for name in ("0002_built_in_rules", "0010_self_watch_rules"):
+        importlib.import_module(f"apps.alerts.migrations.{name}").create(apps, None)
 
 
 @pytest.fixture

@@ -162,12 +162,14 @@ def test_the_built_in_rules_can_be_judged_on_an_empty_store(built_in_rules, chan
     names = set(Rule.objects.values_list("built_in", flat=True))
     assert names == {
         "HIGH_CPU_USAGE", "HIGH_MEMORY_USAGE", "HIGH_RESPONSE_TIME", "HIGH_ERROR_RATE",
-        "LOW_CACHE_HIT_RATE",
+        "LOW_CACHE_HIT_RATE", "TELEMETRY_REJECTED", "TELEMETRY_TURNED_AWAY", "TELEMETRY_LATE",
+        "INTAKE_QUEUE_FULL", "OWN_TELEMETRY_DROPPED", "COLLECTOR_FAILING", "CLOCK_AHEAD",
+        "CLOCK_BEHIND",
     }  # fmt: skip
     for rule in Rule.objects.all():
         rule.full_clean()
         assert rule.for_s >= 60
         assert not rule.channels.exists()
-    assert vars(evaluate_due()) == {"evaluated": 5, "errors": 0, "skipped": 0}
+    assert vars(evaluate_due()) == {"evaluated": 13, "errors": 0, "skipped": 0}
     assert not Episode.objects.exists()
     assert channels.ensure("webhook", channel.target) == channel

@@ -25,7 +25,7 @@ _BLOCK = re.compile(r"^ *```(?:python|html)\n(.*?)^ *```$", re.MULTILINE | re.DO
 _PLACE = re.compile(r"(?:# |<!-- )(\S+\.(?:py|html))(?:: (\w+))?(?: -->)?\n")
 # Where a snippet goes in a file that exists: after this line.
 _AFTER = {
-    "imports": "from portal import about, retention\n",
+    "imports": "from portal import about, intake, retention\n",
     "urlpatterns": "urlpatterns: list[URLPattern] = [\n",
     "sidebar": '_link(_("Log analytics"), "bar_chart", "log-analytics-page", _LINES),\n',
 }

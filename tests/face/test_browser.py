@@ -25,6 +25,7 @@ PAGES = {
     "logs": "/admin/logs/",
     "retention": "/admin/retention/",
     "about": "/admin/about/",
+    "intake": "/admin/intake/",
     "rules": "/admin/alerts/rule/",
     "keys": "/admin/core/apikey/",
 }

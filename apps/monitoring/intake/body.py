@@ -76,7 +76,7 @@ class Body:
         self._keep(chunk)
 
     def pieces(self, piece_bytes: int) -> Iterator[memoryview]:
-        """Hand the body over in pieces; what is handed over is not kept, its share of the budget is."""
+        """Hand the body over in pieces: they are no longer kept, but still counted."""
         chunks, self._chunks = self._chunks, []
         for number, chunk in enumerate(chunks):
             chunks[number] = b""

@@ -73,6 +73,7 @@ async def application(scope: Scope, receive: Receive, send: Send) -> None:
         await _send(refusal.reply(JSON), send)
         return
     call = _Call.of(scope, signal)
+    processes.own().wake()
     begun = time.perf_counter()
     try:
         reply = await _answer(call, receive)

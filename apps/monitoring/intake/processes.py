@@ -21,7 +21,7 @@ import orjson
 from django.conf import settings
 
 from apps.monitoring.intake import frames, limits
-from apps.monitoring.intake.commit import committer
+from apps.monitoring.intake.commit import QUEUE_BYTES, QUEUE_ROWS, committer
 from apps.monitoring.intake.reply import RefusalError
 from apps.monitoring.intake.stats import CommitStats
 
@@ -63,7 +63,7 @@ class Process:
         ours, theirs = socket.socketpair()
         with theirs:
             self._child = await asyncio.to_thread(_spawn, theirs.fileno())
-        ours.setblocking(False)
+        ours.settimeout(0)
         reader, self._writer = await asyncio.open_unix_connection(sock=ours)
         self._reading = asyncio.create_task(self._read(reader))
 
@@ -141,18 +141,22 @@ class Processes:
         self._count = count
         self._all: list[Process] = []
         self._keepers: list[asyncio.Task[None]] = []
-        self._closing = False
+        self._closing = asyncio.Event()
         self._started = asyncio.Event()
         self._past = CommitStats()
         self.restarts = 0
+
+    def wake(self) -> None:
+        """Start them, once. A portal that nobody sends telemetry to goes without."""
+        if not self._keepers and not self._closing.is_set():
+            self._keepers = [asyncio.create_task(self._keep()) for _ in range(self._count)]
 
     async def ask(self, head: bytes, pieces: Iterable[memoryview], size_bytes: int) -> Any:
         """The answer of the process with the least to do.
 
         Raises RefusalError (503) when there is none, or it dies or hangs on the way.
         """
-        if not self._keepers and not self._closing:
-            self._keepers = [asyncio.create_task(self._keep()) for _ in range(self._count)]
+        self.wake()
         await self._started.wait()
         alive = [process for process in self._all if process.alive]
         if not alive:
@@ -169,13 +173,17 @@ class Processes:
             "restarts": self.restarts,
         }
 
+    def each(self) -> list[CommitStats]:
+        """What each of those that run has done."""
+        return [process.stats for process in self._all]
+
     def stats(self) -> CommitStats:
         """What all of them have done since the web started."""
         return sum((process.stats for process in self._all), self._past)
 
     async def close(self) -> None:
         """Let all of them finish."""
-        self._closing = True
+        self._closing.set()
         await asyncio.gather(*(process.leave() for process in self._all))
         if self._keepers:
             await asyncio.wait(self._keepers, timeout=_LEAVE_S)
@@ -183,7 +191,7 @@ class Processes:
     async def _keep(self) -> None:
         """Keep one process running until closing."""
         pause_s = 0.1
-        while not self._closing:
+        while not self._closing.is_set():
             process = Process()
             try:
                 await process.start()
@@ -194,7 +202,7 @@ class Processes:
             await process.ended()
             self._all.remove(process)
             self._past = (self._past + process.stats).at_rest()
-            if self._closing:
+            if self._closing.is_set():
                 return
             self.restarts += 1
             _log.warning("An intake process ended; another takes its place")
@@ -221,6 +229,13 @@ def _interrupted() -> RefusalError:
 def own() -> Processes:
     """The intake processes of this web process."""
     return Processes(settings.PHAROS_INTAKE_PROCESSES)
+
+
+def queue_fill() -> float:
+    """How full the fullest queue before the store is, 0 to 1."""
+    return max(
+        stats.fill(QUEUE_ROWS, QUEUE_BYTES) for stats in [committer().stats(), *own().each()]
+    )
 
 
 def all_stats() -> CommitStats:

@@ -27,6 +27,10 @@ class CommitStats:
             self.queue_rows + other.queue_rows, self.queue_bytes + other.queue_bytes, slower,
         )  # fmt: skip
 
+    def fill(self, most_rows: int, most_bytes: int) -> float:
+        """How full the queue is, 0 to 1."""
+        return max(self.queue_rows / most_rows, self.queue_bytes / most_bytes)
+
     def at_rest(self) -> "CommitStats":
         """The totals of a committer that is gone."""
         return replace(self, queue_rows=0, queue_bytes=0, last_commit_s=None)

@@ -83,7 +83,7 @@ async def _serve(fd: int) -> None:
     from django.conf import settings
 
     connection = socket.socket(fileno=fd)
-    connection.setblocking(False)
+    connection.settimeout(0)
     reader, writer = await asyncio.open_unix_connection(sock=connection, limit=1 << 20)
     await Server(reader, writer, settings.PHAROS_INTAKE_BODY_BYTES).serve()
     await asyncio.to_thread(committer().close)

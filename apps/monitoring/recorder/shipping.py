@@ -12,7 +12,7 @@ from apps.monitoring.intake.commit import (
     StoreUnavailableError,
     committer,
 )
-from apps.monitoring.intake.processes import all_stats
+from apps.monitoring.intake.processes import all_stats, queue_fill
 from apps.monitoring.recorder import exposition
 from apps.monitoring.recorder.buffer import Recorder
 from apps.monitoring.recorder.folding import Folding
@@ -125,6 +125,7 @@ class Shipper:
             more = getattr(stats, name) - getattr(told, name)
             points.add(Kind.SUM, f"pharos.intake.{name}", more, "1", None)
         points.add(Kind.GAUGE, "pharos.intake.queue.rows", stats.queue_rows, "{row}", None)
+        points.add(Kind.GAUGE, "pharos.intake.queue.fill", queue_fill(), "1", None)
         points.add(Kind.GAUGE, "pharos.recorder.backlog.rows", self.rows, "{row}", None)
         if stats.last_commit_s is not None:
             points.add(Kind.GAUGE, "pharos.intake.commit.last", stats.last_commit_s, "s", None)

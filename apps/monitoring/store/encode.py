@@ -58,7 +58,7 @@ COLUMNS: Final = {
     " neg, bounds, exemplars",
 }
 
-# Few samples have exemplars: they go in a COPY of their own, the others need not say that they have none.
+# Few samples have exemplars: they go in a COPY of their own, and the others save the column.
 SAMPLE_EXEMPLARS: Final = COLUMNS["tm_sample"] + ", exemplars"
 
 

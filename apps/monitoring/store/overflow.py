@@ -50,7 +50,9 @@ def summed(batch: Batch, ids: Mapping[Series, int], overflow: set[int]) -> Batch
 def count(batch: Batch, ids: Mapping[Series, int], overflow: set[int]) -> int:
     """How many points of `batch` go into overflow series."""
     return sum(
-        ids[point.series] in overflow for rows in (batch.samples, batch.histograms) for point in rows
+        ids[point.series] in overflow
+        for rows in (batch.samples, batch.histograms)
+        for point in rows
     )
 
 

@@ -12,6 +12,8 @@ from apps.core.services import apikeys
 from tests.conftest import RunningServer, start_web
 
 LIMIT_BYTES = 4 * 1024 * 1024
+# Every test sends with a key of its own.
+QUOTA_BYTES = 10 * 1024 * 1024
 ORIGIN = "https://shop.example"
 
 
@@ -36,7 +38,11 @@ class Intake:
 
 @pytest.fixture(scope="module")
 def small_server(portal_process) -> RunningServer:
-    limits = {"PHAROS_INTAKE_BODY_BYTES": str(LIMIT_BYTES), "PHAROS_INTAKE_ORIGINS": ORIGIN}
+    limits = {
+        "PHAROS_INTAKE_BODY_BYTES": str(LIMIT_BYTES),
+        "PHAROS_INTAKE_ORIGINS": ORIGIN,
+        "PHAROS_INTAKE_MINUTE_BYTES": str(QUOTA_BYTES),
+    }
     return start_web(portal_process, **limits)
 
 

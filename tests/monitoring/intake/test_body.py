@@ -6,6 +6,7 @@ import random
 import zlib
 
 import pytest
+import zstandard
 
 from apps.monitoring.intake import body as body_module
 from apps.monitoring.intake.body import Body, Budget, DisconnectedError
@@ -46,6 +47,7 @@ def in_pieces(data: bytes, size: int) -> list[bytes]:
         ("gzip", gzip.compress(b"", mtime=0) + gzip.compress(DATA, mtime=0)),
         ("deflate", zlib.compress(DATA)),
         ("deflate", RAW_DEFLATE),
+        ("zstd", zstandard.compress(DATA[:1000]) + zstandard.compress(DATA[1000:])),
         ("identity", DATA),
         ("", DATA),
     ],
