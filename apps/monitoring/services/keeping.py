@@ -79,7 +79,10 @@ def _logs(raw: Connection, now: datetime, report: Kept) -> None:
     for name, start in _rolled_up(raw, logtiers.LOGS, cold, report):
         report.attempt("compress", name, partial(logtiers.compress, raw, name, start))
     until = now - timedelta(days=settings.PHAROS_LOG_ARCHIVE_DAYS)
-    for name, start in _older(logtiers.compressed(raw), logtiers.BLOCKS, until)[:_MOST]:
+    # They come first and stay: they must not use up the run.
+    staying = logkeeping.staying(now)
+    old = _older(logtiers.compressed(raw), logtiers.BLOCKS, until)
+    for name, start in [day for day in old if day[1].date() not in staying][:_MOST]:
         report.attempt("archive", name, partial(logkeeping.archive, raw, name, start, now))
     for archived in logkeeping.overdue(now)[:_MOST]:
         report.attempt("delete", str(archived), partial(logkeeping.delete, archived, now))
