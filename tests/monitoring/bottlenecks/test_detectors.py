@@ -1,5 +1,6 @@
 """Each planted bottleneck is found with its cause, and healthy requests are left alone."""
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -249,3 +250,17 @@ def test_runs_are_what_they_say_and_never_overlap(items, longest, times):
         assert len(set(pattern)) > 1
         assert not taken & set(where)
         taken |= set(where)
+
+
+@pytest.mark.parametrize(
+    ("statement", "table"),
+    [
+        ('SELECT a FROM "shop_seat" WHERE id = ? FOR NO KEY UPDATE', "shop_seat"),
+        ("SELECT pg_advisory_xact_lock(?)", "pg_advisory_xact_lock"),
+        ("UPDATE ONLY public.seat SET a = ?", "public.seat"),
+        ("SELECT a FROM seat", None),
+        ("SELECT ? FOR UPDATE", None),
+    ],
+)
+def test_the_table_a_statement_locks(statement, table):
+    assert locked_table(statement) == table
