@@ -10,8 +10,8 @@ from apps.monitoring.tasks.sealing import seal_partitions
 
 __all__ = [
     "collect",
-    "keep",
     "expire_log_exports",
+    "keep",
     "maintain_partitions",
     "prune_log_templates",
     "roll_up",
