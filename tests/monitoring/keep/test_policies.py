@@ -126,7 +126,7 @@ def test_retention_tells_every_tier_of_every_day(client, tmp_path, settings, row
     assert body["archive_bytes"] == sum(
         d.size_bytes for d in found.values() if d.tier == "archived"
     )
-    assert {table["table"] for table in body["tables"]} >= {"tm_span", "tm_log", "tm_sample"}
+    assert {table["table"] for table in body["tables"]} >= {"tm_span", "tm_sample"}
     assert body["policies"][0]["preview"]["traces"] == 0
     first = client.get("/admin/monitoring/retention/days?page_size=3&signal=logs").json()
     rest = client.get(
