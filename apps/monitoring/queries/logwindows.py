@@ -12,6 +12,7 @@ from apps.core.timerange import TimeRange
 
 _FIRST: Final = timedelta(seconds=30)
 _HOUR: Final = timedelta(hours=1)
+_AHEAD: Final = timedelta(hours=2)
 _WIDEN: Final = 6
 # A word of every hundredth line should not be sought in a month of them at once.
 _WIDEST: Final = timedelta(hours=36)
@@ -21,9 +22,14 @@ _SEALING: Final = timedelta(hours=3)
 
 def windows(time_range: TimeRange, now: datetime | None = None) -> Iterator[TimeRange]:
     """The range, newest first: half a minute, some minutes, then hours and then days at a time."""
-    young = (now or datetime.now(UTC)) - _SEALING
-    young = young.replace(hour=0, minute=0, second=0, microsecond=0)
+    now = now or datetime.now(UTC)
+    young = (now - _SEALING).replace(hour=0, minute=0, second=0, microsecond=0)
     end, width = time_range.end, _FIRST
+    # The intake takes nothing beyond it, so what lies there is one window, however much it is.
+    ahead = max(time_range.start, now + _AHEAD)
+    if end > ahead:
+        yield TimeRange(ahead, end)
+        end = ahead
     while end > time_range.start:
         start = end - width
         if end > young:
