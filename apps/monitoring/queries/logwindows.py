@@ -4,11 +4,13 @@ A day that has not ended has its index by finished hours (`store.sealing`), and 
 of those only for a range within its hour. So windows over such days end at full hours.
 """
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
 from typing import Final
 
 from apps.core.timerange import TimeRange
+from apps.monitoring.queries import walk
+from apps.monitoring.queries.logfilter import LogFilter
 
 _FIRST: Final = timedelta(seconds=30)
 _HOUR: Final = timedelta(hours=1)
@@ -18,6 +20,14 @@ _WIDEN: Final = 6
 _WIDEST: Final = timedelta(hours=36)
 # Until then a day that has just ended may still be without its whole index.
 _SEALING: Final = timedelta(hours=3)
+
+
+def of(wanted: LogFilter) -> Callable[[TimeRange], Iterator[TimeRange]]:
+    """The windows for what is asked."""
+    if wanted.trace_id:
+        # Few lines, all in one index: looking for them once is cheapest.
+        return lambda time_range: iter((time_range,))
+    return windows if wanted.text or wanted.fields else walk.widening
 
 
 def windows(time_range: TimeRange, now: datetime | None = None) -> Iterator[TimeRange]:
