@@ -10,7 +10,7 @@ import orjson
 from django.db.backends.utils import CursorWrapper
 
 from apps.core.timerange import TimeRange
-from apps.monitoring.queries import found, logsql, logwindows, walk
+from apps.monitoring.queries import found, logsql, logwindows
 from apps.monitoring.queries.found import Found
 from apps.monitoring.queries.lineplace import LinePlace
 from apps.monitoring.queries.logfilter import LEVELS, LogFilter
@@ -62,8 +62,7 @@ _LINE: Final = (
     "SELECT l.ts, hashtextextended(l.body, coalesce(l.span_id, 0)), l.ctid::text, r.service,"
     " l.severity, l.body, length(l.body), l.trace_id, l.span_id, l.attrs::text"
     " FROM tm_log l JOIN tm_resource r ON r.id = l.resource_id WHERE l.ts = %(ts)s"
-    " AND hashtextextended(l.body, coalesce(l.span_id, 0)) = %(tie)s"
-    " ORDER BY (l.ctid = %(ctid)s::tid) DESC LIMIT 1"
+    " {condition} AND hashtextextended(l.body, coalesce(l.span_id, 0)) = %(tie)s LIMIT 1"
 )
 _PLACE: Final = (
     "SELECT l.ctid::text FROM tm_log l WHERE l.ts = %(ts)s {condition}"
@@ -97,9 +96,7 @@ def search(
         found.sort(key=lambda line: line.place.key, reverse=True)
         return found[:limit]
 
-    indexed = bool(wanted.text or wanted.fields)
-    windows = logwindows.windows if indexed else walk.widening
-    return found.page(time_range, after, limit, read, spot=LinePlace, windows=windows)
+    return found.page(time_range, after, limit, read, spot=LinePlace, windows=logwindows.of(wanted))
 
 
 def _hot(wanted: LogFilter, after: LinePlace | None, *, whole: bool) -> Reader:
@@ -124,12 +121,8 @@ def _now_at(cursor: CursorWrapper, place: LinePlace) -> LinePlace:
     """Where the line of a place lies now; a line that is gone leaves its moment."""
     if not place.number:
         return place
-    asked: dict[str, Any] = {"ts": place.ts, "tie": place.tie, "ctid": place.ctid}
-    for condition in ("AND l.ctid = %(ctid)s::tid", ""):
-        cursor.execute(_PLACE.format(condition=condition), asked)
-        if row := cursor.fetchone():
-            return LinePlace.of(place.ts, place.tie, row[0])
-    return LinePlace(place.ts)
+    row = _at(cursor, _PLACE, place)
+    return LinePlace.of(place.ts, place.tie, row[0]) if row else LinePlace(place.ts)
 
 
 def of_trace(time_range: TimeRange, trace_id: UUID, limit: int) -> list[LogLine]:
@@ -140,12 +133,22 @@ def of_trace(time_range: TimeRange, trace_id: UUID, limit: int) -> list[LogLine]
 def line(place: LinePlace) -> LogLine | None:
     """One whole line; None when it is no longer kept."""
     with bounded_cursor() as cursor:
-        cursor.execute(_LINE, {"ts": place.ts, "tie": place.tie, "ctid": place.ctid})
-        row = cursor.fetchone()
+        row = _at(cursor, _LINE, place)
         if row:
             return _line(row)
         found = (look(cursor, place) for look in elsewhere)
         return next((line for line in found if line is not None), None)
+
+
+def _at(cursor: CursorWrapper, query: str, place: LinePlace) -> tuple[Any, ...] | None:
+    """The row of a place: where it lay if it still does, else the one of its moment like it."""
+    asked: dict[str, Any] = {"ts": place.ts, "tie": place.tie, "ctid": place.ctid}
+    for condition in ("AND l.ctid = %(ctid)s::tid", ""):
+        cursor.execute(query.format(condition=condition), asked)
+        row: tuple[Any, ...] | None = cursor.fetchone()
+        if row:
+            return row
+    return None
 
 
 def _line(row: tuple[Any, ...]) -> LogLine:
