@@ -18,6 +18,12 @@ EVIDENCE = (
     "/admin/performance/traces",
     "/admin/performance/traces/{trace_id}",
     "/admin/monitoring/components/{key}/history",
+    "/admin/monitoring/metrics/labels",
+    "/admin/monitoring/metrics/values",
+    "/admin/monitoring/metrics/costs",
+    "/admin/monitoring/metrics/drops",
+    "/admin/monitoring/metrics/drops/{name}",
+    "/admin/monitoring/objectives",
 )
 RANGE = {"from": START.isoformat(), "to": NOW.isoformat()}
 URL = PATHS[0]
@@ -175,7 +181,9 @@ def test_the_schema_describes_the_addresses_without_a_warning(capsys):
     assert set(schema["paths"]) == {*PATHS, *EVIDENCE}
     assert not GENERATOR_STATS
     parameters = {p["name"] for p in schema["paths"][URL]["get"]["parameters"]}
-    assert parameters == {"names", "labels", "from", "to", "step", "aggregation", "by"}
+    assert parameters == {
+        "names", "labels", "from", "to", "step", "aggregation", "by", "where", "points", "top",
+    }  # fmt: skip
 
 
 def test_a_ranked_answer_tells_the_others_and_how_figures_were_made(load, reader):
