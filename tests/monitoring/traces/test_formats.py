@@ -19,7 +19,7 @@ URL = "/admin/performance/traces"
 HEX32, HEX16 = {"type": "string", "pattern": "^[0-9a-f]{32}$"}, {"pattern": "^[0-9a-f]{16}$"}
 MICROSECONDS = {"type": "integer", "minimum": 1_000_000_000_000_000}
 
-# Restated from openzipkin/zipkin-api: zipkin2-api.yaml, definitions Span, Endpoint, Annotation, Tags.
+# Restated from openzipkin/zipkin-api: zipkin2-api.yaml, Span, Endpoint, Annotation, Tags.
 ENDPOINT = {
     "type": "object", "additionalProperties": False,
     "properties": {
