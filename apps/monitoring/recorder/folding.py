@@ -85,6 +85,7 @@ class Folding:
         if wait_s is not None:
             labels = ("celery.queue.name", queue, "celery.task.name", name)
             self.points.find(Kind.HISTOGRAM, "celery.task.wait", "s", labels).add(wait_s)
+            attrs["pharos.wait_ms"] = round(wait_s * 1000)
         attrs |= {"request_id": request_id, "celery.task.id": task_id}
         if span.error:
             attrs["error.type"] = span.error

@@ -1,6 +1,10 @@
 """Celery tasks of monitoring; each calls one verb."""
 
-from apps.monitoring.tasks.bottlenecks import find_bottlenecks, prune_bottlenecks
+from apps.monitoring.tasks.bottlenecks import (
+    find_bottlenecks,
+    prune_bottlenecks,
+    watch_deployments,
+)
 from apps.monitoring.tasks.collect import collect
 from apps.monitoring.tasks.deployments import observe_deployments
 from apps.monitoring.tasks.partitions import maintain_partitions
@@ -14,5 +18,6 @@ __all__ = [
     "observe_deployments",
     "prune_bottlenecks",
     "roll_up",
+    "watch_deployments",
     "watch_regressions",
 ]
