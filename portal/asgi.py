@@ -27,6 +27,7 @@ from apps.core.live.wire import with_wire
 from apps.core.ratelimit import limiter
 from apps.monitoring import recorder
 from apps.monitoring.intake.http import application as intake
+from apps.monitoring.recorder import loops
 from portal.routing import websocket_urlpatterns
 
 _DRAIN_S = 60.0
@@ -52,6 +53,10 @@ _sockets.append(re_path(r"", _no_such_socket))  # type: ignore[arg-type]
 _pool = Pool(settings.PHAROS_WEB_THREADS, settings.PHAROS_WEB_WAITING, prepare=_prepare_thread)
 
 
+async def _watch_loop() -> None:
+    loops.watch()
+
+
 async def _drain() -> None:
     await _pool.drain(_DRAIN_S)
 
@@ -73,5 +78,6 @@ application = Shell(
     ),
     native={"/v1": intake, "/health": Health()},
     websocket=with_wire(AllowedHostsOriginValidator(AuthMiddlewareStack(URLRouter(_sockets)))),
+    on_startup=[_watch_loop],
     on_shutdown=[_leave_live, _drain],
 )

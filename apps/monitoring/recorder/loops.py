@@ -11,6 +11,7 @@ import threading
 import time
 import traceback
 from contextlib import suppress
+from pathlib import Path
 from time import perf_counter_ns
 from typing import Any, Final
 
@@ -26,6 +27,8 @@ _TURN_S: Final = 0.05
 BLOCKED_S: Final = 0.1
 _STACK: Final = 12
 _LONGEST: Final = 4000
+_LIBRARIES: Final = (str(Path(os.__file__).parent), sys.prefix + os.sep, "<")
+_AWAY: Final = "  "
 
 
 class LoopWatch:
@@ -72,23 +75,28 @@ class LoopWatch:
 
 
 def _stack_of(thread_id: int) -> list[str]:
-    """The innermost frames of a thread, the innermost last: `module.function:line`."""
+    """The innermost frames of a thread, the innermost last: `module.function:line`.
+
+    Those of Python's own library and of installed packages are indented.
+    """
     frame = sys._current_frames().get(thread_id)
     if frame is None:
         return []
     told = []
     for one, line in list(traceback.walk_stack(frame))[:_STACK]:
         module = one.f_globals.get("__name__", "?")
-        told.append(f"{module}.{one.f_code.co_qualname}:{line}")
+        away = _AWAY if one.f_code.co_filename.startswith(_LIBRARIES) else ""
+        told.append(f"{away}{module}.{one.f_code.co_qualname}:{line}")
     return told[::-1]
 
 
 def _tell(began: int, ended: int, stack: list[str]) -> None:
     span = ActiveSpan(None)
     span.began = began
-    innermost = stack[-1].rpartition(":")[0] if stack else "unknown"
+    ours = [frame for frame in stack if not frame.startswith(_AWAY)]
+    where = (ours or stack or ["unknown:0"])[-1].removeprefix(_AWAY).rpartition(":")[0]
     attrs: dict[str, Any] = {
-        "code.function.name": innermost,
+        "code.function.name": where,
         "code.stacktrace": "\n".join(stack)[-_LONGEST:],
         "process.pid": os.getpid(),
     }

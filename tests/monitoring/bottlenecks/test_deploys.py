@@ -4,6 +4,7 @@ from datetime import UTC, datetime, timedelta
 
 from apps.monitoring.bottlenecks import deploys
 from apps.monitoring.models import Bottleneck, Deployment, Sighting
+from apps.monitoring.store import rollups
 from tests.monitoring.bottlenecks.making import server
 
 NOW = datetime.now(UTC).replace(second=0, microsecond=0)
@@ -20,6 +21,7 @@ def test_a_slower_route_is_told_with_its_version_and_traces_and_a_steady_one_is_
     for minutes in (2, 5, 8):
         fill(send, LIVE - timedelta(minutes=minutes), 30)
         fill(send, LIVE + timedelta(minutes=minutes), 95)
+    rollups.roll_up()
     Deployment.objects.create(service="shop", version="2.1", at=LIVE)
     assert deploys.watch(NOW) == 1
     one = Bottleneck.objects.get(kind="regression")
