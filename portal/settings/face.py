@@ -79,19 +79,19 @@ UNFOLD: dict[str, Any] = {
                     ),
                     _link(
                         _("Scrape targets"),
-                        "downloading",
+                        "download",
                         "admin:monitoring_scrapetarget_changelist",
                         "monitoring.view_scrapetarget",
                     ),
                     _link(
                         _("Browser keys"),
-                        "vpn_key",
+                        "key",
                         "admin:monitoring_browserkey_changelist",
                         "monitoring.view_browserkey",
                     ),
                     _link(
                         _("Cloud accounts"),
-                        "cloud_download",
+                        "cloud",
                         "admin:monitoring_cloudaccount_changelist",
                         "monitoring.view_cloudaccount",
                     ),
