@@ -21,7 +21,7 @@ AGO = timedelta(minutes=45)
 AHEAD = timedelta(minutes=30)
 SHOP = Resource({"service.name": "red-shop", "service.version": "2"})
 HOSTILE = "GET /<script>alert(1)</script>\u202e"
-# Name, how many in two and a half hours, milliseconds before and after the deployment, failing each nth.
+# Name, how many in 2.5 hours, milliseconds before and after the deployment, failing each nth.
 TOLD = (
     ("GET /orders/{id}", 900, 80, 240, 0), ("POST /checkout", 300, 700, 720, 20),
     ("GET /", 1200, 12, 12, 0), (HOSTILE, 30, 5, 5, 0),
