@@ -56,7 +56,7 @@ def unpin(trace_id: UUID, reason: PinReason) -> bool:
         cursor.execute(
             "DELETE FROM tm_pin WHERE trace_id = %s AND reason = %s", [trace_id, int(reason)]
         )
-        return cursor.rowcount > 0
+        return bool(cursor.rowcount)
 
 
 def pinned(trace_id: UUID) -> dict[PinReason, datetime]:
