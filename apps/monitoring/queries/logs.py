@@ -1,6 +1,6 @@
 """Log records, newest first, and one of them whole."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final
@@ -46,8 +46,6 @@ class LogLine:
         return self.attrs is None or self.body_length > len(self.body)
 
 
-BODY_LETTERS: Final = 4000
-ATTRS_BYTES: Final = 8000
 # The hash is of `lineplace.LinePlace.tie`.
 _LINES = (
     "SELECT l.ts, hashtextextended(l.body, coalesce(l.span_id, 0)), l.ctid::text, r.service,"
@@ -68,10 +66,11 @@ _PLACE: Final = (
     "SELECT l.ctid::text FROM tm_log l WHERE l.ts = %(ts)s {condition}"
     " AND hashtextextended(l.body, coalesce(l.span_id, 0)) = %(tie)s LIMIT 1"
 )
-_CUTS: Final = {"letters": 4000, "attr_bytes": 8000}
+CUTS: Final = {"letters": 4000, "attr_bytes": 8000}
+WHOLE: Final = {"letters": 65_536, "attr_bytes": 65_536}
 Reader = Callable[[CursorWrapper, TimeRange, int], list[LogLine]]
 # Where else lines lie that are no longer in tm_log: each gives a reader as `_hot` does.
-tiers: list[Callable[[LogFilter, LinePlace | None], Reader]] = []
+tiers: list[Callable[[LogFilter, LinePlace | None, Mapping[str, int]], Reader]] = []
 # The same for one whole line.
 elsewhere: list[Callable[[CursorWrapper, LinePlace], LogLine | None]] = []
 
@@ -89,7 +88,8 @@ def search(
     `whole` gives up to 65,536 letters of each body, and attributes up to 64 KiB. Raises
     UnavailableError when the search takes too long to find anything.
     """
-    readers = [_hot(wanted, after, whole=whole), *(tier(wanted, after) for tier in tiers)]
+    cuts = WHOLE if whole else CUTS
+    readers = [_hot(wanted, after, cuts), *(tier(wanted, after, cuts) for tier in tiers)]
 
     def read(cursor: CursorWrapper, window: TimeRange, limit: int) -> list[LogLine]:
         found = [line for reader in readers for line in reader(cursor, window, limit)]
@@ -99,8 +99,7 @@ def search(
     return found.page(time_range, after, limit, read, spot=LinePlace, windows=logwindows.of(wanted))
 
 
-def _hot(wanted: LogFilter, after: LinePlace | None, *, whole: bool) -> Reader:
-    cuts = {"letters": 65_536, "attr_bytes": 65_536} if whole else _CUTS
+def _hot(wanted: LogFilter, after: LinePlace | None, cuts: Mapping[str, int]) -> Reader:
     query = ""
     asked: dict[str, Any] = {}
 
