@@ -63,8 +63,7 @@ def load(lines: int) -> None:
     with connection.cursor() as cursor:
         cursor.execute("SET statement_timeout = 0")
         cursor.execute("SELECT count(*) FROM tm_log")
-        if cursor.fetchone()[0] >= lines:
-            return
+        there = cursor.fetchone()[0] >= lines
         for number, name in enumerate(_SERVICES, 1):
             cursor.execute(
                 "INSERT INTO tm_resource (id, hash, service, attrs, first_seen, last_seen)"
@@ -73,7 +72,7 @@ def load(lines: int) -> None:
                 [number, name],
             )
         step = day / lines / timedelta(microseconds=1)
-        for low in range(0, lines, 250_000):
+        for low in range(0, 0 if there else lines, 250_000):
             high = min(low + 250_000, lines) - 1
             asked = {"start": now - day, "step": step, "low": low, "high": high}
             cursor.execute(_LOAD, asked)

@@ -29,6 +29,7 @@ from apps.monitoring import recorder
 from apps.monitoring.intake.http import application as intake
 from apps.monitoring.intake.processes import own as intake_processes
 from apps.monitoring.receivers import browser, remote_write
+from apps.monitoring.recorder import loops
 from portal.routing import websocket_urlpatterns
 
 _DRAIN_S = 60.0
@@ -52,6 +53,10 @@ _sockets: list[URLPattern] = [*websocket_urlpatterns]
 # Without it an unknown address is an exception in the log.
 _sockets.append(re_path(r"", _no_such_socket))  # type: ignore[arg-type]
 _pool = Pool(settings.PHAROS_WEB_THREADS, settings.PHAROS_WEB_WAITING, prepare=_prepare_thread)
+
+
+async def _watch_loop() -> None:
+    loops.watch()
 
 
 async def _drain() -> None:
@@ -85,5 +90,6 @@ application = Shell(
         "/health": Health(),
     },
     websocket=with_wire(AllowedHostsOriginValidator(AuthMiddlewareStack(URLRouter(_sockets)))),
+    on_startup=[_watch_loop],
     on_shutdown=[_leave_live, _drain, _leave_intake],
 )

@@ -28,7 +28,7 @@ urlpatterns: list[URLPattern] = [
     ),
     path("admin/bottlenecks/<str:fingerprint>/", bottlenecks.detail, name="bottleneck"),
     path(
-        "admin/bottlenecks/<str:fingerprint>/<str:verb>/",
+        "admin/bottlenecks/<str:fingerprint>/move/<str:verb>/",
         bottlenecks.move,
         name="bottleneck-move",
     ),

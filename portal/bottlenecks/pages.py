@@ -7,6 +7,7 @@ from django.core.exceptions import PermissionDenied
 from django.http import Http404, HttpRequest, HttpResponse, QueryDict
 from django.shortcuts import redirect
 from django.urls import reverse
+from django.utils.text import capfirst
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_POST
 
@@ -85,7 +86,7 @@ def detail(request: HttpRequest, fingerprint: str) -> HttpResponse:
     choice = Choice.read(request.GET, BottleneckBoard.default_range)
     may_look = request.user.has_perm("monitoring.view_span")
     context: dict[str, Any] = {
-        "title": row.get_kind_display(),
+        "title": capfirst(row.get_kind_display()),
         "choice": choice,
         "charts": BottleneckBoard.charts,
         "cost": queries.one(row, choice.time_range),

@@ -20,7 +20,7 @@ function row(one) {
   const rid = open || one.state === "done" ? el("button", { type: "button", class: "ph-link", onclick: () => remove(one) }, open ? texts.cancel : texts.delete) : "";
   const state = [texts[one.state] ?? one.state, one.truncated ? texts.truncated : "", one.error].filter(Boolean).join(": ");
   return el("tr", {}, el("td", {}, stamp(one.created_at)), el("td", {}, visible(one.owner)), el("td", { class: "ph-mono" }, visible(asked) || "–"),
-    el("td", {}, visible(state)), el("td", { class: "ph-number" }, one.rows.toLocaleString()), el("td", { class: "ph-number" }, `${(one.file_bytes / 1e6).toFixed(1)} MB`),
+    el("td", {}, visible(state)), el("td", { class: "ph-number" }, one.rows.toLocaleString()), el("td", { class: "ph-number" }, one.file_bytes < 1e6 ? `${(one.file_bytes / 1e3).toFixed(1)} kB` : `${(one.file_bytes / 1e6).toFixed(1)} MB`),
     el("td", {}, file, " ", rid));
 }
 

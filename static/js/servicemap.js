@@ -13,7 +13,6 @@ const BAD_SHARE = 0.01;
 const page = document.getElementById("evidence");
 const texts = textsOf(page);
 const map = data("map");
-if (map) draw();
 
 function draw() {
   const readout = page.querySelector("[data-readout]");
@@ -93,3 +92,5 @@ function edgeShape(edge, from, to, busiest, nodes) {
 }
 
 const percent = (share) => `${(100 * share).toFixed(share < 0.1 ? 1 : 0)} %`;
+
+if (map) draw();

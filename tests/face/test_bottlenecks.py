@@ -87,7 +87,7 @@ def test_who_may_not_look_is_kept_out_and_who_may_not_decide_cannot(found):
     page = client.get(address)
     assert b"may not look at traces" in page.content
     assert b"formaction" not in page.content
-    assert client.post(f"{address}ignore/").status_code == 403
+    assert client.post(f"{address}move/ignore/").status_code == 403
     assert client.get("/admin/bottlenecks/nothing/").status_code == 404
     assert client.get("/admin/bottlenecks/?kind=strange").status_code == 400
 

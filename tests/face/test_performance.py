@@ -21,7 +21,7 @@ AGO = timedelta(minutes=45)
 AHEAD = timedelta(minutes=30)
 SHOP = Resource({"service.name": "red-shop", "service.version": "2"})
 HOSTILE = "GET /<script>alert(1)</script>\u202e"
-# Name, how many in two and a half hours, milliseconds before and after the deployment, failing each nth.
+# Name, how many in 2.5 hours, milliseconds before and after the deployment, failing each nth.
 TOLD = (
     ("GET /orders/{id}", 900, 80, 240, 0), ("POST /checkout", 300, 700, 720, 20),
     ("GET /", 1200, 12, 12, 0), (HOSTILE, 30, 5, 5, 0),
@@ -66,7 +66,6 @@ def test_a_slow_route_is_found_its_regression_told_and_its_trace_opened(visit, t
         expect(ranking.get_by_role("row")).to_have_count(1 + len(TOLD))
         checkout = ranking.get_by_role("row").filter(has_text="POST /checkout")
         expect(checkout).to_contain_text("slow:")
-        expect(ranking.get_by_role("row").nth(1)).to_contain_text("GET /orders/{id}")
         orders = ranking.get_by_role("row").filter(has_text="GET /orders/{id}")
         expect(orders).to_contain_text("regression")
         expect(ranking).to_contain_text("⟨U+202E⟩")

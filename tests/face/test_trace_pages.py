@@ -118,7 +118,9 @@ def test_the_map_is_walked_with_the_keyboard_and_leads_to_traces(visit, two):
         names = page.locator("[data-map] a").evaluate_all(
             "all => all.map((one) => one.getAttribute('aria-label'))"
         )
-        assert any(name.startswith("evidence-shop calls evidence-bank: 3 times") for name in names), names
+        assert any(
+            name.startswith("evidence-shop calls evidence-bank: 3 times") for name in names
+        ), names
         assert any(name.startswith("postgresql shop: 14 calls") for name in names), names
         bank = page.locator("[data-map] a.ph-map-node", has_text="evidence-bank")
         bank.focus()

@@ -5,11 +5,15 @@ from datetime import datetime
 from typing import Any, Final
 from uuid import UUID
 
+import structlog
+from django.db import transaction
+
 from apps.alerts.evaluation.notices import notices, payload_for
 from apps.alerts.machine import OPEN, Effect, Step
 from apps.alerts.models import Channel, Episode, EpisodeEvent, Instance, Notification, Purpose, Rule
 from apps.alerts.outbox import kick_on_commit
 
+log = structlog.get_logger(__name__)
 _INSTANCE_COLUMNS: Final = [
     "labels", "state", "reason", "active_at", "seen_at", "observed_s", "keep_since", "missed",
     "severity", "notified", "value", "tick", "episode",
@@ -74,6 +78,15 @@ class Ledger:
         if owed:
             Notification.objects.bulk_create(owed, ignore_conflicts=True)
             kick_on_commit({row.kind for row in owed})
+        if self._firing or self._resolved:
+            transaction.on_commit(self.tell)
+
+    def tell(self) -> None:
+        """Say in the log what fires and what ended, for those who follow lines and not pages."""
+        for episode in self._firing:
+            log.warning("An alert fires", **_facts(episode))
+        for episode in self._resolved:
+            log.info("An alert ended", **_facts(episode), reason=episode.end_reason)
 
     def _episode(self, instance: Instance, step: Step) -> Episode | None:
         if Effect.OPENED not in step.effects:
@@ -153,3 +166,10 @@ class Ledger:
                 payload = payload_for(episode, Purpose.RESOLVED, self.rule)
                 owed += notices(episode, Purpose.RESOLVED, told[episode.pk], payload)
         return owed
+
+
+def _facts(episode: Episode) -> dict[str, Any]:
+    return {
+        "episode": str(episode.pk), "rule": episode.rule_name, "severity": episode.severity,
+        "value": episode.value, "threshold": episode.threshold, "labels": episode.labels,
+    }  # fmt: skip

@@ -35,11 +35,13 @@ class Shell:
         django: Application,
         native: Mapping[str, Application],
         websocket: Application,
+        on_startup: Sequence[Hook] = (),
         on_shutdown: Sequence[Hook] = (),
     ) -> None:
         self._django = django
         self._native = [(prefix, prefix + "/", app) for prefix, app in native.items()]
         self._websocket = websocket
+        self._on_startup = on_startup
         self._on_shutdown = on_shutdown
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -84,16 +86,21 @@ class Shell:
             message = await receive()
             if message["type"] == "lifespan.startup":
                 _calm_collector()
+                await _run(self._on_startup, "A startup step failed")
                 await send({"type": "lifespan.startup.complete"})
             elif message["type"] == "lifespan.shutdown":
                 readiness.start_draining()
-                for hook in self._on_shutdown:
-                    try:
-                        await hook()
-                    except Exception:
-                        logger.exception("A shutdown step failed")
+                await _run(self._on_shutdown, "A shutdown step failed")
                 await send({"type": "lifespan.shutdown.complete"})
                 return
+
+
+async def _run(hooks: Sequence[Hook], trouble: str) -> None:
+    for hook in hooks:
+        try:
+            await hook()
+        except Exception:
+            logger.exception(trouble)
 
 
 def _calm_collector() -> None:

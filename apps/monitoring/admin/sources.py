@@ -4,7 +4,8 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 from django import forms
 from django.contrib import admin
-from django.db.models import OuterRef, QuerySet, Subquery
+from django.contrib.postgres.fields import ArrayField
+from django.db.models import JSONField, OuterRef, QuerySet, Subquery
 from django.http import HttpRequest
 from django.utils.translation import gettext_lazy as _
 from unfold.admin import ModelAdmin, TabularInline
@@ -23,6 +24,13 @@ if TYPE_CHECKING:
     _AccountForm = forms.ModelForm[CloudAccount]
 else:
     _TargetForm = _AccountForm = forms.ModelForm
+
+
+# A line of text holds them better than a box of ten rows.
+_ONE_LINE: Any = {
+    ArrayField: {"widget": UnfoldAdminTextInputWidget},
+    JSONField: {"widget": UnfoldAdminTextInputWidget},
+}
 
 
 class _Collected(ModelAdmin):  # type: ignore[misc]
@@ -108,22 +116,20 @@ class ScrapeTargetAdmin(_Collected):
     """Addresses that show figures in Prometheus' format."""
 
     form = ScrapeTargetForm
+    formfield_overrides = _ONE_LINE
     collector = "scrape"
     list_display = (
-        "name", "service", "url", "interval_s", "has_authorization", "status", "read_at", "enabled",
+        "name", "status", "service", "url", "read_at", "enabled",
     )  # fmt: skip
     list_filter = ("enabled",)
     search_fields = ("name", "service", "url")
-
-    @admin.display(description=_("authorization"), boolean=True)
-    def has_authorization(self, target: ScrapeTarget) -> bool:
-        return bool(target.authorization)
 
 
 @admin.register(BrowserKey)
 class BrowserKeyAdmin(ModelAdmin):  # type: ignore[misc]
     """Public keys for pages."""
 
+    formfield_overrides = _ONE_LINE
     list_display = ("name", "service", "key", "origin_list", "requests_a_minute", "enabled")
     list_filter = ("enabled",)
     search_fields = ("name", "service", "key")
@@ -165,6 +171,7 @@ class CloudAccountForm(_AccountForm):
 class CloudFigureInline(TabularInline):  # type: ignore[misc]
     """Up to five, one of each."""
 
+    formfield_overrides = _ONE_LINE
     model = CloudFigure
     extra = 0
     max_num = len(CloudFigure.Figure.choices)
@@ -177,6 +184,6 @@ class CloudAccountAdmin(_Collected):
     form = CloudAccountForm
     inlines: ClassVar = [CloudFigureInline]
     collector = "cloud"
-    list_display = ("name", "provider", "service", "region", "status", "read_at", "enabled")
+    list_display = ("name", "status", "provider", "service", "region", "read_at", "enabled")
     list_filter = ("enabled", "provider")
     search_fields = ("name", "service")

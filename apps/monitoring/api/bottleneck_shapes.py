@@ -37,7 +37,7 @@ def wanted(asked: dict[str, Any]) -> Wanted:
     )  # fmt: skip
 
 
-class EvidenceSerializer(serializers.Serializer[Any]):
+class BottleneckEvidenceSerializer(serializers.Serializer[Any]):
     """A trace that shows it."""
 
     trace_id = serializers.CharField()
@@ -69,7 +69,7 @@ class BottleneckSerializer(serializers.Serializer[Any]):
     steps = serializers.ListField(child=serializers.CharField(), help_text="What to do.")
     code = serializers.ListField(child=serializers.CharField(), help_text="How, where it is known.")
     facts = serializers.DictField(help_text="The figures behind `why`; times in microseconds.")
-    evidence = EvidenceSerializer(many=True)
+    evidence = BottleneckEvidenceSerializer(many=True)
 
 
 class BottleneckMoveSerializer(serializers.Serializer[Any]):

@@ -46,8 +46,8 @@ class ComparisonSerializer(serializers.Serializer[Any]):
 class ComparisonParameters(serializers.Serializer[Any]):
     """Which two traces."""
 
-    a = TraceIdField(max_length=64, help_text="32 hexadecimal digits.")
-    b = TraceIdField(max_length=64, help_text="32 hexadecimal digits.")
+    a = TraceIdField(help_text="32 hexadecimal digits.")
+    b = TraceIdField(help_text="32 hexadecimal digits.")
 
 
 class OperationSerializer(serializers.Serializer[Any]):

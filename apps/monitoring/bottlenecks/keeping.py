@@ -6,9 +6,10 @@ from datetime import UTC, datetime, timedelta
 from typing import Final
 from uuid import UUID
 
-from django.db.models import F
+from django.db.models import F, QuerySet
 
 from apps.monitoring.bottlenecks.folding import Seen, costliest
+from apps.monitoring.bottlenecks.kinds import BottleneckKind
 from apps.monitoring.models import Bottleneck, RouteMinute, Sighting
 from apps.monitoring.services.pins import PinReason, pin
 
@@ -31,7 +32,7 @@ def keep(minute: datetime, seen: Mapping[str, Seen], asked: Counter[str], share:
     kept = dict(sorted(seen.items(), key=lambda item: -item[1].lost_us)[:MOST_A_MINUTE])
     before = {
         one.bottleneck_id: one
-        for one in Sighting.objects.filter(minute=minute).select_for_update()
+        for one in _of_walk(minute).select_for_update()
     }  # fmt: skip
     rows = _merged(kept, asked, before, share)
     Bottleneck.objects.bulk_create(
@@ -47,6 +48,12 @@ def keep(minute: datetime, seen: Mapping[str, Seen], asked: Counter[str], share:
     ).update(state=Bottleneck.State.OPEN, state_since=datetime.now(UTC))
     _pin(rows)
     return len(seen) - len(kept)
+
+
+def _of_walk(minute: datetime) -> "QuerySet[Sighting]":
+    """What walks keep of a minute; deployments are watched by `deploys`."""
+    kind = BottleneckKind.REGRESSION
+    return Sighting.objects.filter(minute=minute).exclude(bottleneck__kind=kind)
 
 
 def _merged(
@@ -84,7 +91,7 @@ def _forget(minute: datetime, before: dict[int, Sighting], again: set[int]) -> N
             Bottleneck.objects.filter(pk=pk).update(
                 requests=F("requests") - old.requests, lost_us=F("lost_us") - old.lost_us
             )
-    Sighting.objects.filter(minute=minute).delete()
+    _of_walk(minute).delete()
 
 
 def _replace(

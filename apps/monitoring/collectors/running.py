@@ -5,6 +5,7 @@ import threading
 import time
 from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import ALL_COMPLETED, FIRST_COMPLETED, Future, wait
+from contextvars import Context
 from dataclasses import dataclass, field
 from typing import Final
 
@@ -55,6 +56,8 @@ class _Run:
 
 _lock = threading.Lock()
 _active: dict[tuple[str, str], _Run] = {}
+# What was said last of each, by this process.
+_told: dict[tuple[str, str], str] = {}
 
 
 def _leave(run: _Run) -> None:
@@ -127,7 +130,22 @@ def _store(runs: Sequence[_Run]) -> list[Result]:
             Result(r.collector, "unknown", f"Its figures were not stored: {error}") for r in results
         ]
     claims.keep(results)
+    # In a context of its own: what collectors do is not recorded, but this is to be kept.
+    Context().run(_tell, results)
     return results
+
+
+def _tell(results: Sequence[Result]) -> None:
+    """Say in the log when a collector begins to fail or works again; not at every tick."""
+    for result in results:
+        key = result.collector.key
+        if _told.get(key) == result.status:
+            continue
+        _told[key] = result.status
+        if result.status == "ok":
+            logger.info("The collector %s %s reads its figures", *key)
+        else:
+            logger.error("The collector %s %s is %s: %s", *key, result.status, result.error)
 
 
 def _outcome(run: _Run) -> tuple[Result, list[Sample]]:

@@ -30,6 +30,8 @@ def decode(kind: str, points: Sequence[Any], stream: Stream, lookup: SeriesLooku
             continue
         key = tuple(point.attributes)
         series = stream.series.get(key) or lookup.new(stream, key)
+        if series is None:
+            continue
         row = build(point, series, decoding)
         if isinstance(row, str):
             decoding.refuse(row, 1, name)

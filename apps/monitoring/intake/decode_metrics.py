@@ -63,6 +63,8 @@ def _numbers(points: Sequence[Any], stream: Stream | None, lookup: SeriesLookup)
         # An unset as_double reads 0.0; then as_int holds the value, or 0 as well.
         value = point.as_double or point.as_int
         time_ns = point.time_unix_nano
+        if series is None:
+            continue
         if not 0 < time_ns <= limits.INT64_MAX:
             lookup.refuse(BAD_TIME, 1, stream.metric.name)
             continue
@@ -105,14 +107,16 @@ def _summary(metric: Any, owner: Owner, points: Sequence[Any], lookup: SeriesLoo
         start_ns = min(point.start_time_unix_nano, time_ns)
         key = tuple(point.attributes)
         count = counts.series.get(key) or lookup.new(counts, key)
+        if count is None:
+            continue
         append(Sample(count, time_ns, float(point.count), start_ns))
         total = sums.series.get(key) or lookup.new(sums, key)
-        if math.isfinite(point.sum):
+        if total is not None and math.isfinite(point.sum):
             append(Sample(total, time_ns, point.sum, start_ns))
         for entry in point.quantile_values[: limits.QUANTILES]:
             full_key = (*key, quantile_attribute(entry.quantile))
             series = quantiles.series.get(full_key) or lookup.new(quantiles, full_key)
-            if math.isfinite(entry.value):
+            if series is not None and math.isfinite(entry.value):
                 append(Sample(series, time_ns, entry.value))
     return None
 

@@ -6,6 +6,7 @@ from typing import Final
 # The first that is part of the sentence decides.
 _NAMES: Final = (
     ("time", "bad_time"),
+    ("series over the limit", "cardinality"),
     ("metrics of one resource", "metric_names"),
     ("trace id", "bad_id"),
     ("span id", "bad_id"),

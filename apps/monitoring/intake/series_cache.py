@@ -27,6 +27,9 @@ Owner = tuple[Resource, str]
 _UNIT_BYTES: Final = 512
 # One request is reported in portions, so that a huge one is forgotten while it is read.
 _PORTION: Final = 5_000
+_EXPLODING: Final = (
+    f"more than {limits.UNREMEMBERED_A_REQUEST} series over the limit in one request"
+)
 _TOO_MANY: Final = f"more than {limits.METRICS_PER_RESOURCE} metrics of one resource"
 
 
@@ -96,6 +99,7 @@ class SeriesLookup:
         self.decoding = decoding
         self.refuse = decoding.refuse
         self._new = 0
+        self._unremembered = 0
 
     def __enter__(self) -> "SeriesLookup":
         return self
@@ -136,16 +140,22 @@ class SeriesLookup:
         )
         return _cache.add(key, Stream(owner[0], made, owner[1]))
 
-    def new(self, stream: Stream, key: AttributesKey) -> Series:
+    def new(self, stream: Stream, key: AttributesKey) -> Series | None:
         """A series not met this turn. Of a metric that is full it is not remembered.
 
         Which sets of attributes go into the overflow series is for the store to say: it knows
-        those of all processes, and since when.
+        those of all processes, and since when. None, and one point refused, where one request
+        brings more of them than memory should hold.
         """
         short = _short(key)
         if short is not key and (known := stream.series.get(short)):
             return known
         found = stream.fading.pop(short, None)
+        if stream.is_full:
+            self._unremembered += 1
+        if self._unremembered > limits.UNREMEMBERED_A_REQUEST:
+            self.refuse(_EXPLODING, 1, stream.metric.name)
+            return None
         if found is None:
             attrs = self.decoding.key_values.attributes(key)
             if stream.scope_name:

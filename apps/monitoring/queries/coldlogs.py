@@ -3,7 +3,7 @@
 import json
 import time
 from collections import OrderedDict
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import Any, Final
@@ -40,6 +40,7 @@ class _Search:
 
     wanted: LogFilter
     after: LinePlace | None
+    cuts: Mapping[str, int]
     deadline: float | None = None
     seen: "OrderedDict[int, list[LogLine]]" = field(default_factory=OrderedDict)
 
@@ -88,7 +89,7 @@ class _Search:
         columns = Columns(bytes(row[0])) if row else None
         lines = [] if columns is None else [
             line for at in _matches(columns, self.wanted)
-            if self._before(line := shown(service, columns.line(at)))
+            if self._before(line := shown(service, columns.line(at), self.cuts))
         ]  # fmt: skip
         self.seen[number] = lines
         if len(self.seen) > _REMEMBERED:
@@ -100,10 +101,10 @@ class _Search:
 
 
 def tier(
-    wanted: LogFilter, after: LinePlace | None
+    wanted: LogFilter, after: LinePlace | None, cuts: Mapping[str, int]
 ) -> Callable[[CursorWrapper, TimeRange, int], list[LogLine]]:
     """A reader for `logs.tiers`."""
-    return _Search(wanted, after).read
+    return _Search(wanted, after, cuts).read
 
 
 def line(cursor: CursorWrapper, place: LinePlace) -> LogLine | None:
@@ -119,7 +120,7 @@ def line(cursor: CursorWrapper, place: LinePlace) -> LogLine | None:
         ties = columns.column("tie")
         for at, ts in enumerate(columns.column("ts")):
             if ts == us and ties[at] == place.tie:
-                best = shown(service, columns.line(at), whole=True)
+                best = shown(service, columns.line(at))
                 if best.place == place:
                     return best
     return best
@@ -155,12 +156,12 @@ def _text(attrs: str, name: str) -> str | None:
     return found if found is None else str(found)
 
 
-def shown(service: str, kept: Line, *, whole: bool = False) -> LogLine:
-    """A kept line as `queries.logs` shows one; cut as in lists unless `whole`."""
-    short = whole or len(kept.attrs.encode()) <= logs.ATTRS_BYTES
+def shown(service: str, kept: Line, cuts: Mapping[str, int] | None = None) -> LogLine:
+    """A kept line as `queries.logs` shows one; cut as it cuts lists, or whole."""
+    short = cuts is None or len(kept.attrs.encode()) <= cuts["attr_bytes"]
     return LogLine(
         LinePlace.of(kept.ts, kept.tie, kept.place), service, kept.severity,
-        logs.level_of(kept.severity), kept.body if whole else kept.body[: logs.BODY_LETTERS],
+        logs.level_of(kept.severity), kept.body[: cuts["letters"]] if cuts else kept.body,
         len(kept.body), kept.trace_id, kept.span_id,
         orjson.loads(kept.attrs) if short else None,
     )  # fmt: skip

@@ -1,6 +1,6 @@
 """Log records, newest first, and one of them whole."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final
@@ -10,7 +10,7 @@ import orjson
 from django.db.backends.utils import CursorWrapper
 
 from apps.core.timerange import TimeRange
-from apps.monitoring.queries import found, logsql, logwindows, walk
+from apps.monitoring.queries import found, logsql, logwindows
 from apps.monitoring.queries.found import Found
 from apps.monitoring.queries.lineplace import LinePlace
 from apps.monitoring.queries.logfilter import LEVELS, LogFilter
@@ -46,8 +46,6 @@ class LogLine:
         return self.attrs is None or self.body_length > len(self.body)
 
 
-BODY_LETTERS: Final = 4000
-ATTRS_BYTES: Final = 8000
 # The hash is of `lineplace.LinePlace.tie`.
 _LINES = (
     "SELECT l.ts, hashtextextended(l.body, coalesce(l.span_id, 0)), l.ctid::text, r.service,"
@@ -62,17 +60,17 @@ _LINE: Final = (
     "SELECT l.ts, hashtextextended(l.body, coalesce(l.span_id, 0)), l.ctid::text, r.service,"
     " l.severity, l.body, length(l.body), l.trace_id, l.span_id, l.attrs::text"
     " FROM tm_log l JOIN tm_resource r ON r.id = l.resource_id WHERE l.ts = %(ts)s"
-    " AND hashtextextended(l.body, coalesce(l.span_id, 0)) = %(tie)s"
-    " ORDER BY (l.ctid = %(ctid)s::tid) DESC LIMIT 1"
+    " {condition} AND hashtextextended(l.body, coalesce(l.span_id, 0)) = %(tie)s LIMIT 1"
 )
 _PLACE: Final = (
     "SELECT l.ctid::text FROM tm_log l WHERE l.ts = %(ts)s {condition}"
     " AND hashtextextended(l.body, coalesce(l.span_id, 0)) = %(tie)s LIMIT 1"
 )
-_CUTS: Final = {"letters": 4000, "attr_bytes": 8000}
+CUTS: Final = {"letters": 4000, "attr_bytes": 8000}
+WHOLE: Final = {"letters": 65_536, "attr_bytes": 65_536}
 Reader = Callable[[CursorWrapper, TimeRange, int], list[LogLine]]
 # Where else lines lie that are no longer in tm_log: each gives a reader as `_hot` does.
-tiers: list[Callable[[LogFilter, LinePlace | None], Reader]] = []
+tiers: list[Callable[[LogFilter, LinePlace | None, Mapping[str, int]], Reader]] = []
 # The same for one whole line.
 elsewhere: list[Callable[[CursorWrapper, LinePlace], LogLine | None]] = []
 
@@ -90,20 +88,18 @@ def search(
     `whole` gives up to 65,536 letters of each body, and attributes up to 64 KiB. Raises
     UnavailableError when the search takes too long to find anything.
     """
-    readers = [_hot(wanted, after, whole=whole), *(tier(wanted, after) for tier in tiers)]
+    cuts = WHOLE if whole else CUTS
+    readers = [_hot(wanted, after, cuts), *(tier(wanted, after, cuts) for tier in tiers)]
 
     def read(cursor: CursorWrapper, window: TimeRange, limit: int) -> list[LogLine]:
         found = [line for reader in readers for line in reader(cursor, window, limit)]
         found.sort(key=lambda line: line.place.key, reverse=True)
         return found[:limit]
 
-    indexed = bool(wanted.text or wanted.fields)
-    windows = logwindows.windows if indexed else walk.widening
-    return found.page(time_range, after, limit, read, spot=LinePlace, windows=windows)
+    return found.page(time_range, after, limit, read, spot=LinePlace, windows=logwindows.of(wanted))
 
 
-def _hot(wanted: LogFilter, after: LinePlace | None, *, whole: bool) -> Reader:
-    cuts = {"letters": 65_536, "attr_bytes": 65_536} if whole else _CUTS
+def _hot(wanted: LogFilter, after: LinePlace | None, cuts: Mapping[str, int]) -> Reader:
     query = ""
     asked: dict[str, Any] = {}
 
@@ -124,12 +120,8 @@ def _now_at(cursor: CursorWrapper, place: LinePlace) -> LinePlace:
     """Where the line of a place lies now; a line that is gone leaves its moment."""
     if not place.number:
         return place
-    asked: dict[str, Any] = {"ts": place.ts, "tie": place.tie, "ctid": place.ctid}
-    for condition in ("AND l.ctid = %(ctid)s::tid", ""):
-        cursor.execute(_PLACE.format(condition=condition), asked)
-        if row := cursor.fetchone():
-            return LinePlace.of(place.ts, place.tie, row[0])
-    return LinePlace(place.ts)
+    row = _at(cursor, _PLACE, place)
+    return LinePlace.of(place.ts, place.tie, row[0]) if row else LinePlace(place.ts)
 
 
 def of_trace(time_range: TimeRange, trace_id: UUID, limit: int) -> list[LogLine]:
@@ -140,12 +132,22 @@ def of_trace(time_range: TimeRange, trace_id: UUID, limit: int) -> list[LogLine]
 def line(place: LinePlace) -> LogLine | None:
     """One whole line; None when it is no longer kept."""
     with bounded_cursor() as cursor:
-        cursor.execute(_LINE, {"ts": place.ts, "tie": place.tie, "ctid": place.ctid})
-        row = cursor.fetchone()
+        row = _at(cursor, _LINE, place)
         if row:
             return _line(row)
         found = (look(cursor, place) for look in elsewhere)
         return next((line for line in found if line is not None), None)
+
+
+def _at(cursor: CursorWrapper, query: str, place: LinePlace) -> tuple[Any, ...] | None:
+    """The row of a place: where it lay if it still does, else the one of its moment like it."""
+    asked: dict[str, Any] = {"ts": place.ts, "tie": place.tie, "ctid": place.ctid}
+    for condition in ("AND l.ctid = %(ctid)s::tid", ""):
+        cursor.execute(query.format(condition=condition), asked)
+        row: tuple[Any, ...] | None = cursor.fetchone()
+        if row:
+            return row
+    return None
 
 
 def _line(row: tuple[Any, ...]) -> LogLine:

@@ -90,6 +90,7 @@ class Folding:
             start = "cold" if is_cold(name) else "warm"
             labels = ("job.start", start, "job.type", name)
             self.points.find(Kind.HISTOGRAM, "job.start.duration", "s", labels).add(wait_s)
+            attrs["pharos.wait_ms"] = round(wait_s * 1000)
         attrs |= {"request_id": request_id, "celery.task.id": task_id}
         if span.error:
             attrs["error.type"] = span.error

@@ -1,6 +1,10 @@
 """Celery tasks of monitoring; each calls one verb."""
 
-from apps.monitoring.tasks.bottlenecks import find_bottlenecks, prune_bottlenecks
+from apps.monitoring.tasks.bottlenecks import (
+    find_bottlenecks,
+    prune_bottlenecks,
+    watch_deployments,
+)
 from apps.monitoring.tasks.collect import collect
 from apps.monitoring.tasks.deployments import observe_deployments
 from apps.monitoring.tasks.forward import send_minutes
@@ -28,6 +32,7 @@ __all__ = [
     "roll_up_logs",
     "seal_partitions",
     "send_minutes",
+    "watch_deployments",
     "watch_regressions",
     "work_on_log_exports",
 ]

@@ -2,7 +2,7 @@
 
 from celery import shared_task
 
-from apps.monitoring.bottlenecks import walk
+from apps.monitoring.bottlenecks import deploys, walk
 from apps.monitoring.recorder import suppressed
 from apps.monitoring.services import bottlenecks
 
@@ -13,6 +13,13 @@ def find_bottlenecks() -> None:
     with suppressed():
         walk.walk()
         bottlenecks.settle()
+
+
+@shared_task(name="apps.monitoring.tasks.watch_deployments", ignore_result=True)
+def watch_deployments() -> None:
+    """Find routes that are slower since a deployment."""
+    with suppressed():
+        deploys.watch()
 
 
 @shared_task(name="apps.monitoring.tasks.prune_bottlenecks", ignore_result=True)

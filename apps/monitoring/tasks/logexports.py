@@ -3,14 +3,12 @@
 from celery import shared_task
 
 from apps.monitoring.logexports import services, work
-from apps.monitoring.recorder import suppressed
 
 
 @shared_task(name="apps.monitoring.tasks.work_on_log_exports", ignore_result=True)
 def work_on_log_exports() -> None:
     """Make what is queued, or go on with what was left."""
-    with suppressed():
-        work.work()
+    work.work()
 
 
 @shared_task(name="apps.monitoring.tasks.expire_log_exports", ignore_result=True)

@@ -18,6 +18,12 @@ EVIDENCE = (
     "/admin/performance/traces",
     "/admin/performance/traces/{trace_id}",
     "/admin/monitoring/components/{key}/history",
+    "/admin/monitoring/metrics/labels",
+    "/admin/monitoring/metrics/values",
+    "/admin/monitoring/metrics/costs",
+    "/admin/monitoring/metrics/drops",
+    "/admin/monitoring/metrics/drops/{name}",
+    "/admin/monitoring/objectives",
 )
 RANGE = {"from": START.isoformat(), "to": NOW.isoformat()}
 URL = PATHS[0]
@@ -175,4 +181,45 @@ def test_the_schema_describes_the_addresses_without_a_warning(capsys):
     assert set(schema["paths"]) == {*PATHS, *EVIDENCE}
     assert not GENERATOR_STATS
     parameters = {p["name"] for p in schema["paths"][URL]["get"]["parameters"]}
-    assert parameters == {"names", "labels", "from", "to", "step", "aggregation", "by"}
+    assert parameters == {
+        "names", "labels", "from", "to", "step", "aggregation", "by", "where", "points", "top",
+    }  # fmt: skip
+
+
+def test_a_ranked_answer_tells_the_others_and_how_figures_were_made(load, reader):
+    answer = reader.get(
+        "/admin/monitoring/metrics",
+        {"names": "http.server.request.duration", "by": "http.route", "aggregation": "p95",
+         "from": START.isoformat(), "to": NOW.isoformat(), "top": 1, "points": 10,
+         "where": ["http.route!=/slow"]},
+    ).json()  # fmt: skip
+    (line,) = answer["series"]
+    assert line["labels"] == {"http.route": "/fast"}
+    assert (line["merged"], line["interpolated"]) == (1, False)
+    assert line["whole"] == pytest.approx(1 / 32, rel=0.011)
+    assert len(line["points"]) <= 12
+    routes = answer["summary"]["routes"]
+    assert [(r["route"], r["samples"]) for r in routes] == [("/fast", 90), ("/slow", 10)]
+    assert routes[1]["p50_ms"] == pytest.approx(1000, rel=0.023)
+
+
+@pytest.mark.parametrize(
+    ("query", "field"),
+    [({"where": "nonsense"}, "where"), ({"top": 0}, "top"), ({"points": 1}, "points"),
+     ({"where": "a=~(["}, "where")],
+)  # fmt: skip
+def test_a_wrong_question_is_told(load, reader, query, field):
+    answer = reader.get("/admin/monitoring/metrics", {"names": "system.cpu.utilization", **query})
+    assert answer.status_code == 400
+    assert field in answer.content.decode()
+
+
+def test_labels_and_values_are_listed(load, reader):
+    wish = {"name": "http.server.request.duration"}
+    found = reader.get("/admin/monitoring/metrics/labels", wish).json()["items"]
+    assert {"name": "http.route", "values": 2, "series": 2} in found
+    wish |= {"label": "http.route", "part": "SLO"}
+    found = reader.get("/admin/monitoring/metrics/values", wish).json()["items"]
+    assert found == [{"value": "/slow", "series": 1}]
+    names = reader.get("/admin/monitoring/metrics/names", {"search": "DURATION server"}).json()
+    assert [row["name"] for row in names["items"]] == ["http.server.request.duration"]

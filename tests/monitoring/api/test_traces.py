@@ -11,6 +11,7 @@ from apps.monitoring.queries.selftime import self_times
 from apps.monitoring.traces import reading
 from tests.face.evidence import NOW, checkout, span
 from tests.face.evidence import store as add
+from tests.monitoring.store.conftest import rows  # noqa: F401
 
 pytestmark = pytest.mark.django_db(transaction=True)
 URL = "/admin/performance/traces"
@@ -54,6 +55,115 @@ def test_filters_of_traces(reader, store):
     assert names(text="CART") == ["GET /cart"]
     assert reader.get(URL, {"least_ms": -1}).status_code == 400
     assert reader.get(URL, {"failed": "perhaps"}).status_code == 400
+
+
+def test_any_span_is_found_by_what_it_says_of_itself(reader, store):
+    one = uuid4()
+    add(
+        span("GET /cart", 0, 5, trace=one, attrs={"http.route": "/cart",
+             "http.response.status_code": 503, "user.tier": "gold", "n": "12"}),
+        span("SELECT", 1, 2, trace=one, id=2, parent_id=1, kind=3,
+             attrs={"db.rows": 12, "db.cached": False, "tricky": "a:b 100%", "n": 12}),
+        span("POST /pay", 2, 2, trace=one, id=3, parent_id=2, attrs={"http.status_code": 404}),
+    )  # fmt: skip
+
+    def names(**query):
+        query = {**RANGE, "service": "evidence-shop", "of": "spans", **query}
+        return [item["name"] for item in reader.get(URL, query).json()["items"]]
+
+    assert names(attr="user.tier:gold") == ["GET /cart"]
+    assert names(attr="db.rows:12") == ["SELECT"]
+    # As text and as a number.
+    assert names(attr="n:12") == ["SELECT", "GET /cart"]
+    assert names(attr=["db.cached:false", "tricky:a:b 100%"]) == ["SELECT"]
+    assert names(attr="db.rows:13") == []
+    assert names(has="http.route") == ["GET /cart"]
+    assert names(has=["db.rows", "http.route"]) == []
+    assert names(route="/cart") == ["GET /cart"]
+    assert names(name="POST /pay") == ["POST /pay"]
+    assert names(code="5xx") == ["GET /cart"]
+    assert names(code="404") == ["POST /pay"]
+    assert names(most_ms=2) == ["POST /pay", "SELECT"]
+    assert names(of="roots") == ["GET /cart"]
+    assert names(of="entries") == ["POST /pay", "GET /cart"]
+    assert names(trace=one.hex, text="SEL") == ["SELECT"]
+    for wrong in (
+        {"code": "700"},
+        {"attr": "nul\0:x"},
+        {"of": "some"},
+        {"attr": "noColon"},
+        {"after": "1.2.3"},
+    ):
+        assert reader.get(URL, wrong).status_code == 400
+
+
+def test_a_search_goes_on_where_it_was_though_the_rows_moved(reader, store, rows):  # noqa: F811
+    add(*[span(f"GET /{n}", n % 3, 5, id=n + 1) for n in range(20)])
+    asked = {"service": "evidence-shop", "page_size": 7, **RANGE}
+    first = reader.get(URL, asked).json()
+    # Written anew in another order, as when a partition is replaced by a smaller one.
+    rows("CREATE TEMP TABLE kept AS SELECT * FROM tm_span ORDER BY span_id DESC")
+    rows("DELETE FROM tm_span")
+    rows("INSERT INTO tm_span SELECT * FROM kept")
+    rows("DROP TABLE kept")
+    seen, cursor = [item["name"] for item in first["items"]], first["next_cursor"]
+    while cursor:
+        body = reader.get(URL, {**asked, "cursor": cursor}).json()
+        seen += [item["name"] for item in body["items"]]
+        cursor = body["next_cursor"]
+    assert sorted(seen) == sorted(f"GET /{n}" for n in range(20))
+
+
+def test_a_trace_in_columns_and_a_span_by_itself(reader, store):
+    one = uuid4()
+    add(*checkout(one))
+    whole = reader.get(f"{URL}/{one.hex}").json()
+    shape = reader.get(f"{URL}/{one.hex}/shape").json()
+    names = [shape["names"][i] for i in shape["name"]]
+    assert names == [item["name"] for item in whole["spans"]]
+    assert shape["path"] == whole["path"]
+    assert sum(end - start for _, start, end in shape["path"]) == 240_000
+    assert sum(item["critical_us"] for item in whole["spans"]) == 240_000
+    ids = [shape["ids"][i : i + 16] for i in range(0, len(shape["ids"]), 16)]
+    assert ids == [item["span_id"] for item in whole["spans"]]
+    assert shape["parents_lost"] == {str(names.index("stray")): f"{999:016x}"}
+    basket = reader.get(f"{URL}/{one.hex}/spans/{10:016x}").json()
+    assert basket["attrs"] == {"db.query.text": "SELECT * FROM basket WHERE id = 0"}
+    assert reader.get(f"{URL}/{one.hex}/spans/{77:016x}").status_code == 404
+    assert reader.get(f"{URL}/{one.hex}/spans/nonsense").status_code == 400
+    assert reader.get(f"{URL}/{uuid4().hex}/shape").status_code == 404
+
+
+def test_two_traces_and_a_route_over_the_api(reader, store):
+    one, other = uuid4(), uuid4()
+    add(*checkout(one), *checkout(other)[:-1])
+    body = reader.get(f"{URL}/compare", {"a": one.hex, "b": other.hex}).json()
+    verdicts = {place["name"]: place["verdict"] for place in body["places"]}
+    assert (verdicts["stray"], verdicts["charge"]) == ("removed", "same")
+    assert reader.get(f"{URL}/compare", {"a": one.hex, "b": uuid4().hex}).status_code == 404
+    assert reader.get(f"{URL}/compare", {"a": one.hex}).status_code == 400
+    waits = reader.get(
+        "/admin/performance/critical-path",
+        {**RANGE, "service": "evidence-shop", "name": "POST /checkout"},
+    ).json()
+    assert waits["traces"] == 2
+    assert sum(item["share"] for item in waits["operations"]) == pytest.approx(1)
+    assert {item["worst"] for item in waits["operations"]} <= {one.hex, other.hex}
+    nothing = reader.get("/admin/performance/critical-path", {"service": "nobody"}).json()
+    assert nothing == {"traces": 0, "slow": 0, "mean_us": None, "operations": []}
+
+
+@pytest.mark.parametrize(
+    "path",
+    ["/shape", f"/spans/{10:016x}", "?format=zipkin", "/../critical-path", "/../service-map"],
+)
+def test_who_may_not_see_spans_sees_none_in_any_shape(key, client, store, path):
+    one = uuid4()
+    add(*checkout(one))
+    address = f"{URL}/{one.hex}{path}" if "/.." not in path else f"/admin/performance/{path[4:]}"
+    assert client.get(address).status_code == 401
+    assert key("ingest").get(address).status_code == 403
+    assert key("read").get(address).status_code == 200
 
 
 def test_a_whole_trace_with_its_services_and_self_times(reader, store):

@@ -157,12 +157,30 @@ def test_a_summary_becomes_quantile_samples_count_and_sum():
     }  # fmt: skip
 
 
-def test_series_beyond_the_cap_of_a_metric_are_refused_and_known_ones_still_taken():
+def test_series_beyond_the_cap_of_a_metric_are_taken_but_not_remembered():
     points = [m.point(1, {"user": f"u{i}"}) for i in range(limits.SERIES_PER_METRIC + 5)]
     done = decoded(METRICS, m.metrics(m.gauge(*points, name="exploding")))
+    assert (done.rejected, len(done.batch.samples)) == (0, len(points))
+    again = decoded(METRICS, m.metrics(m.gauge(points[0], points[-1], name="exploding")))
+    first, last = (row.series for row in again.batch.samples)
+    assert first is done.batch.samples[0].series
+    assert last is not done.batch.samples[-1].series
+    assert last.hash == done.batch.samples[-1].series.hash
+
+
+def test_a_request_with_more_such_series_than_memory_should_hold_is_cut(monkeypatch):
+    monkeypatch.setattr(limits, "UNREMEMBERED_A_REQUEST", 10)
+    points = [m.point(1, {"user": f"v{i}"}) for i in range(limits.SERIES_PER_METRIC + 15)]
+    done = decoded(METRICS, m.metrics(m.gauge(*points, name="exploding.more")))
     assert done.rejected == 5
-    again = decoded(METRICS, m.metrics(m.gauge(points[0], name="exploding")))
-    assert (again.rejected, len(again.batch.samples)) == (0, 1)
+    assert [name for _, name in done.by_metric] == ["exploding.more"]
+
+
+def test_a_resource_brings_so_many_metrics_and_no_more(monkeypatch):
+    monkeypatch.setattr(limits, "METRICS_PER_RESOURCE", 3)
+    of = [m.gauge(m.point(1), name=f"named{i}") for i in range(5)]
+    done = decoded(METRICS, m.metrics(*of, service="many-names"))
+    assert (done.rejected, len(done.batch.samples)) == (2, 3)
 
 
 def test_series_with_long_attributes_are_told_apart_and_remembered():

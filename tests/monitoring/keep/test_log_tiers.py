@@ -84,6 +84,7 @@ def test_compressed_lines_are_found_as_they_were_in_every_search_and_by_their_ad
     assert HOT in keep(COLD)["compress"]
     assert rows("SELECT to_regclass(%s), count(*) FROM tm_log", HOT) == [(None, 0)]
     assert [found(**wanted) for wanted in SEARCHES] == before
+    assert max(len(row.body) for row in logs.search(WHOLE, LogFilter(), whole=True).rows) == 5000
     assert [logs.line(line.place) for line in before[0].rows] == whole
     assert logs.line(dataclasses.replace(before[0].rows[0].place, tie=5)) is None
 

@@ -113,3 +113,5 @@ def test_windows_over_a_growing_day_stay_inside_an_hour_and_leave_nothing_out():
     young = [window for window in found if window.start >= datetime(2026, 3, 5, tzinfo=UTC)]
     assert all(w.start.hour == (w.end - timedelta(microseconds=1)).hour for w in young)
     assert len(found) < 60
+    distant = TimeRange(asked.start, datetime(2199, 1, 1, tzinfo=UTC))
+    assert len(list(logwindows.windows(distant, now))) < 60

@@ -127,7 +127,7 @@ def reader_of(staff_client):
 def _built_in():
     from importlib import import_module
 
-    added = import_module("apps.monitoring.migrations.0043_built_in_objectives").BUILT_IN
+    added = import_module("apps.monitoring.migrations.0027_built_in_objectives").BUILT_IN
     return [{"built_in": key, **values} for key, values in added.items()]
 
 

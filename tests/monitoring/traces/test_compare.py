@@ -84,13 +84,10 @@ def test_paths_of_many_traces_are_added_up_by_operation():
         trace(span("GET /", 1, None, 0, 10_000), span("cache", 2, 1, 0, 4_000), number=n)
         for n in range(1, 10)
     ]
-    slow = trace(
-        span("GET /", 1, None, 0, 110_000), span("SELECT", 2, 1, 0, 100_000), number=10
-    )
+    slow = trace(span("GET /", 1, None, 0, 110_000), span("SELECT", 2, 1, 0, 100_000), number=10)
     found = aggregate.aggregate([*fast, slow])
     shares = {
-        one.name: (found.share(one), found.slow_share(one), one.traces)
-        for one in found.operations
+        one.name: (found.share(one), found.slow_share(one), one.traces) for one in found.operations
     }
     assert (found.traces, found.slow) == (10, 1)
     assert shares["SELECT"] == (0.5, 100 / 110, 1)

@@ -19,7 +19,7 @@ URL = "/admin/performance/traces"
 HEX32, HEX16 = {"type": "string", "pattern": "^[0-9a-f]{32}$"}, {"pattern": "^[0-9a-f]{16}$"}
 MICROSECONDS = {"type": "integer", "minimum": 1_000_000_000_000_000}
 
-# Restated from openzipkin/zipkin-api: zipkin2-api.yaml, definitions Span, Endpoint, Annotation, Tags.
+# Restated from openzipkin/zipkin-api: zipkin2-api.yaml, Span, Endpoint, Annotation, Tags.
 ENDPOINT = {
     "type": "object", "additionalProperties": False,
     "properties": {
@@ -177,9 +177,7 @@ def test_jaegers_form_is_what_its_model_says(reader, one):
 def test_otlps_form_is_read_by_the_official_schema_and_by_our_own_intake(reader, one):
     found = asked(reader, one, "otlp")
     official = json_format.Parse(json.dumps(_base64_ids(found)), TracesData())
-    spans = {
-        s.name: s for r in official.resource_spans for sc in r.scope_spans for s in sc.spans
-    }
+    spans = {s.name: s for r in official.resource_spans for sc in r.scope_spans for s in sc.spans}
     assert spans["GET /"].trace_id == one.bytes
     assert spans["charge"].span_id == (2**64 - 2).to_bytes(8)
     assert spans["charge"].parent_span_id == (1).to_bytes(8)

@@ -24,7 +24,7 @@ CREATE INDEX tm_log_block_number ON tm_log_block (id);
 
 
 class Migration(migrations.Migration):
-    dependencies = [("monitoring", "0087_keep_models")]
+    dependencies = [("monitoring", "0022_keep_models")]
     operations = [
         migrations.RunSQL(TABLES, "DROP TABLE tm_log_block; DROP SEQUENCE tm_log_block_id;"),
     ]

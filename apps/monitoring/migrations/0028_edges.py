@@ -28,7 +28,7 @@ TIERS = ("1m", "1h")
 
 
 class Migration(migrations.Migration):
-    dependencies = [("monitoring", "0043_built_in_objectives")]
+    dependencies = [("monitoring", "0027_built_in_objectives")]
     operations = [
         migrations.RunSQL(
             "".join(_EDGE.format(tier=tier) for tier in TIERS),

@@ -33,7 +33,7 @@ CREATE TABLE tm_log_template_1m (
 
 
 class Migration(migrations.Migration):
-    dependencies = [("monitoring", "0062_deployments")]
+    dependencies = [("monitoring", "0016_deployments")]
     operations = [
         migrations.RunSQL(TABLES, "DROP TABLE tm_log_template_1m, tm_log_template, tm_log_1m;"),
     ]

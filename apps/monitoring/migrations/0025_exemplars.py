@@ -18,5 +18,5 @@ CREATE INDEX tm_exemplar_unpinned ON tm_exemplar (slot) WHERE NOT pinned;
 
 
 class Migration(migrations.Migration):
-    dependencies = [("monitoring", "0040_days")]
+    dependencies = [("monitoring", "0024_days")]
     operations = [migrations.RunSQL(TABLES, "DROP TABLE tm_exemplar;")]

@@ -4,7 +4,7 @@ from django.db import migrations
 
 
 class Migration(migrations.Migration):
-    dependencies = [("monitoring", "0051_edges_of_kept_spans")]
+    dependencies = [("monitoring", "0029_edges_of_kept_spans")]
     operations = [
         migrations.AlterModelOptions(
             name="span",

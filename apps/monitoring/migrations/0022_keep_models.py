@@ -5,7 +5,7 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
-    dependencies = [("monitoring", "0086_kept_spans")]
+    dependencies = [("monitoring", "0021_kept_spans")]
 
     operations = [
         migrations.CreateModel(

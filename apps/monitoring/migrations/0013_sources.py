@@ -12,7 +12,7 @@ import apps.monitoring.models.scrape
 
 
 class Migration(migrations.Migration):
-    dependencies = [("monitoring", "0020_sample_exemplars")]
+    dependencies = [("monitoring", "0012_sample_exemplars")]
 
     operations = [
         migrations.CreateModel(

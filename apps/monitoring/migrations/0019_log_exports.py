@@ -6,7 +6,7 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
-    dependencies = [("monitoring", "0081_roll_up_kept_logs")]
+    dependencies = [("monitoring", "0018_roll_up_kept_logs")]
 
     operations = [
         migrations.AlterModelOptions(

@@ -15,5 +15,5 @@ CREATE INDEX tm_pin_until ON tm_pin (until);
 
 
 class Migration(migrations.Migration):
-    dependencies = [("monitoring", "0082_log_exports")]
+    dependencies = [("monitoring", "0019_log_exports")]
     operations = [migrations.RunSQL(TABLE, "DROP TABLE tm_pin;")]

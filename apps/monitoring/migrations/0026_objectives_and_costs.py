@@ -9,7 +9,7 @@ import apps.monitoring.models.objective
 
 
 class Migration(migrations.Migration):
-    dependencies = [("monitoring", "0041_exemplars")]
+    dependencies = [("monitoring", "0025_exemplars")]
 
     operations = [
         migrations.CreateModel(

@@ -5,7 +5,7 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
-    dependencies = [("monitoring", "0061_red_of_kept_spans")]
+    dependencies = [("monitoring", "0015_red_of_kept_spans")]
 
     operations = [
         migrations.CreateModel(

@@ -41,7 +41,7 @@ END $$;
 
 
 class Migration(migrations.Migration):
-    dependencies = [("monitoring", "0088_log_blocks")]
+    dependencies = [("monitoring", "0023_log_blocks")]
     operations = [
         migrations.RunSQL(TABLES, "DROP TABLE tm_sample_1d, tm_hist_1d;"),
         migrations.RunSQL(BACKFILL, "DELETE FROM tm_dirty WHERE kind IN (11, 12);"),

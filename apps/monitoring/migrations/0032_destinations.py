@@ -7,7 +7,7 @@ import apps.core.sealed
 
 
 class Migration(migrations.Migration):
-    dependencies = [("monitoring", "0070_bottlenecks")]
+    dependencies = [("monitoring", "0031_bottlenecks")]
 
     operations = [
         migrations.CreateModel(

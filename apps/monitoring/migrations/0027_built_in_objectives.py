@@ -84,5 +84,5 @@ def remove(apps, _schema_editor):
 
 
 class Migration(migrations.Migration):
-    dependencies = [("monitoring", "0042_objectives_and_costs")]
+    dependencies = [("monitoring", "0026_objectives_and_costs")]
     operations = [migrations.RunPython(add, remove)]

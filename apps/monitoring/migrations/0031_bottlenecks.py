@@ -6,7 +6,7 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
-    dependencies = [("monitoring", "0052_may_pin_traces")]
+    dependencies = [("monitoring", "0030_may_pin_traces")]
 
     operations = [
         migrations.CreateModel(

@@ -10,5 +10,5 @@ SELECT DISTINCT 6::int2, date_trunc('minute', ts) FROM tm_span;
 
 
 class Migration(migrations.Migration):
-    dependencies = [("monitoring", "0050_edges")]
+    dependencies = [("monitoring", "0028_edges")]
     operations = [migrations.RunSQL(MARK, "DELETE FROM tm_dirty WHERE kind IN (6, 17, 18);")]

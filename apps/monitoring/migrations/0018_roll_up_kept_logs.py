@@ -10,7 +10,7 @@ SELECT 7, minute FROM (SELECT min(ts) AS first, max(ts) AS last FROM tm_log) kep
 
 
 class Migration(migrations.Migration):
-    dependencies = [("monitoring", "0080_log_rollups")]
+    dependencies = [("monitoring", "0017_log_rollups")]
     operations = [
         migrations.RunSQL(MARK, "DELETE FROM tm_dirty WHERE kind = 7"),
     ]

@@ -12,5 +12,5 @@ WHERE low IS NOT NULL
 
 
 class Migration(migrations.Migration):
-    dependencies = [("monitoring", "0060_red")]
+    dependencies = [("monitoring", "0014_red")]
     operations = [migrations.RunSQL(MARK, "DELETE FROM tm_dirty WHERE kind IN (5, 15, 16);")]

@@ -40,7 +40,7 @@ $$;
 
 
 class Migration(migrations.Migration):
-    dependencies = [("monitoring", "0085_pins")]
+    dependencies = [("monitoring", "0020_pins")]
     operations = [
         migrations.RunSQL(COLUMNS, "ALTER TABLE tm_span DROP COLUMN weight, DROP COLUMN kept;"),
         migrations.RunSQL(TABLES, "DROP TABLE tm_thinned, tm_operation;"),

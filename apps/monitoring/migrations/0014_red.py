@@ -38,7 +38,7 @@ TIERS = ("1m", "1h", "1d")
 
 
 class Migration(migrations.Migration):
-    dependencies = [("monitoring", "0030_sources")]
+    dependencies = [("monitoring", "0013_sources")]
     operations = [
         migrations.RunSQL(
             "".join(_RED.format(tier=tier) for tier in TIERS),
