@@ -60,7 +60,7 @@ async def authorise(headers: Headers, scope: str) -> KeyVerdict:
     key = apikeys.presented(text_of(headers, b"authorization"))
     if key is None:
         raise RefusalError(401, "Send Authorization: Bearer with an API key.", headers=challenge)
-    verdict = await in_thread(apikeys.verify, key)
+    verdict: KeyVerdict | None = await in_thread(apikeys.verify, key)
     if verdict is None:
         raise RefusalError(401, "The API key is wrong, expired or revoked.", headers=challenge)
     if scope not in verdict.scopes:

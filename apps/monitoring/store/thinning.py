@@ -160,7 +160,9 @@ def _still_true(raw: Connection, name: str, start: datetime, plan: Plan, now: da
     """
     held = {
         Held(*row)
-        for row in raw.execute('SELECT service, start, "end" FROM monitoring_legalhold WHERE active')
+        for row in raw.execute(
+            'SELECT service, start, "end" FROM monitoring_legalhold WHERE active'
+        )
     }
     if not held <= set(plan.held):
         raise psycopg.errors.SerializationFailure("a legal hold was set meanwhile")

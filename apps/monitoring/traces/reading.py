@@ -167,7 +167,9 @@ def read(trace_id: UUID, most: int = MOST_SPANS, *, with_attrs: bool = False) ->
     With attributes fewer of them, where those would not fit into memory. Raises UnavailableError
     when reading takes too long.
     """
-    asked = {"traces": [trace_id], "limit": most + 1, "letters": MOST_LETTERS}
+    asked: dict[str, Any] = {
+        "traces": [trace_id], "limit": most + 1, "letters": MOST_LETTERS
+    }  # fmt: skip
     with bounded_cursor() as cursor:
         cursor.execute(_ONE.format(more=_ATTRS if with_attrs else ""), asked)
         rows = cursor.fetchall()
@@ -209,7 +211,8 @@ def details(
 ) -> dict[int, Details]:
     """Attributes, events and links of spans by their id; of all when none are named.
 
-    Only of the first ones, where all would not fit into memory. Raises UnavailableError when reading takes too long.
+    Only of the first ones, where all would not fit into memory. Raises UnavailableError when
+    reading takes too long.
     """
     asked = {
         "trace": trace_id,

@@ -14,9 +14,7 @@ from apps.monitoring.intake.reply import RefusalError
 from apps.monitoring.intake.worker import Server
 from apps.monitoring.recorder.relay import Relay
 
-HEAD = json.dumps(
-    {"path": "/v1/logs", "is_json": False, "encoding": "", "received_ns": 1}
-).encode()
+HEAD = json.dumps({"path": "/v1/logs", "is_json": False, "encoding": "", "received_ns": 1}).encode()
 
 
 class Wire:
@@ -60,7 +58,7 @@ def test_a_request_given_up_half_way_leaves_nothing_behind_in_the_process():
         wire.reader.feed_eof()
         server = Server(wire.reader, wire, 1000)
         await server.serve()
-        assert not server._bodies and not server._jobs and not server._tasks
+        assert (server._bodies, server._jobs, server._tasks) == ({}, {}, set())
 
     asyncio.run(serve())
 

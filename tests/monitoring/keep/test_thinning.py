@@ -10,7 +10,7 @@ import pytest
 from apps.monitoring.models import LegalHold, SamplingPolicy
 from apps.monitoring.services import keeping, pins
 from apps.monitoring.services.pins import PinReason
-from apps.monitoring.store import connect, interest, swap
+from apps.monitoring.store import connect, interest, partitions, swap
 from apps.monitoring.store.interest import Reason
 from tests.monitoring.keep.conftest import DAY, NAME, NOON, put, span
 from tests.monitoring.store import make
@@ -26,6 +26,13 @@ def policy(**over):
         "share": 0, "hot_h": 24,
     }  # fmt: skip
     return SamplingPolicy.objects.create(name="p", enabled=True, **{**nothing, **over})
+
+
+@pytest.fixture(autouse=True)
+def _rolled_up(request, monkeypatch):
+    """As if the rollups were always done, but for the test about them."""
+    if "not_rolled_up" not in request.node.name:
+        monkeypatch.setattr(partitions, "behind", lambda *_: False)
 
 
 @pytest.fixture
