@@ -1,11 +1,16 @@
 """Each planted bottleneck is found with its cause, and healthy requests are left alone."""
 
+from uuid import UUID
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from apps.monitoring.bottlenecks import trace as trace_module
 from apps.monitoring.bottlenecks.detectors.locks import locked_table
 from apps.monitoring.bottlenecks.detectors.patterns import runs
+from apps.monitoring.bottlenecks.finding import examine
+from apps.monitoring.bottlenecks.trace import Row, Trace
 from tests.monitoring.bottlenecks.making import (
     CONSUMER,
     PRODUCER,
@@ -264,3 +269,14 @@ def test_runs_are_what_they_say_and_never_overlap(items, longest, times):
 )
 def test_the_table_a_statement_locks(statement, table):
     assert locked_table(statement) == table
+
+
+def test_requests_within_requests_thousands_deep_are_examined_in_few_walks(monkeypatch):
+    walks = []
+    monkeypatch.setattr(trace_module, "_below", lambda tree, top: walks.append(top) or [])
+    rows = [
+        Row(n, n + 1, n or None, 2, 600_000_000 - 2 * n, 1, "shop", f"GET /{n}", 0, {})
+        for n in range(2000)
+    ]
+    assert list(examine([Trace.of(UUID(int=1), rows)])) == []
+    assert len(walks) < 30
