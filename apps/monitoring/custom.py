@@ -18,6 +18,7 @@ the recorder's buffer, has undeclared dimensions, is no number or negative is co
 
 import math
 import re
+import sys
 import time
 from collections.abc import Collection, Iterator, Mapping
 from contextlib import contextmanager
@@ -33,6 +34,7 @@ _NAME: Final = re.compile(r"[A-Za-z][A-Za-z0-9_.\-/]{0,119}")
 _DIMENSION: Final = re.compile(r"[A-Za-z_][A-Za-z0-9_.\-]{0,99}")
 _MOST_DIMENSIONS: Final = 10
 _LONGEST_VALUE: Final = 200
+_LARGEST: Final = sys.float_info.max
 # CloudWatch's words for units; others are taken as UCUM.
 _UNITS: Final[Mapping[str, str]] = {
     "Count": "1", "None": "1", "Percent": "%", "Seconds": "s", "Milliseconds": "ms",
@@ -66,7 +68,8 @@ class _Instrument:
     def _fault(self, value: Any, given: Mapping[str, object], *, signed: bool) -> str:
         if not given.keys() <= self.dimensions:
             return "undeclared_dimension"
-        if not isinstance(value, int | float) or not math.isfinite(value):
+        # Integers may be larger than any float; NaN is not within anything.
+        if not isinstance(value, int | float) or not -_LARGEST <= value <= _LARGEST:
             return "not_a_number"
         return "negative" if value < 0 and not signed else ""
 

@@ -31,6 +31,17 @@ def test_a_target_is_made_and_its_header_is_never_shown_again(staff_client):
     assert not any("hush" in text for text in told)
 
 
+def test_another_address_wants_the_header_again(staff_client):
+    staff_client.post(f"{ADMIN}/scrapetarget/add/", TARGET)
+    page = f"{ADMIN}/scrapetarget/{ScrapeTarget.objects.get().pk}/change/"
+    moved = {**TARGET, "url": "http://thief/metrics", "new_authorization": ""}
+    answer = staff_client.post(page, moved)
+    assert "Enter the header again" in answer.content.decode()
+    assert ScrapeTarget.objects.get().url == TARGET["url"]
+    assert staff_client.post(page, {**moved, "new_authorization": "-"}).status_code == 302
+    assert not ScrapeTarget.objects.get().authorization
+
+
 @pytest.mark.parametrize(
     "changes",
     [

@@ -30,6 +30,7 @@ def test_what_is_recorded_arrives_under_its_namespace(recorder, rows, attributes
     attempts.add(-1, Status="success")
     attempts.add(float("nan"), Status="success")
     attempts.add("1", Status="success")
+    attempts.add(10**400, Status="success")
     attempts.add(1, Seat="12a")
     assert recorder.flush()
     assert attributes("Ticketing/Bookings.BookingAttempts") == {
@@ -42,7 +43,7 @@ def test_what_is_recorded_arrives_under_its_namespace(recorder, rows, attributes
     dropped = attributes("pharos.custom.dropped")
     assert dropped == {
         (("metric", name), ("reason", "negative")): 1,
-        (("metric", name), ("reason", "not_a_number")): 2,
+        (("metric", name), ("reason", "not_a_number")): 3,
         (("metric", name), ("reason", "undeclared_dimension")): 1,
     }
     units = dict(rows("SELECT name, unit FROM tm_metric WHERE name LIKE 'Ticketing/%%'"))

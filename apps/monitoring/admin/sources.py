@@ -95,6 +95,16 @@ class ScrapeTargetForm(_TargetForm):
             raise forms.ValidationError(_("A header holds printable ASCII characters only."))
         return text
 
+    def clean(self) -> dict[str, Any]:
+        """Who may change the address must not thereby read the header."""
+        data = super().clean() or {}
+        moved = self.instance.pk and "url" in self.changed_data
+        if moved and self.instance.authorization and not data.get("new_authorization"):
+            self.add_error(
+                "new_authorization", _("Enter the header again for the new address, or a dash.")
+            )
+        return data
+
     def save(self, commit: bool = True) -> Any:  # noqa: FBT001, FBT002 (Django's signature)
         if text := self.cleaned_data["new_authorization"]:
             self.instance.authorization = "" if text == "-" else text

@@ -50,7 +50,7 @@ class ComparisonParameters(serializers.Serializer[Any]):
     b = TraceIdField(help_text="32 hexadecimal digits.")
 
 
-class OperationSerializer(serializers.Serializer[Any]):
+class WaitedForSerializer(serializers.Serializer[Any]):
     """One operation on critical paths."""
 
     service = serializers.CharField()
@@ -70,7 +70,7 @@ class WaitingSerializer(serializers.Serializer[Any]):
     traces = serializers.IntegerField(help_text="How many were looked into.")
     slow = serializers.IntegerField(help_text="How many of them are the slowest tenth.")
     mean_us = serializers.FloatField(allow_null=True)
-    operations = OperationSerializer(many=True)
+    operations = WaitedForSerializer(many=True)
 
 
 class WaitingParameters(RangeParameters):

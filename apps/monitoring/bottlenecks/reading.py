@@ -15,6 +15,8 @@ MINUTE: Final = timedelta(minutes=1)
 MOST_SPANS: Final = 20_000
 # A longer trace is read to here: what repeats shows itself long before.
 MOST_OF_ONE: Final = 5_000
+# Together: a trace may have few spans in this minute and thousands within the hour around it.
+MOST_READ: Final = 3 * MOST_SPANS
 # Spans of a trace further away from the minute than this are not looked for.
 REACH: Final = timedelta(hours=1)
 _AT_ONCE: Final = 500
@@ -32,6 +34,7 @@ CROSS JOIN LATERAL (
 ) s
 JOIN tm_resource r ON r.id = s.resource_id
 JOIN tm_name n ON n.id = s.name_id
+LIMIT %s
 """
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 _TICK: Final = timedelta(microseconds=1)
@@ -65,6 +68,7 @@ def read(minute: datetime, settle: timedelta) -> Minute:
     share = min(1.0, MOST_SPANS / max(total, 1))
     began = {trace: first for trace, _, first in found if chosen(trace, share)}
     rows = _rows(list(began), minute)
+    share *= len(rows) / len(began) if began else 1
     traces: list[Trace] = []
     earlier: set[datetime] = set()
     for trace_id, spans in rows.items():
@@ -78,13 +82,19 @@ def read(minute: datetime, settle: timedelta) -> Minute:
 
 
 def _rows(trace_ids: list[UUID], minute: datetime) -> dict[UUID, list[Row]]:
+    """The spans of as many of these traces as a walk may hold."""
     found: dict[UUID, list[Row]] = {}
     bounds = (minute - REACH, minute + MINUTE + REACH, MOST_OF_ONE)
+    left = MOST_READ
     for at in range(0, len(trace_ids), _AT_ONCE):
+        if left <= 0:
+            break
         with connection.cursor() as cursor:
-            cursor.execute(_SPANS, [trace_ids[at : at + _AT_ONCE], *bounds])
-            for row in cursor.fetchall():
-                found.setdefault(row[0], []).append(_row(row))
+            cursor.execute(_SPANS, [trace_ids[at : at + _AT_ONCE], *bounds, left])
+            rows = cursor.fetchall()
+        left -= len(rows)
+        for row in rows:
+            found.setdefault(row[0], []).append(_row(row))
     return found
 
 

@@ -11,6 +11,8 @@ from apps.monitoring.bottlenecks.semantics import CONSUMER, SERVER, Category, Fa
 from apps.monitoring.traces.criticalpath import Segment, critical_path
 from apps.monitoring.traces.tree import Tree, build
 
+# Times a trace may be walked for the critical paths of its requests.
+_WALKS: Final = 20
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 
 
@@ -92,17 +94,34 @@ class Trace:
         return [step for step in self.by_entry[entry] if step.facet.category in categories]
 
     def path(self, entry: int) -> list[Segment]:
-        """What the end of one request had to wait for; `span` is an index into `steps`."""
-        if entry not in self._paths:
-            self._paths[entry] = _below(self.tree, entry)
-        return self._paths[entry]
+        """What the end of one request had to wait for; `span` is an index into `steps`.
+
+        Nothing where requests within requests go so deep that it would take too long to say.
+        """
+        found = self._paths.get(entry)
+        if found is None and self._affordable(entry):
+            found = self._paths[entry] = _below(self.tree, entry)
+        return found or []
 
     @cached_property
     def _paths(self) -> dict[int, list[Segment]]:
         return {}
 
+    def _affordable(self, entry: int) -> bool:
+        """Whether the path of this request is known or may be looked for."""
+        if entry in self._paths:
+            return True
+        walked = sum(self.tree.ends[one] - one for one in self._paths)
+        return walked + self.tree.ends[entry] - entry <= _WALKS * len(self.steps)
+
     def waited_us(self, entry: int, steps: Iterable[int]) -> int:
-        """Microseconds of the request's critical path that lie in these steps or below them."""
+        """Microseconds of the request's critical path that lie in these steps or below them.
+
+        Of a trace that nests without end the time these steps took, on the path or not.
+        """
+        if not self._affordable(entry):
+            pieces = [(self.steps[i].start, self.steps[i].end) for i in steps]
+            return covered_us(pieces, self.steps[entry].start, self.steps[entry].end)
         wanted = sorted((i, self.tree.ends[i]) for i in steps)
         total = reached = 0
         inside: set[int] = set()

@@ -13,7 +13,8 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Final
 
-from django.db import connection, transaction
+from django.db import InterfaceError, OperationalError, connection, transaction
+from psycopg.errors import QueryCanceled
 
 from apps.monitoring import recorder
 from apps.monitoring.bottlenecks import detectors, folding, keeping, reading
@@ -27,6 +28,7 @@ _LOCK_KEY: Final = 0x626F_7474  # "bott"
 # SDKs send spans every few seconds; sooner only means doing the minute again.
 SETTLE: Final = timedelta(seconds=10)
 _STATEMENT_S: Final = 20
+_TAKE: Final = "DELETE FROM tm_dirty WHERE kind = %s AND bucket = %s"
 assert detectors.__all__
 
 
@@ -53,8 +55,27 @@ def walk(now: datetime | None = None, budget_s: float = 12.0) -> Walked:
             if time.monotonic() > deadline:
                 report.finished = False
                 break
-            _one(minute, report)
+            try:
+                _one(minute, report)
+            except Exception as error:
+                if _passes(error):
+                    raise
+                # It would fail in every walk, and those before it would never be reached.
+                logger.exception("The traces of %s could not be examined", minute)
+                recorder.count("pharos.bottlenecks.failures", unit="{minute}")
+                _give_up(minute)
     return report
+
+
+def _passes(error: Exception) -> bool:
+    """Whether the next walk may do better: the server was away, or others were at the rows."""
+    away = isinstance(error, OperationalError | InterfaceError)
+    return away and not isinstance(error.__cause__, QueryCanceled)
+
+
+def _give_up(minute: datetime) -> None:
+    with connection.cursor() as cursor:
+        cursor.execute(_TAKE, [DIRTY_KIND, minute])
 
 
 @contextmanager
@@ -85,9 +106,7 @@ def _one(minute: datetime, report: Walked) -> None:
         with connection.cursor() as cursor:
             cursor.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ")
             cursor.execute(f"SET LOCAL statement_timeout = '{_STATEMENT_S}s'")
-            cursor.execute(
-                "DELETE FROM tm_dirty WHERE kind = %s AND bucket = %s", [DIRTY_KIND, minute]
-            )
+            cursor.execute(_TAKE, [DIRTY_KIND, minute])
         found = reading.read(minute, SETTLE)
         seen = folding.fold(examine(found.traces))
         asked = folding.requests_by_route(found.traces)

@@ -14,6 +14,8 @@ from apps.core.errors import InvalidInputError
 from apps.core.outgoing import Answer
 from apps.monitoring.store.rows import Batch
 
+# Whose keys of the vault credentials of destinations are sealed with.
+PURPOSE: Final = "monitoring.destination"
 TRACES, LOGS, METRICS = "traces", "logs", "metrics"
 SIGNALS: Final = (TRACES, LOGS, METRICS)
 # The retry table of OTLP/HTTP; every other failure is final.

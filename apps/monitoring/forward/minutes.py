@@ -53,7 +53,11 @@ class Sent:
 
 
 def send(sender: Sender, since: datetime | None, now: datetime) -> Sent | None:
-    """Send every finished minute from `since` on. None when another worker does so already."""
+    """Send every finished minute from the cursor on. None when another worker does so already.
+
+    `since` counts where no cursor was kept yet. It is read and moved under the lock: another
+    worker that comes right after would send the same minutes once more, and they would add up.
+    """
     with connect.open_connection("pharos-minutes", 20, autocommit=True) as connection:
         row = connection.execute(
             "SELECT pg_try_advisory_lock(%s, %s)", [_LOCK_KEY, sender.setup.pk]
@@ -61,13 +65,28 @@ def send(sender: Sender, since: datetime | None, now: datetime) -> Sent | None:
         if not row or not row[0]:
             return None
         end = _finished(connection, now)
+        since = _cursor(connection, sender.setup.pk) or since
         begin = max(since or end - MINUTE, end - MOST_BEHIND)
         minutes, error = 0, ""
         while begin < end and not error:
             error = _send_minute(connection, sender, begin)
             if not error:
                 begin, minutes = begin + MINUTE, minutes + 1
+                _move(connection, sender.setup.pk, begin)
         return Sent(begin, minutes, error)
+
+
+def _cursor(connection: "psycopg.Connection[Any]", pk: int) -> datetime | None:
+    row = connection.execute(
+        "SELECT minutes_until FROM monitoring_destination WHERE id = %s", [pk]
+    ).fetchone()
+    return row[0] if row else None
+
+
+def _move(connection: "psycopg.Connection[Any]", pk: int, until: datetime) -> None:
+    connection.execute(
+        "UPDATE monitoring_destination SET minutes_until = %s WHERE id = %s", [until, pk]
+    )
 
 
 def _finished(connection: "psycopg.Connection[Any]", now: datetime) -> datetime:

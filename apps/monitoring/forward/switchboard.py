@@ -9,6 +9,7 @@ import atexit
 import logging
 import os
 import threading
+import time
 from collections.abc import Sequence
 from contextlib import suppress
 from datetime import UTC, datetime
@@ -17,13 +18,11 @@ from typing import Any, Final
 import psycopg
 
 from apps.core import vault
-from apps.core.errors import InvalidInputError
 from apps.monitoring import recorder
 from apps.monitoring.forward import elastic as _elastic  # noqa: F401 (registers its kind)
 from apps.monitoring.forward import otlp as _otlp  # noqa: F401 (registers its kinds)
-from apps.monitoring.forward.base import METRICS, SIGNALS, Kind
+from apps.monitoring.forward.base import METRICS, PURPOSE, SIGNALS, Kind
 from apps.monitoring.forward.sender import Sender, Setup
-from apps.monitoring.models.destination import PURPOSE
 from apps.monitoring.store import connect
 from apps.monitoring.store.rows import Batch
 
@@ -88,10 +87,13 @@ class Switchboard:
         return self._looked.wait(timeout_s)
 
     def close(self, timeout_s: float = _AT_EXIT_S) -> None:
-        """Send what waits for at most `timeout_s`, and end."""
+        """Send what waits for at most `timeout_s` all together, and end."""
         self._stopping.set()
+        until = time.monotonic() + timeout_s
         for sender in self._senders:
-            sender.stop(timeout_s)
+            sender.queue.close()
+        for sender in self._senders:
+            sender.stop(max(0.0, until - time.monotonic()))
         with suppress(psycopg.Error):
             if self._senders:
                 with connect.open_connection("pharos-forward", 2, autocommit=True) as connection:
@@ -125,7 +127,7 @@ class Switchboard:
             sealed = setup.sealed
             credentials = vault.open_sealed(sealed, purpose=PURPOSE) if sealed else ""
             return Sender(setup, credentials)
-        except (vault.SealBrokenError, InvalidInputError) as error:
+        except Exception as error:  # noqa: BLE001 (one that cannot be used must not stop the others)
             logger.warning("destination_unusable", extra={"destination": setup.name})
             self._unusable[setup] = str(error)
             with connect.open_connection("pharos-forward", 5, autocommit=True) as connection:
@@ -177,9 +179,10 @@ def _after_fork() -> None:
     _current = Switchboard()
 
 
-def _at_exit() -> None:
+def close() -> None:
+    """Let this process's senders finish, for a moment each."""
     _current.close()
 
 
 os.register_at_fork(after_in_child=_after_fork)
-atexit.register(_at_exit)
+atexit.register(close)

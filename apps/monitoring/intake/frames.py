@@ -1,6 +1,7 @@
 """What the web and its intake processes say to each other: frames over one socket pair.
 
 A request is HEAD (its job as JSON), any number of BODY pieces and END; its answer is one REPLY.
+GIVEN_UP in place of END: the rest will not come, and no answer is wanted.
 Frames of several requests may alternate, so a large body never holds up a small one.
 """
 
@@ -12,6 +13,7 @@ HEAD: Final = 1
 BODY: Final = 2
 END: Final = 3
 REPLY: Final = 4
+GIVEN_UP: Final = 5
 # A body travels in pieces of at most this many bytes.
 PIECE_BYTES: Final = 256 * 1024
 _HEADER: Final = Struct("<IQB")

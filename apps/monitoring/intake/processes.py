@@ -20,6 +20,7 @@ from typing import Any, Final
 import orjson
 from django.conf import settings
 
+from apps.monitoring import recorder
 from apps.monitoring.intake import frames, limits
 from apps.monitoring.intake.commit import QUEUE_BYTES, QUEUE_ROWS, committer
 from apps.monitoring.intake.reply import RefusalError
@@ -43,6 +44,7 @@ class Process:
         self.held_bytes = 0
         self.stats = CommitStats()
         self.started_at = time.monotonic()
+        self._heard_at = self.started_at
         self._child: subprocess.Popen[bytes] | None = None
         self._writer: asyncio.StreamWriter | None = None
         self._reading: asyncio.Task[None] | None = None
@@ -68,8 +70,12 @@ class Process:
         self._reading = asyncio.create_task(self._read(reader))
 
     async def ask(self, head: bytes, pieces: Iterable[memoryview], size_bytes: int) -> Any:
-        """The answer to one request. Raises RefusalError when the process dies or hangs."""
+        """The answer to one request. Raises RefusalError when the process dies or hangs.
+
+        One that told nothing to anybody for as long as this waited is ended.
+        """
         number = next(self._numbers)
+        begun, whole = time.monotonic(), False
         answer = self._waiting[number] = asyncio.get_running_loop().create_future()
         self.held_bytes += size_bytes
         try:
@@ -78,12 +84,24 @@ class Process:
                 for piece in pieces:
                     await self._send(frames.BODY, number, piece)
                 await self._send(frames.END, number)
+                whole = True
                 return orjson.loads(await answer)
         except (ConnectionError, TimeoutError):
+            if self._heard_at < begun and self.alive:
+                _log.warning("An intake process hangs: it is ended")
+                self._end()
             raise _interrupted() from None
         finally:
             self.held_bytes -= size_bytes
             self._waiting.pop(number, None)
+            if not whole and self._writer is not None:
+                # Else the process would hold what came of it for good.
+                frames.write(self._writer, frames.GIVEN_UP, number)
+
+    def _end(self) -> None:
+        if self._child is not None:
+            # Its end of the connection closes with it, which wakes whoever waits for it.
+            self._child.kill()
 
     async def _send(self, kind: int, number: int, payload: bytes | memoryview = b"") -> None:
         # One at a time: frames stay whole and every request moves on in turn.
@@ -97,6 +115,7 @@ class Process:
         with contextlib.suppress(asyncio.IncompleteReadError, ConnectionError):
             while True:
                 frame = await frames.read(reader)
+                self._heard_at = time.monotonic()
                 waiting = self._waiting.get(frame.number)
                 if waiting is not None and not waiting.done():
                     waiting.set_result(frame.payload)
@@ -164,6 +183,7 @@ class Processes:
         process = min(alive, key=lambda p: p.held_bytes)
         answer = await process.ask(head, pieces, size_bytes)
         process.stats = CommitStats(**answer["stats"])
+        recorder.take_over(answer["told"])
         return answer
 
     def facts(self) -> dict[str, Any]:

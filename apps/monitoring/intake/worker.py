@@ -16,10 +16,12 @@ from typing import Any, Final
 
 import orjson
 
-from apps.monitoring.intake import frames, limits, work
+from apps.monitoring.forward import switchboard
+from apps.monitoring.intake import committed, frames, limits, work
 from apps.monitoring.intake.body import Body, Budget
 from apps.monitoring.intake.commit import committer
 from apps.monitoring.intake.reply import RefusalError
+from apps.monitoring.recorder.relay import relay
 
 # Decoding and committing share the interpreter: at Python's 5 ms each answer of the database would
 # wait for the decoder.
@@ -56,16 +58,19 @@ class Server:
             self._bodies[frame.number] = Body(self._budget, self._limit_bytes)
         elif frame.kind == frames.BODY:
             self._bodies[frame.number].add(frame.payload)
+        elif frame.kind == frames.GIVEN_UP:
+            self._jobs.pop(frame.number, None)
+            self._bodies.pop(frame.number, None)
         else:
-            task = asyncio.create_task(self._answer(frame.number))
+            job, body = self._jobs.pop(frame.number), self._bodies.pop(frame.number)
+            task = asyncio.create_task(self._answer(frame.number, job, body))
             self._tasks.add(task)
             task.add_done_callback(self._tasks.discard)
 
-    async def _answer(self, number: int) -> None:
-        body = self._bodies.pop(number)
+    async def _answer(self, number: int, job: work.Job, body: Body) -> None:
         answer: dict[str, Any]
         try:
-            answer = {"result": await work.run(self._jobs.pop(number), body)}
+            answer = {"result": await work.run(job, body)}
         except RefusalError as refusal:
             answer = {"refusal": [refusal.status, refusal.message, refusal.retry_after_s]}
         except Exception as error:  # noqa: BLE001 (senders retry a 503 and drop what got a 500)
@@ -74,6 +79,7 @@ class Server:
         finally:
             body.release()
         answer["stats"] = dataclasses.asdict(committer().stats())
+        answer["told"] = relay.take()
         with contextlib.suppress(ConnectionError):
             frames.write(self._writer, frames.REPLY, number, orjson.dumps(answer))
             await self._writer.drain()
@@ -87,6 +93,8 @@ async def _serve(fd: int) -> None:
     reader, writer = await asyncio.open_unix_connection(sock=connection, limit=1 << 20)
     await Server(reader, writer, settings.PHAROS_INTAKE_BODY_BYTES).serve()
     await asyncio.to_thread(committer().close)
+    # This process ends without `atexit`.
+    await asyncio.to_thread(switchboard.close)
 
 
 def main(fd: int) -> None:
@@ -104,6 +112,10 @@ def main(fd: int) -> None:
     gc.freeze()
     gc.set_threshold(200_000, 20, 100)
     configure_logging(settings.LOGGING_CONFIG, settings.LOGGING)
+    relay.open()
+    if settings.PHAROS_FORWARD:
+        # Django's own set-up would do it too, for two seconds and 60 MB.
+        committed.listen(switchboard.offer)
     uvloop.run(_serve(fd))
     os._exit(0)
 

@@ -4,13 +4,15 @@ Each part is whole by itself, so a file can be cut at the end of any of them and
 """
 
 import csv
+import fcntl
 import gzip
 import io
 import os
 import shutil
 from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, Final
+from typing import IO, Any, Final
 
 from django.conf import settings
 
@@ -43,18 +45,25 @@ def roomy() -> bool:
     return shutil.disk_usage(folder()).free > LEAST_FREE_BYTES
 
 
-def append(export: LogExport, part: bytes) -> int:
-    """Write a part behind what counts of the file, durably; where it ends now."""
-    if not part and export.file_bytes:
-        return export.file_bytes
+@contextmanager
+def opened(export: LogExport) -> Iterator[IO[bytes]]:
+    """The file, for one worker at a time: another one waits until it is closed."""
     handle = os.open(path_of(export), os.O_RDWR | os.O_CREAT, 0o600)
     with os.fdopen(handle, "r+b") as file:
-        file.truncate(export.file_bytes)
-        file.seek(export.file_bytes)
-        file.write(gzip.compress(part, 5))
-        file.flush()
-        os.fsync(file.fileno())
-        return file.tell()
+        fcntl.flock(handle, fcntl.LOCK_EX)
+        yield file
+
+
+def append(file: IO[bytes], end: int, part: bytes) -> int:
+    """Write a part behind what counts of the file, durably; where it ends now."""
+    if not part and end:
+        return end
+    file.truncate(end)
+    file.seek(end)
+    file.write(gzip.compress(part, 5))
+    file.flush()
+    os.fsync(file.fileno())
+    return file.tell()
 
 
 def part_of(form: str, rows: Iterable[Mapping[str, Any]], *, first: bool, note: str) -> bytes:

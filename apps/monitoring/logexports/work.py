@@ -1,7 +1,8 @@
 """Making the files, part by part. A worker may die at any point: another goes on from there.
 
-A part is written and synced first, then one guarded UPDATE says that it counts. A worker that lost
-its lease matches no row and stops; what it wrote is cut off by whoever goes on.
+A part is written and synced first, then one guarded UPDATE says that it counts; both under the
+file's lock. A worker that lost its lease on the way there writes nothing, and what one wrote that
+died is cut off by whoever goes on.
 """
 
 import logging
@@ -98,9 +99,18 @@ def _part(export: LogExport) -> bool | None:
     note = _limit(export, len(found.rows)) if more else ""
     lines = (rows.log_row(line) for line in found.rows)
     part = files.part_of(export.form, lines, first=export.file_bytes == 0, note=note)
-    end = files.append(export, part)
+    with files.opened(export) as file:
+        # Whoever took over while we searched may have written more than we know of.
+        if not _told(export, lease_until=datetime.now(UTC) + _LEASE):
+            return None
+        end = files.append(file, export.file_bytes, part)
+        return _counted(export, found, end, note)
+
+
+def _counted(export: LogExport, found: Found[LogLine], end: int, note: str) -> bool | None:
+    """Say that the part counts; as `_part`."""
     ended: dict[str, Any] = {}
-    if note or not more:
+    if note or found.next is None:
         now = datetime.now(UTC)
         ended = {
             "state": State.DONE, "finished_at": now, "expires_at": now + KEPT, "lease": None,

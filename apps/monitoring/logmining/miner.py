@@ -12,6 +12,8 @@ from typing import Final
 from apps.monitoring.logmining.shapes import VALUE, Shape, masked, shape
 
 MOST_TEMPLATES: Final = 2000
+# Of all services together: whoever invents services invents templates, and all are in memory.
+MOST_OF_ALL: Final = 50_000
 _LIKE: Final = 0.5
 _MOST_REMEMBERED: Final = 20_000
 # The template of all lines that found no room; no line looks like it.
@@ -45,6 +47,7 @@ class Miner:
     _by_key: dict[_Key, list[Template]] = field(default_factory=lambda: defaultdict(list))
     _others: dict[tuple[str, int], Template] = field(default_factory=dict)
     _count: dict[str, int] = field(default_factory=lambda: defaultdict(int))
+    _all: int = 0
     _seen: dict[tuple[str, int, str], Template] = field(default_factory=dict)
 
     def know(self, template_id: int, service: str, level: int, text: str) -> None:
@@ -76,7 +79,8 @@ class Miner:
         if best is not None and agreed >= _LIKE:
             _generalise(best, form.words)
             return best
-        if self._count[service] >= self.most or not form.text:
+        full = self._count[service] >= self.most or self._all >= MOST_OF_ALL
+        if full or not form.text:
             return self._other(service, level, body)
         template = Template(
             service, level, list(form.words), form.between, sample=body[:500], changed=True
@@ -88,6 +92,7 @@ class Miner:
         key = _key(template.service, template.level, template.words, template.between)
         self._by_key[key].append(template)
         self._count[template.service] += 1
+        self._all += 1
 
     def _other(self, service: str, level: int, body: str) -> Template:
         found = self._others.get((service, level))

@@ -1,15 +1,11 @@
 """Where committed telemetry is sent on: other systems' OTLP intakes, Elasticsearch."""
 
-from typing import Final
-
 from django.db import models
 from django.db.models.functions import Now
 from django.utils.translation import gettext_lazy as _
 
 from apps.core.sealed import SealedTextField
-
-# Whose keys of the vault credentials are sealed with.
-PURPOSE: Final = "monitoring.destination"
+from apps.monitoring.forward.base import PURPOSE
 
 
 class DestinationKind(models.TextChoices):

@@ -59,6 +59,8 @@ def parse(body: bytes, *, most_samples: int) -> list[Family]:
             if count > most_samples:
                 raise ExpositionError(f"It has more than {most_samples} samples.")
             families.append(family)
+            if len(families) > most_samples:
+                raise ExpositionError(f"It has more than {most_samples} families.")
     except DecodeError:
         raise ExpositionError(f"Family {len(families) + 1} is no {MESSAGE}.") from None
     return families

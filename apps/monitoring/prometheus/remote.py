@@ -24,6 +24,8 @@ _REMEMBERED: Final = 100_000
 # What one unit of memory is: labels beyond it count again.
 _UNIT_BYTES: Final = 512
 _REMEMBERED_BYTES: Final = 4 * 1024
+# Senders cut at some thousand. A megabyte can claim half a million, each some work.
+MOST_ITEMS: Final = 100_000
 _COUNTER, _GAUGE, _HISTOGRAM, _SUMMARY = 1, 2, 3, 5
 _CANNOT: Final = "The body is not a {name}."
 
@@ -43,6 +45,14 @@ class Written:
     refused: Counter[str] = field(default_factory=Counter)
     # Where the native histograms of a set of labels ended up: exemplars come apart from them.
     places: dict[Hashable, int] = field(default_factory=dict)
+    _expected: int = 0
+
+    def expect(self, items: int) -> int:
+        """So many more, as given. Raises WriteError beyond what one request may hold."""
+        self._expected += items
+        if self._expected > MOST_ITEMS:
+            raise WriteError(f"The body has more than {MOST_ITEMS} samples.")
+        return items
 
 
 class _Known:
@@ -88,6 +98,8 @@ def decode(body: bytes, *, version: int) -> Written:
     message = messages.WriteRequest if version == 1 else messages.Request2
     try:
         request = message.FromString(body)
+        if len(request.timeseries) > MOST_ITEMS:
+            raise WriteError(f"The body has more than {MOST_ITEMS} series.")
         return _first(request) if version == 1 else _second(request)
     except DecodeError:
         name = "WriteRequest" if version == 1 else "io.prometheus.write.v2.Request"
@@ -97,7 +109,7 @@ def decode(body: bytes, *, version: int) -> Written:
 def _first(request: Any) -> Written:
     done = Written()
     for one in request.timeseries:
-        items = len(one.samples) + len(one.histograms)
+        items = done.expect(len(one.samples) + len(one.histograms))
         place = tuple(one.labels)
         if items:
             kind = (0, bool(one.histograms))
@@ -119,7 +131,7 @@ def _second(request: Any) -> Written:
     if symbols and symbols[0]:
         raise WriteError("The first symbol must be empty.")
     for one in request.timeseries:
-        items = len(one.samples) + len(one.histograms)
+        items = done.expect(len(one.samples) + len(one.histograms))
         try:
             place = tuple(_referred(one.labels_refs, symbols))
             exemplars = [(dict(_referred(e.labels_refs, symbols)), e) for e in one.exemplars]

@@ -81,6 +81,8 @@ def parse(text: str, *, open_metrics: bool, most_samples: int) -> list[Family]:
             raise ExpositionError(f"Line {number}: {error}") from None
         if count > most_samples:
             raise ExpositionError(f"It has more than {most_samples} samples.")
+        if len(reading.families) > most_samples:
+            raise ExpositionError(f"It has more than {most_samples} families.")
     if open_metrics and not reading.ended:
         raise ExpositionError("It ends without # EOF, so a part of it is missing.")
     return list(reading.families.values())

@@ -93,15 +93,18 @@ async def _answer(call: _Call, receive: Receive) -> Reply:
     if call.scope["method"] != "POST":
         raise RefusalError(405, "Only POST is understood here.", headers=((b"allow", b"POST"),))
     _check_head(call)
+    await serving.admit(facts.key)
     body = Body(serving.budget(), BODY_BYTES)
     try:
         await body.read(receive)
         call.body_read = True
+        size_bytes = body.size_bytes
         decoding = await serving.decoded(_decode, call, signal, body, facts)
     finally:
         body.release()
     outcome = await serving.commit(decoding.batch)
     rejected = decoding.rejected + outcome.rejected
+    await serving.charge(facts.key, outcome.accepted + rejected, size_bytes)
     kept = "duplicate" if outcome.duplicate else "accepted"
     for state, items in ((kept, outcome.accepted), ("rejected", rejected)):
         if items:

@@ -4,7 +4,7 @@
 never raise, and what finds no room is counted as dropped.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from django.conf import settings
@@ -12,12 +12,13 @@ from django.conf import settings
 from apps.monitoring.recorder import events
 from apps.monitoring.recorder.buffer import recorder
 from apps.monitoring.recorder.context import inject, suppressed
+from apps.monitoring.recorder.relay import Told, relay
 from apps.monitoring.recorder.spans import span
 from apps.monitoring.recorder.threads import carried
 
 __all__ = [
     "carried", "count", "enabled", "flush", "gauge", "inject", "install", "observe", "span",
-    "suppressed",
+    "suppressed", "take_over",
 ]  # fmt: skip
 
 Attrs = Mapping[str, Any] | None
@@ -32,18 +33,28 @@ def count(name: str, value: float = 1, unit: str = "1", attrs: Attrs = None) -> 
     """Add to a delta sum."""
     if settings.PHAROS_RECORDER:
         recorder.add((events.COUNT, name, value, unit, attrs))
+    elif relay.on:
+        relay.count(name, value, unit, attrs)
 
 
 def gauge(name: str, value: float, unit: str = "1", attrs: Attrs = None) -> None:
     """Tell the present value of something."""
     if settings.PHAROS_RECORDER:
         recorder.add((events.GAUGE, name, value, unit, attrs))
+    elif relay.on:
+        relay.gauge(name, value, unit, attrs)
 
 
 def observe(name: str, seconds: float, attrs: Attrs = None) -> None:
     """Add a duration to a histogram."""
     if settings.PHAROS_RECORDER:
         recorder.add((events.OBSERVE, name, seconds, "s", attrs))
+
+
+def take_over(told: Sequence[Told]) -> None:
+    """Record what a process without a recorder of its own has told (`relay.take`)."""
+    for kind, name, unit, attrs, value in told:
+        (count if kind == "count" else gauge)(name, value, unit, dict(attrs))
 
 
 def flush(timeout_s: float = 3.0) -> bool:

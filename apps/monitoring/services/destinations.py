@@ -71,15 +71,11 @@ def _send_minutes(destination: Destination) -> int:
         _note(destination, str(error))
         return 0
     try:
-        sent = minutes.send(sender, destination.minutes_until, db_now())
+        sent = minutes.send(sender, None, db_now())
     finally:
         sender.hang_up()
     if sent is None:
         return 0
-    # Guarded: whoever was slower than its lock's session must not move the cursor back.
-    Destination.objects.filter(pk=destination.pk, minutes_until=destination.minutes_until).update(
-        minutes_until=sent.until
-    )
     if sent.error or sent.minutes:
         _note(destination, sent.error)
     return sent.minutes

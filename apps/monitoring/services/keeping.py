@@ -68,9 +68,20 @@ def _spans(raw: Connection, now: datetime, report: Kept) -> None:
     plan = sampling.plan()
     _finish_drops(raw, thinning.SPANS, report)
     for name, start in _rolled_up(raw, thinning.SPANS, thinning.due(raw, plan, now), report):
-        report.attempt("thin", name, partial(thinning.thin, raw, name, start, plan, now))
+        report.attempt("thin", name, partial(_thin, raw, name, start, now))
     for name, start in _rolled_up(raw, thinning.SPANS, thinning.expired(raw, plan, now), report):
-        report.attempt("release", name, partial(thinning.release, raw, name, start, plan, now))
+        report.attempt("release", name, partial(_release, raw, name, start, now))
+
+
+def _thin(raw: Connection, name: str, start: datetime, now: datetime) -> None:
+    # Asked anew: the day before may have taken half an hour, and somebody may have set a hold.
+    plan = sampling.plan()
+    if plan.interest is not None:
+        thinning.thin(raw, name, start, plan, now)
+
+
+def _release(raw: Connection, name: str, start: datetime, now: datetime) -> None:
+    thinning.release(raw, name, start, sampling.plan(), now)
 
 
 def _logs(raw: Connection, now: datetime, report: Kept) -> None:
@@ -79,7 +90,10 @@ def _logs(raw: Connection, now: datetime, report: Kept) -> None:
     for name, start in _rolled_up(raw, logtiers.LOGS, cold, report):
         report.attempt("compress", name, partial(logtiers.compress, raw, name, start))
     until = now - timedelta(days=settings.PHAROS_LOG_ARCHIVE_DAYS)
-    for name, start in _older(logtiers.compressed(raw), logtiers.BLOCKS, until)[:_MOST]:
+    # They come first and stay: they must not use up the run.
+    staying = logkeeping.staying(now)
+    old = _older(logtiers.compressed(raw), logtiers.BLOCKS, until)
+    for name, start in [day for day in old if day[1].date() not in staying][:_MOST]:
         report.attempt("archive", name, partial(logkeeping.archive, raw, name, start, now))
     for archived in logkeeping.overdue(now)[:_MOST]:
         report.attempt("delete", str(archived), partial(logkeeping.delete, archived, now))

@@ -32,13 +32,13 @@ _NOTE: Final = (
 
 
 def archive(raw: Connection, name: str, start: datetime, now: datetime) -> None:
-    """Move a compressed day into a file; a restored one that is in a file already just goes.
+    """Move a compressed day into a file; one that was restored for a time just goes after it.
 
     Killed at any point the day is compressed or archived. Raises psycopg.Error and OSError.
     """
     known = LogArchive.objects.filter(day=start.date(), deleted_at=None).first()
     if known is not None:
-        if known.restored_until is not None and known.restored_until > now:
+        if start.date() in staying(now):
             return
         with raw.transaction():
             _drop_blocks(raw, name)
@@ -78,6 +78,16 @@ def _drop_blocks(raw: Connection, name: str) -> None:
     names = {"name": sql.Identifier(name)}
     raw.execute(sql.SQL("ALTER TABLE tm_log_block DETACH PARTITION {name}").format(**names))
     raw.execute(sql.SQL("DROP TABLE {name}").format(**names))
+
+
+def staying(now: datetime) -> set[date]:
+    """The archived days whose blocks, if there are any, stay.
+
+    They were taken back for a while, or hold lines that came when the file was written already:
+    those are searchable until the file goes, and then follow it.
+    """
+    days = LogArchive.objects.filter(deleted_at=None).exclude(restored_until__lte=now)
+    return set(days.values_list("day", flat=True))
 
 
 def overdue(now: datetime) -> list[LogArchive]:

@@ -129,6 +129,10 @@ def _replace(
             operations = _new_operations(cursor, end)
             _build(cursor, name, start, end)
 
+        # Reading took its time; the new table is there for others to see from here on.
+        taken.reader.commit()
+        _still_true(raw, name, start, plan, now)
+
         def attach(swapped: Connection) -> None:
             _note(swapped, done, start, keep_until, plan, now)
             _remember(swapped, operations)
@@ -140,6 +144,34 @@ def _replace(
         done.traces_after, done.traces_before,
     )  # fmt: skip
     return done
+
+
+_UNKEPT: Final = """
+SELECT 1 FROM tm_pin p WHERE p.until > %(now)s AND p.ts >= %(low)s AND p.ts < %(high)s
+  AND EXISTS (SELECT FROM {old} s WHERE s.trace_id = p.trace_id)
+  AND NOT EXISTS (SELECT FROM {new} s WHERE s.trace_id = p.trace_id) LIMIT 1
+"""
+
+
+def _still_true(raw: Connection, name: str, start: datetime, plan: Plan, now: datetime) -> None:
+    """Raise SerializationFailure when somebody held or pinned something meanwhile.
+
+    Then all stays as it is, and the next run judges anew.
+    """
+    held = {
+        Held(*row)
+        for row in raw.execute(
+            'SELECT service, start, "end" FROM monitoring_legalhold WHERE active'
+        )
+    }
+    if not held <= set(plan.held):
+        raise psycopg.errors.SerializationFailure("a legal hold was set meanwhile")
+    names = {"old": sql.Identifier(name), "new": sql.Identifier(swap.staged_name(name))}
+    asked = {
+        "now": now, "low": start - interest.REACH, "high": SPANS.after(start) + interest.REACH,
+    }  # fmt: skip
+    if raw.execute(sql.SQL(_UNKEPT).format(**names), asked).fetchone():
+        raise psycopg.errors.SerializationFailure("a trace was pinned meanwhile")
 
 
 def _counts(cursor: "psycopg.Cursor[Any]") -> Sequence[int]:

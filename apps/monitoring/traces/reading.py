@@ -140,34 +140,50 @@ JOIN tm_name n ON n.id = s.name_id
 WHERE s.trace_id = ANY(%(traces)s::uuid[])
 """
 _ONE: Final = _COLUMNS + "ORDER BY s.ts, s.span_id LIMIT %(limit)s"
-_DETAILS: Final = """
-SELECT s.span_id, s.attrs::text, s.events::text, s.links::text
-FROM tm_span s
-WHERE s.trace_id = %(trace)s AND (%(spans)s::int8[] IS NULL OR s.span_id = ANY(%(spans)s::int8[]))
-ORDER BY s.ts, s.span_id
-LIMIT %(limit)s
-"""
+_SO_FAR: Final = "OVER (ORDER BY s.ts, s.span_id ROWS UNBOUNDED PRECEDING)"
+_ATTRS: Final = (
+    f", CASE WHEN sum(length(s.attrs::text)) {_SO_FAR} <= %(letters)s THEN s.attrs::text END"
+)
+# Constants of this module alone.
+_DETAILS: Final = f"""
+SELECT span_id, attrs, events, links FROM (
+    SELECT s.ts, s.span_id, s.attrs::text AS attrs, s.events::text AS events,
+        s.links::text AS links, sum(length(s.attrs::text) + coalesce(length(s.events::text), 0)
+            + coalesce(length(s.links::text), 0)) {_SO_FAR} AS letters
+    FROM tm_span s
+    WHERE s.trace_id = %(trace)s
+      AND (%(spans)s::int8[] IS NULL OR s.span_id = ANY(%(spans)s::int8[]))
+    ORDER BY s.ts, s.span_id
+    LIMIT %(limit)s
+) counted WHERE letters <= %(letters)s
+"""  # noqa: S608
+# One span may hold megabytes: fifty thousand of them must not come at once.
+MOST_LETTERS: Final = 48 << 20
 
 
 def read(trace_id: UUID, most: int = MOST_SPANS, *, with_attrs: bool = False) -> Trace | None:
     """The first `most` spans of a trace; None when nothing of it is kept.
 
-    Raises UnavailableError when reading takes too long.
+    With attributes fewer of them, where those would not fit into memory. Raises UnavailableError
+    when reading takes too long.
     """
-    more = ", s.attrs::text" if with_attrs else ""
+    asked: dict[str, Any] = {
+        "traces": [trace_id], "limit": most + 1, "letters": MOST_LETTERS
+    }  # fmt: skip
     with bounded_cursor() as cursor:
-        cursor.execute(_ONE.format(more=more), {"traces": [trace_id], "limit": most + 1})
+        cursor.execute(_ONE.format(more=_ATTRS if with_attrs else ""), asked)
         rows = cursor.fetchall()
     if not rows:
         return None
-    spans = [TraceSpan(*row[1:10]) for row in rows[:most]]
+    fit = [row for row in rows[:most] if row[-1] is not None]
+    spans = [TraceSpan(*row[1:10]) for row in fit]
     tree = build(spans)
     attrs = None
     if with_attrs:
         # By identity: spans may come twice.
-        texts = {id(span): row[10] for span, row in zip(spans, rows, strict=False)}
+        texts = {id(span): row[10] for span, row in zip(spans, fit, strict=True)}
         attrs = [texts[id(span)] for span in tree.spans]
-    return Trace(trace_id, tree, truncated=len(rows) > most, attrs=attrs)
+    return Trace(trace_id, tree, truncated=len(rows) > len(spans), attrs=attrs)
 
 
 def read_many(trace_ids: Sequence[UUID], most: int = MOST_SPANS) -> list[Trace]:
@@ -195,12 +211,14 @@ def details(
 ) -> dict[int, Details]:
     """Attributes, events and links of spans by their id; of all when none are named.
 
-    Raises UnavailableError when reading takes too long.
+    Only of the first ones, where all would not fit into memory. Raises UnavailableError when
+    reading takes too long.
     """
     asked = {
         "trace": trace_id,
         "spans": None if span_ids is None else list(span_ids),
         "limit": most,
+        "letters": MOST_LETTERS,
     }
     with bounded_cursor() as cursor:
         cursor.execute(_DETAILS, asked)

@@ -8,6 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from apps.monitoring.queries.selftime import self_times
+from apps.monitoring.traces import reading
 from tests.face.evidence import NOW, checkout, span
 from tests.face.evidence import store as add
 from tests.monitoring.store.conftest import rows  # noqa: F401
@@ -197,3 +198,16 @@ def test_self_time_is_never_negative_nor_longer_than_the_span(drawn):
 
 def test_children_at_once_count_once_and_those_outside_for_nothing():
     assert self_times([(0, 100, 0), (10, 40, 1), (20, 40, 1), (90, 60, 1), (-30, 20, 1)])[0] == 40
+
+
+def test_texts_beyond_what_fits_into_memory_are_cut_and_it_is_said(reader, store, monkeypatch):
+    one = uuid4()
+    long = {"text": "x" * 1000}
+    add(*[span(f"GET /{n}", n, 5, trace=one, id=n + 1, attrs=long) for n in range(10)])
+    monkeypatch.setattr(reading, "MOST_LETTERS", 5000)
+    body = reader.get(f"{URL}/{one.hex}").json()
+    assert (len(body["spans"]), body["truncated"]) == (4, True)
+    assert len(reading.details(one)) == 4
+    answer = reader.get(f"{URL}/{one.hex}", {"format": "otlp"})
+    assert (answer.status_code, answer.json()["details"]["parameter"]) == (400, "most")
+    assert reader.get(f"{URL}/{one.hex}", {"format": "otlp", "most": 3}).status_code == 200

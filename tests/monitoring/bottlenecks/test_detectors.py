@@ -1,10 +1,16 @@
 """Each planted bottleneck is found with its cause, and healthy requests are left alone."""
 
+from uuid import UUID
+
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from apps.monitoring.bottlenecks import trace as trace_module
 from apps.monitoring.bottlenecks.detectors.locks import locked_table
 from apps.monitoring.bottlenecks.detectors.patterns import runs
+from apps.monitoring.bottlenecks.finding import examine
+from apps.monitoring.bottlenecks.trace import Row, Trace
 from tests.monitoring.bottlenecks.making import (
     CONSUMER,
     PRODUCER,
@@ -249,3 +255,28 @@ def test_runs_are_what_they_say_and_never_overlap(items, longest, times):
         assert len(set(pattern)) > 1
         assert not taken & set(where)
         taken |= set(where)
+
+
+@pytest.mark.parametrize(
+    ("statement", "table"),
+    [
+        ('SELECT a FROM "shop_seat" WHERE id = ? FOR NO KEY UPDATE', "shop_seat"),
+        ("SELECT pg_advisory_xact_lock(?)", "pg_advisory_xact_lock"),
+        ("UPDATE ONLY public.seat SET a = ?", "public.seat"),
+        ("SELECT a FROM seat", None),
+        ("SELECT ? FOR UPDATE", None),
+    ],
+)
+def test_the_table_a_statement_locks(statement, table):
+    assert locked_table(statement) == table
+
+
+def test_requests_within_requests_thousands_deep_are_examined_in_few_walks(monkeypatch):
+    walks = []
+    monkeypatch.setattr(trace_module, "_below", lambda tree, top: walks.append(top) or [])
+    rows = [
+        Row(n, n + 1, n or None, 2, 600_000_000 - 2 * n, 1, "shop", f"GET /{n}", 0, {})
+        for n in range(2000)
+    ]
+    assert list(examine([Trace.of(UUID(int=1), rows)])) == []
+    assert len(walks) < 30

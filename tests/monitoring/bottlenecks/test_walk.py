@@ -3,7 +3,7 @@
 from datetime import UTC, datetime, timedelta
 
 import pytest
-from django.db import connection
+from django.db import OperationalError, connection
 
 from apps.core.errors import ConflictError
 from apps.core.models import AuditEntry
@@ -103,16 +103,39 @@ def test_a_walk_that_dies_has_done_nothing_and_the_next_does_all(send, look, mon
     send(listing())
 
     def die(*_args):
-        raise RuntimeError
+        raise OperationalError
 
     with monkeypatch.context() as broken:
         broken.setattr(keeping, "_pin", die)
-        with pytest.raises(RuntimeError):
+        with pytest.raises(OperationalError):
             look()
     assert not Bottleneck.objects.exists()
     assert dirty() == 1
     look()
     assert Bottleneck.objects.get().requests == 1
+
+
+def test_a_minute_that_cannot_be_examined_holds_up_no_other(send, look, monkeypatch):
+    send(listing(), minute=MINUTE - timedelta(minutes=1))
+    send(listing())
+    keep = keeping.keep
+
+    def fail(minute, *rest):
+        return 1 / 0 if minute == MINUTE else keep(minute, *rest)
+
+    monkeypatch.setattr(keeping, "keep", fail)
+    assert look().minutes == 1
+    assert Bottleneck.objects.get().requests == 1
+    assert dirty() == 0
+
+
+def test_traces_that_are_long_beyond_their_minute_are_read_in_part(send, look, monkeypatch):
+    send(*[listing()] * 12)
+    monkeypatch.setattr(reading, "MOST_READ", 90)
+    monkeypatch.setattr(reading, "_AT_ONCE", 2)
+    seen = look()
+    assert 3 <= seen.traces < 12
+    assert ExaminedMinute.objects.get().share == pytest.approx(seen.traces / 12)
 
 
 def test_a_minute_that_has_not_ended_waits(send, look):

@@ -120,6 +120,19 @@ def test_what_is_not_taken_is_sent_by_the_next_run(sender, receiver):
     assert [minute for _, _, minute, _ in points(receiver)] == [1, 2]
 
 
+def test_a_worker_that_looked_before_another_was_done_sends_nothing_again(sender, receiver):
+    keep(Sample(make.series("queue"), ns(0.5), 1.0))
+    row = Destination(pk=1, name="dog", kind="datadog", endpoint=receiver.url, enabled=True)
+    destinations.prepare(row, "k")
+    row.save()
+    assert send(sender).minutes == 3
+    row.refresh_from_db()
+    assert row.minutes_until == START + timedelta(minutes=3)
+    receiver.received.clear()
+    assert send(sender).minutes == 0
+    assert not receiver.received
+
+
 def test_a_minute_whose_rollup_is_behind_waits(sender, receiver):
     of = make.series("queue")
     keep(Sample(of, ns(0.5), 1.0))

@@ -18,7 +18,7 @@ from apps.monitoring.queries import logs
 from apps.monitoring.queries.lineplace import LinePlace
 from apps.monitoring.queries.logfilter import LogFilter
 from apps.monitoring.services import keeping, logkeeping
-from apps.monitoring.store import logarchive, swap
+from apps.monitoring.store import logarchive, partitions, swap
 from tests.monitoring.keep.conftest import DAY, NOON, log, put, rolled_up, trace_id
 from tests.monitoring.store import make
 
@@ -166,6 +166,34 @@ def test_an_archived_day_comes_back_whole_and_goes_again(rows):
     assert LogArchive.objects.get().restored_until is None
     with pytest.raises(NotFoundError):
         logkeeping.restore(date(2001, 1, 1), OLD)
+
+
+def test_lines_that_come_when_their_day_is_in_a_file_stay_until_the_file_goes():
+    some()
+    keep(COLD)
+    keep(OLD)
+    partitions.ensure()
+    put(log("late", at(9)))
+    keep(COLD)
+    for _ in range(2):
+        keep(OLD)
+        assert [line.body for line in found().rows] == ["late"]
+    assert LogArchive.objects.get().lines == 6
+    keep(ANCIENT)
+    keep(ANCIENT)
+    keep(ANCIENT)
+    assert found().rows == []
+
+
+def test_days_taken_back_do_not_hold_up_those_that_are_due(monkeypatch):
+    monkeypatch.setattr(keeping, "_MOST", 1)
+    earlier = DAY - timedelta(days=1)
+    put(log("earlier", NOON - timedelta(days=1)), log("later", NOON))
+    for _ in range(2):
+        keep(COLD)
+    assert keep(OLD)["archive"] == [f"tm_log_block_p{earlier:%Y%m%d}"]
+    logkeeping.restore(earlier.date(), ANCIENT)
+    assert keep(OLD)["archive"] == [BLOCKS]
 
 
 def test_a_damaged_file_is_not_taken_back(rows, home):

@@ -10,7 +10,7 @@ import pytest
 from apps.monitoring.models import LegalHold, SamplingPolicy
 from apps.monitoring.services import keeping, pins
 from apps.monitoring.services.pins import PinReason
-from apps.monitoring.store import connect, swap
+from apps.monitoring.store import connect, interest, partitions, swap
 from apps.monitoring.store.interest import Reason
 from tests.monitoring.keep.conftest import DAY, NAME, NOON, put, span
 from tests.monitoring.store import make
@@ -26,6 +26,13 @@ def policy(**over):
         "share": 0, "hot_h": 24,
     }  # fmt: skip
     return SamplingPolicy.objects.create(name="p", enabled=True, **{**nothing, **over})
+
+
+@pytest.fixture(autouse=True)
+def _rolled_up(request, monkeypatch):
+    """As if the rollups were always done, but for the test about them."""
+    if "not_rolled_up" not in request.node.name:
+        monkeypatch.setattr(partitions, "behind", lambda *_: False)
 
 
 @pytest.fixture
@@ -238,3 +245,25 @@ def test_kept_traces_live_as_long_as_the_policy_says(rows):
     while NAME not in keeping.keep(DAY + timedelta(days=12)).done["release"]:
         pass
     assert rows("SELECT count(*) FROM tm_span") == [(0,)]
+
+
+@pytest.mark.parametrize("how", ["held", "pinned"])
+def test_what_is_held_or_pinned_while_a_day_is_read_is_not_thinned_away(rows, monkeypatch, how):
+    policy()
+    wanted, other = span(), span()
+    put(wanted, other)
+    judge = interest.judge
+
+    def meanwhile(*args, **more):
+        judge(*args, **more)
+        monkeypatch.setattr(interest, "judge", judge)
+        if how == "held":
+            LegalHold.objects.create(name="c", service="shop", start=DAY, end=LATER, reason="r")
+        else:
+            pins.pin([(UUID(bytes=wanted.trace_id), NOON)], PinReason.HAND, LATER + timedelta(1))
+
+    monkeypatch.setattr(interest, "judge", meanwhile)
+    assert "meanwhile" in keeping.keep(LATER).left[NAME]
+    assert rows("SELECT count(*) FROM tm_span") == [(2,)]
+    assert keeping.keep(LATER).left == {}
+    assert rows("SELECT count(*) FROM tm_span") == [(2 if how == "held" else 1,)]

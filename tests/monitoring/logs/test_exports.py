@@ -124,10 +124,10 @@ def test_a_worker_that_dies_anywhere_costs_no_line_and_doubles_none(store, home,
             raise Killed
         return told(export, **changes)
 
-    def leaves_rubbish(export, part):
-        end = append(export, part)
-        with files.path_of(export).open("ab") as file:
-            file.write(b"half a part")
+    def leaves_rubbish(file, end, part):
+        end = append(file, end, part)
+        file.write(b"half a part")
+        file.flush()
         return end
 
     monkeypatch.setattr(work, "_told", dies_before_it_counts)
@@ -143,6 +143,27 @@ def test_a_worker_that_dies_anywhere_costs_no_line_and_doubles_none(store, home,
     assert [row["body"] for row in found] == [
         f"line {n}" for n in sorted(range(100), key=lambda n: (n // 10, -n))
     ]
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_worker_that_slept_past_its_lease_spoils_nothing(store, home, monkeypatch):
+    monkeypatch.setattr(work, "PART_ROWS", 10)
+    add(*[line(f"line {n}", NOW - timedelta(seconds=n)) for n in range(30)])
+    ann = person("ann")
+    wished = ask(ann)
+    search = work.logs.search
+
+    def sleeps(*args, **kwargs):
+        found = search(*args, **kwargs)
+        monkeypatch.setattr(work.logs, "search", search)
+        LogExport.objects.update(lease_until=datetime.now(UTC) - timedelta(seconds=1))
+        assert work.work() == 1, "another one makes all of it meanwhile"
+        return found
+
+    monkeypatch.setattr(work.logs, "search", sleeps)
+    assert work.work() == 0
+    found = list(csv.DictReader(io.StringIO(content(ann, wished))))
+    assert [row["body"] for row in found] == [f"line {n}" for n in range(30)]
 
 
 @pytest.mark.django_db(transaction=True)

@@ -109,3 +109,8 @@ def test_no_bytes_do_anything_but_be_read_or_refused(body):
     done = Conversion(RESOURCE, {}, NOW, {})
     for one in families:
         done.take(one)
+
+
+def test_empty_families_cannot_fill_the_memory():
+    with pytest.raises(ExpositionError, match="families"):
+        protobuf.parse(b"\0" * 5, most_samples=3)

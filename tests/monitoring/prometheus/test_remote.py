@@ -142,3 +142,12 @@ def test_no_bytes_do_anything_but_be_read_or_refused(body, version):
         decode(body, version=version)
     except WriteError:
         return
+
+
+def test_a_small_body_that_claims_more_than_senders_send_is_refused():
+    for body in (
+        b"\x0a\x00" * 100_001,
+        make.request(make.series(*[(NOW, 1.0)] * 100_001, name="a")),
+    ):
+        with pytest.raises(WriteError, match="more than"):
+            decode(body, version=1)

@@ -154,3 +154,8 @@ def test_labels_come_back_as_they_were_written(labels):
     table = str.maketrans({"\\": r"\\", "\n": r"\n", '"': r"\""})
     raw = ",".join(f'{name}="{text.translate(table)}"' for name, text in labels.items())
     assert labels_of(raw) == labels
+
+
+def test_comments_alone_cannot_fill_the_memory():
+    with pytest.raises(ExpositionError, match="families"):
+        read("".join(f"# HELP a{n} b\n" for n in range(5)), most_samples=3)

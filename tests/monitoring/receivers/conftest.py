@@ -14,8 +14,9 @@ __all__ = ["rows"]
 
 @pytest.fixture(scope="module")
 def receiver(portal_process) -> RunningServer:
-    """A web server with a small body limit."""
-    return start_web(portal_process, PHAROS_INTAKE_BODY_BYTES=str(2 << 20))
+    """A web server with a small body limit, and a quota for each key of a test."""
+    limits = {"PHAROS_INTAKE_BODY_BYTES": str(2 << 20), "PHAROS_INTAKE_MINUTE_ITEMS": "20000"}
+    return start_web(portal_process, **limits)
 
 
 @pytest.fixture

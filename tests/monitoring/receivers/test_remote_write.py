@@ -85,3 +85,13 @@ def test_what_a_retry_cannot_mend_is_a_4xx(sender, receiver):
     with httpx.Client(base_url=receiver.url) as stranger:
         assert post(stranger, good).status_code == 401
         assert post(stranger, good, authorization=f"Bearer {reader}").status_code == 403
+
+
+def test_a_key_that_used_up_its_minute_has_to_wait_whichever_way_it_sends(sender):
+    now = time.time_ns() // 1_000_000
+    points = [(now - n, float(n)) for n in range(20_000)]
+    body = make.packed(make.request(make.series(*points, name="rw_many", job="shop")))
+    assert post(sender, body).status_code == 204
+    for answer in (post(sender, body), sender.post("/v1/logs", content=b"")):
+        assert answer.status_code == 429
+        assert int(answer.headers["retry-after"]) > 0

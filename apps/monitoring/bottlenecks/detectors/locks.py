@@ -1,6 +1,7 @@
 """Transactions that keep others waiting, and those that wait for them."""
 
 import re
+from bisect import bisect_left
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -12,14 +13,17 @@ from apps.monitoring.bottlenecks.kinds import BottleneckKind
 from apps.monitoring.bottlenecks.semantics import Category
 from apps.monitoring.bottlenecks.trace import Step, Trace, covered_us
 
+# Where all wait for one table, looking at all for each would take longer than the minute.
+_MOST_BEFORE: Final = 300
 _NAME: Final = r'(?:ONLY\s+)?((?:"[^"]+"|[\w$]+)(?:\.(?:"[^"]+"|[\w$]+))*)'
-_LOCKS: Final = (
+_WRITES: Final = (
     re.compile(rf"^UPDATE\s+{_NAME}", re.IGNORECASE),
     re.compile(rf"^DELETE\s+FROM\s+{_NAME}", re.IGNORECASE),
     re.compile(rf"^LOCK\s+(?:TABLE\s+)?{_NAME}", re.IGNORECASE),
-    re.compile(rf"\bFROM\s+{_NAME}.*\bFOR\s+(?:NO\s+KEY\s+)?(?:UPDATE|SHARE)\b", re.IGNORECASE),
-    re.compile(r"\b(pg_advisory_(?:xact_)?lock)", re.IGNORECASE),
 )
+_ADVISORY: Final = re.compile(r"\b(pg_advisory_(?:xact_)?lock)", re.IGNORECASE)
+_FROM: Final = re.compile(rf"\bFROM\s+{_NAME}", re.IGNORECASE)
+_FOR: Final = re.compile(r"\bFOR\s+(?:NO\s+KEY\s+)?(?:UPDATE|SHARE)\b", re.IGNORECASE)
 _BEGINS: Final = re.compile(r"BEGIN|START TRANSACTION|(?:sql\.)?conn\.begin", re.IGNORECASE)
 _ENDS: Final = re.compile(
     r"COMMIT|ROLLBACK(?! TO)|(?:sql\.)?tx\.(?:commit|rollback)", re.IGNORECASE
@@ -29,10 +33,15 @@ _ENDS: Final = re.compile(
 @lru_cache(maxsize=4096)
 def locked_table(statement: str) -> str | None:
     """The table a statement locks rows of (or all); None when it locks none."""
-    for pattern in _LOCKS:
-        if found := pattern.search(statement):
-            return found[1].replace('"', "").lower()
-    return None
+    found = next(filter(None, (pattern.search(statement) for pattern in _WRITES)), None)
+    found = found or _for_update(statement) or _ADVISORY.search(statement)
+    return found[1].replace('"', "").lower() if found else None
+
+
+def _for_update(statement: str) -> re.Match[str] | None:
+    # One after the other: in one pattern every FROM would look through all that follows it.
+    locks = _FOR.search(statement)
+    return _FROM.search(statement, 0, locks.start()) if locks else None
 
 
 class _Held(NamedTuple):
@@ -65,9 +74,12 @@ class LockWait(Comparison, kind=BottleneckKind.LOCK_WAIT):
                     tables[table].append(held)
         for table, locks in tables.items():
             locks.sort(key=lambda held: held.start)
+            starts = [held.start for held in locks]
             for waiter in locks:
                 if waiter.step.took >= self.least_us:
-                    yield from self._blocked(table, waiter, locks)
+                    end = bisect_left(starts, waiter.step.start)
+                    before = locks[max(end - _MOST_BEFORE, 0) : end]
+                    yield from self._blocked(table, waiter, before)
 
     def _blocked(
         self, table: str, waiter: _Held, locks: list[_Held]
