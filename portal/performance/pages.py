@@ -102,9 +102,7 @@ def operation(request: HttpRequest) -> HttpResponse:
     return render(request, "pages/operation.html", context)
 
 
-def _links(
-    request: HttpRequest, choice: Choice, service: str, name: str
-) -> list[tuple[str, str]]:
+def _links(request: HttpRequest, choice: Choice, service: str, name: str) -> list[tuple[str, str]]:
     """Where else one operation is told of, for those who may look: words and addresses."""
     ends = {"from": choice.from_, "to": choice.to}
     all_links = (
