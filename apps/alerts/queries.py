@@ -7,6 +7,7 @@ from django.db.models import Case, IntegerField, QuerySet, Value, When
 
 from apps.alerts.machine import OPEN, Severity
 from apps.alerts.models import Episode, Notification, OutboxState, Rule
+from apps.alerts.models.rule import RATIO
 
 
 @dataclass(frozen=True)
@@ -86,7 +87,8 @@ def _open_episode(row: Episode) -> OpenEpisode:
         id=str(row.pk),
         rule=row.rule_name,
         metric=row.metric,
-        unit=row.unit,
+        # A ratio has no unit of the metric whose events it counts.
+        unit="1" if rule and rule.aggregation == RATIO else row.unit,
         aggregation=rule.aggregation if rule else "",
         labels=row.labels,
         direction=row.direction,

@@ -82,7 +82,7 @@ def trace_list(request: HttpRequest) -> HttpResponse:
 @in_shell("monitoring.view_logrecord")
 def log_list(request: HttpRequest) -> HttpResponse:
     """Recent log lines."""
-    return _shown(request, _LOGS, {"title": _("Logs"), "levels": list(LEVELS)})
+    return _shown(request, _LOGS, {"title": _("Log lines"), "levels": list(LEVELS)})
 
 
 def _shown(request: HttpRequest, what: _List, more: dict[str, Any]) -> HttpResponse:

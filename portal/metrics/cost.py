@@ -52,7 +52,7 @@ def page(request: HttpRequest) -> HttpResponse:
     if request.GET.get("unused") == "1":
         rows = [row for row in rows if row.unused and not row.readers]
     context = {
-        "title": _("What metrics cost"),
+        "title": _("Metric costs"),
         "name": name,
         "search": search,
         "only_unused": request.GET.get("unused") == "1",

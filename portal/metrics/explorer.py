@@ -25,7 +25,7 @@ _MOST_LABELS: Final = 40
 def page(request: HttpRequest) -> HttpResponse:
     """The chart of one metric; without one, the list of all."""
     choice = Choice.read(request.GET, _DEFAULT)
-    context = {"title": _("Metrics"), "choice": choice, "mistakes": choice.mistakes}
+    context = {"title": _("Explorer"), "choice": choice, "mistakes": choice.mistakes}
     name = request.GET.get("name", "").replace("\0", "").strip()
     kinds = list(Metric.objects.filter(name=name).order_by("id")[:20]) if name else []
     if not kinds:
@@ -37,6 +37,7 @@ def page(request: HttpRequest) -> HttpResponse:
     mistakes = {} if valid else {str(k): _first(told) for k, told in reader.errors.items()}
     aggregation = asked.get("agg") or charts.usual_of(name)
     context |= {
+        "title": name,
         "name": name,
         "metric": max(kinds, key=lambda kind: kind.kind),
         "aggregations": question.aggregations(kinds, aggregation),

@@ -1,5 +1,6 @@
 """The page of objectives: goal, figure now, share attained, trend."""
 
+from collections.abc import Container
 from dataclasses import dataclass
 from itertools import groupby
 from typing import Any, Final
@@ -11,7 +12,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
 from apps.core.rangepicker import Choice
-from apps.monitoring.models import Objective
+from apps.monitoring.models import Metric, Objective
 from apps.monitoring.queries import objectives
 from apps.monitoring.queries.objectives import Judgement
 from portal.evidence.guard import in_shell
@@ -51,8 +52,11 @@ def page(request: HttpRequest) -> HttpResponse:
     found = objectives.enabled()
     judged = objectives.judge_all(found, choice.time_range)
     words = dict(Objective.Group.choices)
+    sent = set(
+        Metric.objects.filter(name__in={one.metric for one in found}).values_list("name", flat=True)
+    )
     groups = [
-        (words.get(group, group), [_row(one, choice) for one in rows])
+        (words.get(group, group), [_row(one, choice, sent) for one in rows])
         for group, rows in groupby(judged, key=lambda one: one.objective.group)
     ]
     context = {
@@ -65,21 +69,22 @@ def page(request: HttpRequest) -> HttpResponse:
     return render(request, "pages/objectives.html", context)
 
 
-def _row(one: Judgement, choice: Choice) -> Row:
+def _row(one: Judgement, choice: Choice, sent: Container[str]) -> Row:
     objective = one.objective
     unit = one.unit
     once = objective.reach == Objective.Reach.ONCE
     return Row(
         objective,
-        one.verdict,
-        _VERDICTS[one.verdict],
+        "unknown" if once and one.verdict == "missed" else one.verdict,
+        # A capacity nobody has asked for is not a fault.
+        _("not reached") if once and one.verdict == "missed" else _VERDICTS[one.verdict],
         f"{objective.get_side_display()} {figure(objective.goal, unit)}",
         figure(one.current, unit),
         figure(one.best if once else one.worst, unit),
         "" if one.attained is None else _attained(one, once=once),
         "" if one.trend is None else f"{one.trend:+.0%}",
         sparkline([value for _at, value in one.points], objective.goal) if one.windows else None,
-        _why(one),
+        _why(one, sent),
         _explorer(objective, choice),
     )
 
@@ -95,11 +100,15 @@ def _percent(share: float) -> str:
     return f"{share:.0%}" if share in (0.0, 1.0) else f"{min(share, 0.9999):.2%}"
 
 
-def _why(one: Judgement) -> str:
+def _why(one: Judgement, sent: Container[str]) -> str:
     if one.error == "late":
         return _("This took too long to judge: choose a shorter range.")
     if one.error:
         return one.error
+    if not one.windows and one.objective.metric in sent:
+        return _("No whole window of %(metric)s lies in this range.") % {
+            "metric": one.objective.metric
+        }
     if not one.windows:
         return _("Nobody has sent %(metric)s in this range.") % {"metric": one.objective.metric}
     return ""

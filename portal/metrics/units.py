@@ -17,6 +17,8 @@ def figure(value: float | None, unit: str) -> str:
         return f"{_short(100 * value)} %"
     if unit == "s" and 0 < abs(value) < 1:
         return f"{_short(1000 * value)} ms"
+    if unit.startswith("1/"):
+        return f"{_short(value)}{unit[1:]}"
     plain = unit if not unit.startswith("{") else unit.strip("{}")
     return f"{_short(value)} {plain}".strip()
 

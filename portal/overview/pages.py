@@ -23,7 +23,7 @@ from apps.core.rangepicker import Choice
 from apps.monitoring.queries.services import services
 from portal.overview import payload, topic
 from portal.overview.choice import OWN, choose, service_of
-from portal.overview.panels import PANELS, Panel
+from portal.overview.panels import PANELS, REQUESTS, Panel
 from portal.overview.strip import WHY, worded
 
 
@@ -54,6 +54,7 @@ def dashboard(request: HttpRequest, context: dict[str, Any]) -> dict[str, Any]:
             {
                 "panel": panel,
                 "optional": panel.host and service != OWN,
+                "href": _more(panel, service, choice, request),
                 **_remedy(panel, service, request),
             }
             for panel in PANELS
@@ -120,6 +121,18 @@ def _remedy(panel: Panel, service: str, request: HttpRequest) -> dict[str, str]:
     else:
         command = f"OTEL_EXPORTER_OTLP_ENDPOINT={origin} opentelemetry-instrument <command>"
     return {"why": str(panel.hint), "command": command}
+
+
+def _more(panel: Panel, service: str, choice: Choice, request: HttpRequest) -> str:
+    """The page that tells more of what a panel draws; empty for those who may not look."""
+    page, permission, query = "metrics", "monitoring.view_metric", {"name": panel.metric}
+    if panel.metric == REQUESTS:
+        page, permission, query = "performance", "monitoring.view_span", {}
+    if not request.user.has_perm(permission):
+        return ""
+    of = {"where": f"service.name={service}"} if query and not panel.host else {}
+    of = of or ({} if query else {"service": service})
+    return f"{reverse(page)}?{urlencode({**query, **of, 'from': choice.from_, 'to': choice.to})}"
 
 
 def _instead(unknown: str, known: list[str], choice: Choice) -> list[dict[str, str]]:

@@ -29,6 +29,7 @@ class Panel:
 
     `read` gives the lines over the range, `now` its one figure (None: unknown); less is `better`
     where a rise is bad news and more where it is good.
+    `metric` is what it is drawn from.
     `host` panels tell of the machine, which only an agent on that machine can.
     """
 
@@ -39,6 +40,7 @@ class Panel:
     read: Callable[[Reader], list[Line]]
     now: Callable[[Reader], float | None]
     hint: Any
+    metric: str
     host: bool = False
     better: str = ""
 
@@ -186,42 +188,49 @@ _NO_AGENT = _("Only the collectors know this, and none runs beside this service.
 
 PANELS: Final = (
     Panel(
-        "requests", _("Requests"), _("Requests"), "req/s", _requests, _requests_now, _NOT_ASKED
+        "requests", _("Requests"), _("Requests"), "req/s", _requests, _requests_now, _NOT_ASKED,
+        REQUESTS,
     ),
     Panel(
         "errors", _("Errors"), _("Errors 5xx"), "%", _errors, _errors_now, _NOT_ASKED,
-        better="less",
+        REQUESTS, better="less",
     ),
     Panel(
         "latency", _("Response time"), _("p95"), "ms", _latency, _latency_now, _NOT_ASKED,
-        better="less",
+        REQUESTS, better="less",
     ),
     Panel(
         "hit_ratio", _("Cache hit ratio"), _("Cache hits"), "%", _hit_ratio, _hit_ratio_now,
-        _("No cache lookup was recorded in this range."), better="more",
+        _("No cache lookup was recorded in this range."), CACHE, better="more",
     ),
     Panel(
         "sql_time", _("Time in SQL"), _("In SQL"), "ms/s", _sql_time, _sql_time_now,
-        _("No SQL was recorded in this range."), better="less",
+        _("No SQL was recorded in this range."), SQL, better="less",
     ),
     Panel(
         "queue_age", _("Age of the oldest queued task"), _("Queue age"), "s", _queue_age,
-        _queue_age_now, _NO_AGENT, host=True, better="less",
+        _queue_age_now, _NO_AGENT, "celery.queue.age", host=True, better="less",
     ),
-    Panel("cpu", _("CPU"), _("CPU"), "%", _cpu, _cpu_now, _NO_AGENT, host=True),
-    Panel("memory", _("Memory"), _("Memory"), "%", _memory, _memory_now, _NO_AGENT, host=True),
+    Panel(
+        "cpu", _("CPU"), _("CPU"), "%", _cpu, _cpu_now, _NO_AGENT,
+        "system.cpu.utilization", host=True,
+    ),
+    Panel(
+        "memory", _("Memory"), _("Memory"), "%", _memory, _memory_now, _NO_AGENT,
+        "system.memory.utilization", host=True,
+    ),
     Panel(
         "network", _("Network"), _("Network"), "By/s",
         _by_direction("system.network.io", "network.io.direction"),
-        _rate_now("system.network.io"), _NO_AGENT, host=True,
+        _rate_now("system.network.io"), _NO_AGENT, "system.network.io", host=True,
     ),
     Panel(
         "disk", _("Disk"), _("Disk"), "By/s",
         _by_direction("system.disk.io", "disk.io.direction"),
-        _rate_now("system.disk.io"), _NO_AGENT, host=True,
+        _rate_now("system.disk.io"), _NO_AGENT, "system.disk.io", host=True,
     ),
     Panel(
         "connections", _("Database connections"), _("DB connections"), "", _connections,
-        _connections_now, _NO_AGENT, host=True,
+        _connections_now, _NO_AGENT, "postgresql.connection.count", host=True,
     ),
 )  # fmt: skip

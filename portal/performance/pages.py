@@ -49,7 +49,7 @@ def performance(request: HttpRequest) -> HttpResponse:
         1,
     )
     context = {
-        "title": _("Performance"),
+        "title": _("Operations"),
         "filters": asked,
         "choice": choice,
         "services": [service.name for service in services()],
@@ -84,6 +84,7 @@ def operation(request: HttpRequest) -> HttpResponse:
         "charts": CHARTS,
         "back": f"{reverse('performance')}?{_query(request.GET, 'from', 'to')}",
         "marks": _marks(asked["service"], time_range),
+        "links": _links(request, choice, asked["service"], name),
     }
     if not found:
         return render(request, "pages/operation.html", context)
@@ -99,6 +100,24 @@ def operation(request: HttpRequest) -> HttpResponse:
         "search": f"{reverse('traces')}?{_search(found[0], time_range)}",
     }
     return render(request, "pages/operation.html", context)
+
+
+def _links(request: HttpRequest, choice: Choice, service: str, name: str) -> list[tuple[str, str]]:
+    """Where else one operation is told of, for those who may look: words and addresses."""
+    ends = {"from": choice.from_, "to": choice.to}
+    all_links = (
+        ("monitoring.view_bottleneck", _("Bottlenecks"), "bottlenecks",
+         {"service": service, "route": name[:200], **ends}),
+        ("monitoring.view_span", _("Critical paths"), "critical-path",
+         {"service": service, "name": name, **ends}),
+        ("monitoring.view_span", _("Service map"), "service-map", ends),
+        ("monitoring.view_logrecord", _("Log lines"), "logs", {"service": service, **ends}),
+    )  # fmt: skip
+    return [
+        (words, f"{reverse(page)}?{urlencode(query)}")
+        for permission, words, page, query in all_links
+        if request.user.has_perm(permission)
+    ]
 
 
 def trend_words() -> dict[str, str]:

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from django.urls import reverse_lazy
+from django.urls import reverse, reverse_lazy
 from django.utils.translation import gettext_lazy as _
 
 
@@ -26,6 +26,8 @@ def _group(title: Any, *items: dict[str, Any]) -> dict[str, Any]:
 
 
 _SPANS, _LINES = "monitoring.view_span", "monitoring.view_logrecord"
+# Lists that are reached from the Retention page alone.
+_OF_RETENTION = ("/retention/", "/monitoring/samplingpolicy/", "/monitoring/legalhold/")
 NAVIGATION: list[dict[str, Any]] = [
     {"items": [_link(_("Overview"), "monitoring", "admin:index")]},
     _group(
@@ -44,7 +46,11 @@ NAVIGATION: list[dict[str, Any]] = [
     ),
     _group(
         _("Metrics"),
-        _link(_("Explorer"), "query_stats", "metrics", "monitoring.view_metric"),
+        _link(
+            _("Explorer"), "query_stats", "metrics", "monitoring.view_metric",
+            # Its address is the beginning of another page's.
+            active=lambda request: request.path == reverse("metrics"),
+        ),
         _link(_("Objectives"), "target", "objectives", "monitoring.view_objective"),
     ),
     _group(
@@ -73,7 +79,10 @@ NAVIGATION: list[dict[str, Any]] = [
     ),
     _group(
         _("Keeping"),
-        _link(_("Retention"), "storage", "retention", "monitoring.view_samplingpolicy"),
+        _link(
+            _("Retention"), "storage", "retention", "monitoring.view_samplingpolicy",
+            active=lambda request: any(part in request.path for part in _OF_RETENTION),
+        ),
         _link(_("Metric costs"), "payments", "metric-cost", "monitoring.view_metriccost"),
         _list(_("Destinations"), "upload", "monitoring", "destination"),
     ),

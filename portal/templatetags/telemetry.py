@@ -5,6 +5,7 @@ from datetime import datetime, timedelta
 from typing import Final
 
 from django import template
+from django.utils.translation import ngettext
 
 from apps.monitoring.traces import reading
 
@@ -177,3 +178,14 @@ def percent_word(share: float) -> str:
     if 0 < percent < 1:
         return "< 1 %"
     return "> 99 %" if 99 < percent < 100 else f"{percent:.0f} %"
+
+
+@register.filter
+def kept_for(hours: int) -> str:
+    """A time of retention in the largest unit that is exact: years of 365 days, days, hours."""
+    if hours % 24:
+        return ngettext("%(n)d hour", "%(n)d hours", hours) % {"n": hours}
+    days = hours // 24
+    if days % 365 == 0:
+        return ngettext("%(n)d year", "%(n)d years", days // 365) % {"n": days // 365}
+    return ngettext("%(n)d day", "%(n)d days", days) % {"n": days}

@@ -7,6 +7,8 @@ import { textsOf } from "./kit/texts.js";
 
 const [WIDTH, HEIGHT, ACROSS, DOWN, MARGIN] = [168, 46, 250, 84, 24];
 const LETTERS = 22;
+// Room for edges that go back below the nodes, and their words.
+const BELOW = 24;
 // From here on a node or an edge is drawn as failing.
 const BAD_SHARE = 0.01;
 
@@ -25,7 +27,8 @@ function draw() {
     x: MARGIN + layer * ACROSS,
     y: MARGIN + (row + (tallest - rows.get(layer)) / 2) * DOWN,
   });
-  const [width, height] = [2 * MARGIN + deepest * ACROSS + WIDTH, 2 * MARGIN + (tallest - 1) * DOWN + HEIGHT];
+  const back = map.edges.some((edge) => places.get(edge.dst)?.layer <= places.get(edge.src)?.layer && edge.src !== edge.dst);
+  const [width, height] = [2 * MARGIN + deepest * ACROSS + WIDTH, 2 * MARGIN + (tallest - 1) * DOWN + HEIGHT + (back ? BELOW : 0)];
   const busiest = Math.max(...map.edges.map((edge) => edge.n), 1);
   const drawn = map.edges.filter((edge) => edge.src !== edge.dst);
   const picture = svg("svg", { width, height, viewBox: `0 0 ${width} ${height}`, role: "group", "aria-label": texts.map },

@@ -16,7 +16,7 @@ from apps.monitoring.intake.commit import committer
 from apps.monitoring.store.rows import Batch, Kind, Metric, Resource, Sample, Series
 from tests.conftest import PROJECT, RunningServer, free_port, wait_until
 from tests.face.conftest import keep
-from tests.face.test_browser import broken_rules
+from tests.face.walking import broken_rules
 
 pytestmark = [pytest.mark.browser, pytest.mark.slow]
 

@@ -9,7 +9,7 @@ from apps.core.models import AuditEntry
 from apps.monitoring.bottlenecks import walk
 from apps.monitoring.models import Bottleneck
 from tests.face.conftest import keep
-from tests.face.test_browser import broken_rules
+from tests.face.walking import broken_rules
 from tests.monitoring.bottlenecks.conftest import send, store  # noqa: F401 (fixtures)
 from tests.monitoring.bottlenecks.making import code, db, http, server
 from tests.monitoring.bottlenecks.test_detectors import listing

@@ -8,9 +8,9 @@ from playwright.sync_api import Page, expect
 
 from apps.monitoring.intake.commit import committer
 from apps.monitoring.store.rows import Batch, Kind, Metric, Resource, Sample, Series
-from tests.face.conftest import keep
 from tests.face.evidence import ERROR, HOSTILE, SHOP, checkout, line, store
-from tests.face.test_browser import broken_rules, live
+from tests.face.test_browser import live
+from tests.face.walking import troubles
 
 pytestmark = [pytest.mark.browser, pytest.mark.slow]
 TRACE = UUID("7d0b2a7e3b8f4c0f9a5e6d1c2b3a4f50")
@@ -18,11 +18,13 @@ EMPTY = {
     "overview-quiet": "/admin/?service=quiet",
     "overview-unknown": "/admin/?service=evidence-shopp",
     "traces-empty": "/admin/traces/?service=nobody",
-    "traces-mistaken": "/admin/traces/?least_ms=-1&from=yesterday",
     "logs-empty": "/admin/logs/?service=nobody",
-    "logs-mistaken": "/admin/logs/?level=loud&attr=nothing",
     "proposals-empty": "/admin/core/proposal/",
     "about": "/admin/about/",
+}
+MISTAKEN = {
+    "traces-mistaken": "/admin/traces/?least_ms=-1&from=yesterday",
+    "logs-mistaken": "/admin/logs/?level=loud&attr=nothing",
 }
 FULL = {
     "overview-full": "/admin/?service=evidence-shop",
@@ -32,7 +34,7 @@ FULL = {
     "tree": f"/admin/traces/{TRACE.hex}/?view=tree",
     "logs-full": "/admin/logs/?service=evidence-shop&attr=order:1",
 }
-PAGES = {**EMPTY, **FULL}
+PAGES = {"empty": EMPTY, "mistaken": MISTAKEN, "full": FULL}
 
 
 def ingest(service: Resource, *metrics: str) -> None:
@@ -63,41 +65,32 @@ def settled(page: Page, name: str) -> None:
     if name in ("traces-full", "logs-full"):
         rows.first.click()
         expect(page.locator(".ph-detail").first).to_be_visible()
+    if name == "waterfall":
+        page.get_by_role("treegrid").focus()
+        page.keyboard.press("Enter")
+    if name in ("flame", "tree"):
+        expect(page.locator(f"[data-panel={name}]")).to_be_visible()
+
+
+def expected(group: str) -> str | None:
+    """The browser itself says that an address it went to was answered with 400."""
+    return "400" if group == "mistaken" else None
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
-@pytest.mark.parametrize("name", PAGES)
-def test_everyone_can_use_it(visit, filled, name, scheme):
-    def look(page: Page) -> tuple[list[str], int]:
+@pytest.mark.parametrize("group", PAGES)
+def test_everyone_can_use_it(visit, filled, group, scheme):
+    wrong = expected(group)
+    assert troubles(visit, PAGES[group], settled, color_scheme=scheme, expected_errors=wrong) == []
+
+
+@pytest.mark.parametrize("group", PAGES)
+def test_it_fits_a_telephone_in_korean(visit, filled, group):
+    def korean(page: Page, name: str) -> None:
         settled(page, name)
-        keep(page, f"{name}-{scheme}")
-        broken = broken_rules(page)
-        page.set_viewport_size({"width": 390, "height": 844})
-        keep(page, f"{name}-{scheme}-narrow")
-        return broken, page.evaluate("document.documentElement.scrollWidth - innerWidth")
+        assert page.evaluate("document.documentElement.lang") == "ko"
 
-    # The browser itself says that an address it went to was answered with 400.
-    wrong = "400" if name.endswith("mistaken") else None
-    broken, too_wide = visit(
-        PAGES[name], look, color_scheme=scheme, viewport={"width": 1400, "height": 900},
-        expected_errors=wrong,
-    )  # fmt: skip
-    assert broken == []
-    assert too_wide <= 0
-
-
-@pytest.mark.parametrize("name", PAGES)
-def test_it_fits_a_telephone_in_korean(visit, filled, name):
-    def look(page: Page) -> tuple[str, int]:
-        settled(page, name)
-        keep(page, f"{name}-ko-narrow")
-        lang = page.evaluate("document.documentElement.lang")
-        return lang, page.evaluate("document.documentElement.scrollWidth - innerWidth")
-
-    wrong = "400" if name.endswith("mistaken") else None
-    lang, too_wide = visit(
-        PAGES[name], look, locale="ko-KR", viewport={"width": 390, "height": 844},
-        expected_errors=wrong,
-    )  # fmt: skip
-    assert lang == "ko"
-    assert too_wide <= 0
+    wrong = expected(group)
+    assert troubles(
+        visit, PAGES[group], korean, axe=False, locale="ko-KR", expected_errors=wrong
+    ) == []  # fmt: skip

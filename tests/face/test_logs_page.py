@@ -12,7 +12,7 @@ from apps.monitoring.store import logroll
 from tests.face.conftest import keep
 from tests.face.evidence import ERROR, HOSTILE, NOW, WARN, line
 from tests.face.evidence import store as add
-from tests.face.test_browser import broken_rules
+from tests.face.walking import broken_rules
 from tests.monitoring.store.conftest import clear
 
 pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True)]
@@ -47,7 +47,7 @@ def test_lines_are_followed_with_the_filter_of_the_list(visit, portal_server):
         add(line("quiet"), *[line(text, severity=ERROR) for text in HOSTILE])
         expect(tail).to_contain_text("onmouseover")
         expect(tail).not_to_contain_text("quiet")
-        assert page.title().startswith("Logs")
+        assert page.title().startswith("Log lines")
         add(*[line(f"flood {n}", severity=ERROR) for n in range(700)])
         expect(tail).to_contain_text("flood 699")
         lost = int(page.locator("[data-said]").first.get_attribute("data-lost"))

@@ -18,7 +18,7 @@ from apps.monitoring.services import costs
 from apps.monitoring.store.rows import Batch, Kind, Metric, Resource, Sample, Series, Temporality
 from tests.face.conftest import keep
 from tests.face.evidence import SHOP
-from tests.face.test_browser import broken_rules
+from tests.face.walking import broken_rules
 from tests.monitoring.store import make
 from tests.monitoring.store.conftest import clear
 

@@ -12,7 +12,7 @@ from apps.monitoring.store import rollups
 from apps.monitoring.store.rows import Batch, Resource
 from apps.monitoring.store.writer import Writer
 from tests.face.conftest import keep
-from tests.face.test_browser import broken_rules
+from tests.face.walking import broken_rules
 from tests.monitoring.store import make
 from tests.monitoring.store.conftest import clear
 

@@ -15,7 +15,8 @@ from apps.monitoring.models import Probe
 from apps.monitoring.store.identity import own_resource
 from apps.monitoring.store.rows import Batch, Sample, Series
 from tests.face.conftest import keep
-from tests.face.test_browser import broken_rules, live
+from tests.face.test_browser import live
+from tests.face.walking import broken_rules
 
 pytestmark = [pytest.mark.browser, pytest.mark.slow]
 NAME = 'shop: "front"/door <b>1</b>'

@@ -265,7 +265,7 @@ def test_hostile_lines_are_inert_when_listed_opened_and_filtered_by(visit, schem
         return page.title(), text, addresses
 
     title, text, addresses = visit(LOGS, look, color_scheme=scheme)
-    assert title == "Logs | Pharos"
+    assert title == "Log lines | Pharos"
     assert set(addresses) == {"http:"}
     assert "<script>" in text
     assert "⟨U+202E⟩" in text

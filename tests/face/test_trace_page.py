@@ -5,15 +5,12 @@ from datetime import timedelta
 from uuid import UUID, uuid4
 
 import pytest
-from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Page, expect
 
-from tests.face.conftest import keep
 from tests.face.evidence import ERROR, HOSTILE, NOW, checkout, line, span, store
 from tests.monitoring.store.conftest import clear
 
 pytestmark = [pytest.mark.browser, pytest.mark.slow]
-VIEWS = ("waterfall", "flame", "tree")
 
 
 @pytest.fixture
@@ -30,57 +27,6 @@ def trace(portal_server, transactional_db) -> UUID:
         line("charge refused", NOW + timedelta(milliseconds=190), ERROR, one),
     )  # fmt: skip
     return one
-
-
-def broken_rules(page: Page) -> list[str]:
-    found = Axe().run(page, options={
-        "runOnly": {"type": "tag", "values": ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa",
-                                              "wcag22aa"]},
-    })  # fmt: skip
-    return [
-        f"{broken['id']}: {node['html'][:200]} — {node.get('failureSummary', '')[:200]}"
-        for broken in found.response["violations"]
-        for node in broken["nodes"]
-    ]
-
-
-@pytest.mark.parametrize("scheme", ["light", "dark"])
-@pytest.mark.parametrize("view", VIEWS)
-def test_no_view_of_a_trace_breaks_a_rule_of_wcag(visit, trace, view, scheme):
-    def look(page: Page) -> list[str]:
-        panel = page.locator(f"[data-panel={view}]")
-        expect(panel).to_be_visible()
-        if view == "waterfall":
-            page.get_by_role("treegrid").focus()
-            page.keyboard.press("Enter")
-        keep(page, f"trace-{view}-{scheme}")
-        return broken_rules(page)
-
-    assert visit(f"/admin/traces/{trace.hex}/?view={view}", look, color_scheme=scheme) == []
-
-
-@pytest.mark.parametrize("scheme", ["light", "dark"])
-@pytest.mark.parametrize("path", ["/admin/logs/", "/admin/traces/"])
-def test_filled_lists_with_an_open_row_break_no_rule_of_wcag(visit, trace, path, scheme):
-    def look(page: Page) -> list[str]:
-        page.get_by_role("treegrid").focus()
-        page.keyboard.press("Enter")
-        expect(page.locator(".ph-detail a").first).to_be_visible()
-        keep(page, f"open{path.replace('/', '-')}{scheme}")
-        return broken_rules(page)
-
-    assert visit(path + "?service=evidence-shop", look, color_scheme=scheme) == []
-
-
-@pytest.mark.parametrize("path", ["/admin/logs/", "/admin/traces/", "trace"])
-def test_evidence_fits_a_telephone(visit, trace, path):
-    def look(page: Page) -> int:
-        expect(page.locator(".ph-taken").first).to_be_attached()
-        keep(page, f"narrow{path.replace('/', '-')}")
-        return page.evaluate("document.documentElement.scrollWidth - innerWidth")
-
-    address = f"/admin/traces/{trace.hex}/" if path == "trace" else path
-    assert visit(address, look, viewport={"width": 390, "height": 844}) <= 0
 
 
 def test_the_waterfall_is_a_tree_for_the_keyboard(visit, trace):

@@ -12,7 +12,7 @@ from apps.monitoring.services.pins import PinReason, pinned
 from apps.monitoring.store import rollups
 from tests.face.conftest import keep
 from tests.face.evidence import BANK, checkout, span, store
-from tests.face.test_trace_page import broken_rules
+from tests.face.walking import broken_rules
 from tests.monitoring.store.conftest import clear
 
 NARROW = {"width": 390, "height": 844}

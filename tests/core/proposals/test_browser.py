@@ -11,7 +11,7 @@ from apps.core.proposals.services.propose import Evidence, Prediction
 from tests.conftest import start_web
 from tests.core.proposals.conftest import approved, counting, opened, person, work
 from tests.face.conftest import browser_thread, cookie, keep, visit  # noqa: F401
-from tests.face.test_browser import WAIVED
+from tests.face.walking import WAIVED
 
 pytestmark = [
     pytest.mark.browser, pytest.mark.slow, pytest.mark.django_db(transaction=True),

@@ -9,7 +9,7 @@ from typing import Final, NamedTuple
 
 from apps.monitoring.bottlenecks.finding import Comparison, Finding
 from apps.monitoring.bottlenecks.kinds import BottleneckKind
-from apps.monitoring.bottlenecks.semantics import Category
+from apps.monitoring.bottlenecks.semantics import Category, number
 from apps.monitoring.bottlenecks.trace import Step, Trace
 
 _PLACEHOLDER: Final = re.compile(r"%\(?\w*\)?s|\$\d|\?|(?<!:):[A-Za-z_]|@\w")
@@ -148,7 +148,7 @@ class Failing(Comparison, kind=BottleneckKind.ERRORS):
                     continue
                 route = (step.row.service, step.row.name)
                 asked[route] += 1
-                if step.facet.error:
+                if step.facet.error and not _callers_fault(step):
                     origin = _origin(trace, entry)
                     failed[(*route, origin.facet.error)].append((trace, origin))
         for (service, name, error), found in failed.items():
@@ -163,6 +163,12 @@ class Failing(Comparison, kind=BottleneckKind.ERRORS):
                 }  # fmt: skip
                 shown = tuple(dict.fromkeys((entry, origin.index)))
                 yield trace, Finding(self.kind, entry, error, trace.steps[entry].took, shown, facts)
+
+
+def _callers_fault(step: Step) -> bool:
+    """Whether a server answered 4xx: some SDKs call that an error, OpenTelemetry does not."""
+    code = number(step.row.attrs, "http.response.status_code", "http.status_code")
+    return code is not None and 400 <= code < 500
 
 
 def _origin(trace: Trace, entry: int) -> Step:
