@@ -73,8 +73,7 @@ def _row(one: Judgement, choice: Choice) -> Row:
         objective,
         one.verdict,
         _VERDICTS[one.verdict],
-        _("%(side)s %(goal)s")
-        % {"side": objective.get_side_display(), "goal": figure(objective.goal, unit)},
+        f"{objective.get_side_display()} {figure(objective.goal, unit)}",
         figure(one.current, unit),
         figure(one.best if once else one.worst, unit),
         "" if one.attained is None else _attained(one, once=once),
