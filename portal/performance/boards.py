@@ -5,6 +5,7 @@ from datetime import UTC, datetime
 from typing import Any, ClassVar, Final
 
 from django.urls import reverse
+from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 from rest_framework import serializers
 
@@ -42,17 +43,17 @@ def _line(ask: Ask, name: str, value: Callable[[Figures, float], float | None]) 
 
 
 def _rate(ask: Ask) -> list[Line]:
-    return [_line(ask, "all", lambda figures, seconds: figures.n / seconds)]
+    return [_line(ask, _("all"), lambda figures, seconds: figures.n / seconds)]
 
 
 def _errors(ask: Ask) -> list[Line]:
     def share(count: int, figures: Figures) -> float | None:
         return 100 * count / figures.n if figures.n else None
 
-    lines = [_line(ask, "errors", lambda figures, _: share(figures.err, figures))]
-    _, _, found = _steps(ask)
+    lines = [_line(ask, _("errors"), lambda figures, _s: share(figures.err, figures))]
+    found = _steps(ask)[2]
     if any(figures.classes[3] for figures in found.values()):
-        lines.append(_line(ask, "4xx", lambda figures, _: share(figures.classes[3], figures)))
+        lines.append(_line(ask, "4xx", lambda figures, _s: share(figures.classes[3], figures)))
     return lines
 
 
