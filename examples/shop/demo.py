@@ -6,7 +6,6 @@ import subprocess
 import sys
 import threading
 import time
-import urllib.error
 import urllib.request
 from contextlib import ExitStack
 from pathlib import Path
@@ -93,7 +92,8 @@ def _is_accepted(portal_url: str, key: str) -> bool:
     try:
         with urllib.request.urlopen(asking, timeout=10) as answer:  # noqa: S310
             return bool(answer.status == 200)
-    except urllib.error.URLError:
+    except OSError:
+        # Refused, gone, or (TimeoutError) too busy to say: a new key is asked for.
         return False
 
 

@@ -37,7 +37,6 @@ def page(request: HttpRequest) -> HttpResponse:
     mistakes = {} if valid else {str(k): _first(told) for k, told in reader.errors.items()}
     aggregation = asked.get("agg") or charts.usual_of(name)
     context |= {
-        "title": name,
         "name": name,
         "metric": max(kinds, key=lambda kind: kind.kind),
         "aggregations": question.aggregations(kinds, aggregation),
