@@ -93,9 +93,7 @@ def _next(now: datetime, steady: days.Days) -> datetime | None:
 def _pass_over(minute: datetime, report: Walked) -> None:
     """Forget the note of a minute whose day was thinned or is gone."""
     with connection.cursor() as cursor:
-        cursor.execute(
-            "DELETE FROM tm_dirty WHERE kind = %s AND bucket = %s", [DIRTY_KIND, minute]
-        )
+        cursor.execute("DELETE FROM tm_dirty WHERE kind = %s AND bucket = %s", [DIRTY_KIND, minute])
     report.passed_over += 1
 
 

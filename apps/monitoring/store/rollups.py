@@ -119,7 +119,7 @@ def _run(
                 stage.kind, now - stage.width - stage.settle, stage.source != "tm_span", _EPOCH,
                 list(steady.free), stage.at_once,
             ],
-        )
+        )  # fmt: skip
         buckets = [row[0] for row in cursor.fetchall()]
         if not buckets:
             return 0

@@ -69,11 +69,7 @@ def _empty(raw: Connection, name: str) -> bool:
 
 def expired(raw: Connection, plan: Plan, now: datetime) -> list[tuple[str, datetime]]:
     """Name and start of each partition whose time is over, oldest first."""
-    return [
-        (name, start)
-        for name, start in _attached(raw)
-        if _ends(raw, plan, name, start) <= now
-    ]
+    return [(name, start) for name, start in _attached(raw) if _ends(raw, plan, name, start) <= now]
 
 
 def _ends(raw: Connection, plan: Plan, name: str, start: datetime) -> datetime:
@@ -101,7 +97,7 @@ def thin(raw: Connection, name: str, start: datetime, plan: Plan, now: datetime)
     assert plan.interest is not None
     keep_until, due_at = SPANS.after(start) + plan.keep, SPANS.after(start) + plan.hot
     with days.alone(raw, start):
-        return _replace(raw, name, start, plan, now, plan.interest, keep_until, due_at, again=False)
+        return _replace(raw, name, start, plan, now, plan.interest, keep_until, due_at)
 
 
 def release(raw: Connection, name: str, start: datetime, plan: Plan, now: datetime) -> Thinned:
@@ -113,7 +109,7 @@ def release(raw: Connection, name: str, start: datetime, plan: Plan, now: dateti
     with days.alone(raw, start):
         if _anything_held(raw, start, plan, now):
             until = now + _LOOK_AGAIN
-            return _replace(raw, name, start, plan, now, ONLY_HELD, until, due_at, again=True)
+            return _replace(raw, name, start, plan, now, ONLY_HELD, until, due_at)
         _ready(raw, start, due_at, now)
         raw.execute(swap.LOCK_TIMEOUT)
         partitions.drop(raw, SPANS, name, "attached")
@@ -138,9 +134,10 @@ def _anything_held(raw: Connection, start: datetime, plan: Plan, now: datetime) 
 
 def _replace(
     raw: Connection, name: str, start: datetime, plan: Plan, now: datetime, wanted: Interest,
-    keep_until: datetime, due_at: datetime, *, again: bool,
+    keep_until: datetime, due_at: datetime,
 ) -> Thinned:  # fmt: skip
-    end = SPANS.after(start)
+    # What was judged before is judged once more when its time is over.
+    end, again = SPANS.after(start), wanted is ONLY_HELD
     with swap.capture(raw, name, lambda: _ready(raw, start, due_at, now)) as taken:
         with taken.reader.cursor() as cursor:
             interest.judge(cursor, start, end, wanted, now=now, held=plan.held, again=again)

@@ -22,7 +22,11 @@ from tests.monitoring.store.conftest import clear
 DAY = datetime.now(UTC).replace(hour=0, minute=0, second=0, microsecond=0) - timedelta(days=1)
 NOON = DAY + timedelta(hours=12)
 NAME = f"tm_span_p{DAY:%Y%m%d}"
-_TABLES = ("monitoring_samplingpolicy", "monitoring_legalhold", "monitoring_logarchive")
+_TABLES = (
+    "monitoring_samplingpolicy", "monitoring_legalhold", "monitoring_logarchive",
+    "monitoring_sighting", "monitoring_bottleneck", "monitoring_routeminute",
+    "monitoring_examinedminute",
+)  # fmt: skip
 
 
 def _wipe():
