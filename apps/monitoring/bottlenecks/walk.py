@@ -3,6 +3,8 @@
 Writers note the minutes of committed spans in tm_dirty. A minute's traces are examined in one
 snapshot, its rows replaced, and the notes that were seen deleted, in one transaction: what commits
 meanwhile leaves its note for the next walk, and a walk that dies has done nothing.
+
+A minute of a day that was thinned stays as it was seen: what is left of its traces would tell less.
 """
 
 import logging
@@ -20,6 +22,7 @@ from apps.monitoring import recorder
 from apps.monitoring.bottlenecks import detectors, folding, keeping, reading
 from apps.monitoring.bottlenecks.finding import examine
 from apps.monitoring.models import ExaminedMinute
+from apps.monitoring.store import days
 
 logger = logging.getLogger(__name__)
 
@@ -37,6 +40,7 @@ class Walked:
     """What one walk did; `finished` is False when time ran out before the journal was empty."""
 
     minutes: int = 0
+    passed_over: int = 0
     traces: int = 0
     findings: int = 0
     finished: bool = True
@@ -50,13 +54,13 @@ def walk(now: datetime | None = None, budget_s: float = 12.0) -> Walked:
     now = now or datetime.now(UTC)
     deadline = time.monotonic() + budget_s
     report = Walked()
-    with _alone() as alone:
-        while alone and (minute := _next(now)):
+    with _alone() as alone, days.folding([DIRTY_KIND]) as steady:
+        while alone and (minute := _next(now, steady)):
             if time.monotonic() > deadline:
                 report.finished = False
                 break
             try:
-                _one(minute, report)
+                _examine(minute, steady, report)
             except Exception as error:
                 if _passes(error):
                     raise
@@ -64,7 +68,16 @@ def walk(now: datetime | None = None, budget_s: float = 12.0) -> Walked:
                 logger.exception("The traces of %s could not be examined", minute)
                 recorder.count("pharos.bottlenecks.failures", unit="{minute}")
                 _give_up(minute)
+    if report.passed_over:
+        recorder.count("pharos.bottlenecks.passed_over", report.passed_over, "{minute}")
     return report
+
+
+def _examine(minute: datetime, steady: days.Days, report: Walked) -> None:
+    if days.floor(minute) in steady.whole:
+        _one(minute, report)
+    else:
+        _pass_over(minute, report)
 
 
 def _passes(error: Exception) -> bool:
@@ -91,14 +104,22 @@ def _alone() -> Iterator[bool]:
                 cursor.execute("SELECT pg_advisory_unlock(%s)", [_LOCK_KEY])
 
 
-def _next(now: datetime) -> datetime | None:
+def _next(now: datetime, steady: days.Days) -> datetime | None:
     with connection.cursor() as cursor:
         cursor.execute(
-            "SELECT max(bucket) FROM tm_dirty WHERE kind = %s AND bucket <= %s",
-            [DIRTY_KIND, now - reading.MINUTE - SETTLE],
+            "SELECT max(bucket) FROM tm_dirty WHERE kind = %s AND bucket <= %s"
+            " AND date_bin('1 day', bucket, '2000-01-01+00') = ANY(%s)",
+            [DIRTY_KIND, now - reading.MINUTE - SETTLE, list(steady.free)],
         )
         found: datetime | None = (cursor.fetchone() or (None,))[0]
     return found
+
+
+def _pass_over(minute: datetime, report: Walked) -> None:
+    """Forget the note of a minute whose day was thinned or is gone."""
+    with connection.cursor() as cursor:
+        cursor.execute("DELETE FROM tm_dirty WHERE kind = %s AND bucket = %s", [DIRTY_KIND, minute])
+    report.passed_over += 1
 
 
 def _one(minute: datetime, report: Walked) -> None:

@@ -1,7 +1,7 @@
 """What becomes of days of spans and log lines that are over; one bounded run after the other."""
 
 import logging
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from functools import partial
@@ -35,6 +35,8 @@ class Kept:
         """Do one step; what fails is left for the next run."""
         try:
             act()
+        except thinning.BehindError as error:
+            self.left[name] = str(error)
         except (psycopg.Error, OSError) as error:
             self.left[name] = str(error).strip()
             recorder.count("pharos.keep.failures", unit="{day}", attrs={"step": verb})
@@ -67,9 +69,9 @@ def _finish_drops(raw: Connection, table: Partitioned, report: Kept) -> None:
 def _spans(raw: Connection, now: datetime, report: Kept) -> None:
     plan = sampling.plan()
     _finish_drops(raw, thinning.SPANS, report)
-    for name, start in _rolled_up(raw, thinning.SPANS, thinning.due(raw, plan, now), report):
+    for name, start in thinning.due(raw, plan, now)[:_MOST]:
         report.attempt("thin", name, partial(_thin, raw, name, start, now))
-    for name, start in _rolled_up(raw, thinning.SPANS, thinning.expired(raw, plan, now), report):
+    for name, start in thinning.expired(raw, plan, now)[:_MOST]:
         report.attempt("release", name, partial(_release, raw, name, start, now))
 
 
@@ -87,7 +89,11 @@ def _release(raw: Connection, name: str, start: datetime, now: datetime) -> None
 def _logs(raw: Connection, now: datetime, report: Kept) -> None:
     _finish_drops(raw, logtiers.LOGS, report)
     cold = _older(logtiers.hot(raw), logtiers.LOGS, now - logtiers.LOGS.keep())
-    for name, start in _rolled_up(raw, logtiers.LOGS, cold, report):
+    for name, start in cold[:_MOST]:
+        due = logtiers.LOGS.after(start) + logtiers.LOGS.keep()
+        if partitions.waits(raw, logtiers.LOGS, start, due, now):
+            report.left[name] = "its rows are not rolled up yet"
+            continue
         report.attempt("compress", name, partial(logtiers.compress, raw, name, start))
     until = now - timedelta(days=settings.PHAROS_LOG_ARCHIVE_DAYS)
     # They come first and stay: they must not use up the run.
@@ -101,14 +107,3 @@ def _logs(raw: Connection, now: datetime, report: Kept) -> None:
 
 def _older(days: Sequence[Day], table: Partitioned, until: datetime) -> list[Day]:
     return [(name, start) for name, start in days if table.after(start) <= until]
-
-
-def _rolled_up(
-    raw: Connection, table: Partitioned, days: Sequence[Day], report: Kept
-) -> Iterator[Day]:
-    """The first few of these days, without those whose rows the rollups have not seen."""
-    for name, start in days[:_MOST]:
-        if partitions.behind(raw, table, start):
-            report.left[name] = "its rows are not rolled up yet"
-        else:
-            yield name, start

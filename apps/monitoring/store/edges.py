@@ -15,10 +15,10 @@ import numpy as np
 import psycopg
 from psycopg import sql
 
-from apps.monitoring.store import histograms
+from apps.monitoring.store import days, histograms
 from apps.monitoring.store.histograms import Buckets, State
 from apps.monitoring.store.ranges import between
-from apps.monitoring.store.red import borders
+from apps.monitoring.store.red import EVERY, borders
 
 OUTSIDE, SERVICE, DATABASE, QUEUE, HOST = range(5)
 OTHER: Final = "_OTHER"
@@ -59,7 +59,7 @@ _CALLS: Final = f"""
 WITH entry AS MATERIALIZED (
     SELECT date_bin({{width}}, ts, {{epoch}}) AS bucket, trace_id, parent_id, resource_id, dur_us,
         {_FAILED} AS failed, CASE WHEN kind = 5 THEN {_QUEUE} END AS queue
-    FROM tm_span WHERE {{spans}} AND (kind IN (2, 5) OR parent_id IS NULL)
+    FROM tm_span WHERE {{spans}} AND (kind IN (2, 5) OR parent_id IS NULL) {{only}}
 ), caller AS (
     SELECT DISTINCT ON (trace_id, span_id) trace_id, span_id, resource_id FROM tm_span
     WHERE ts >= {{low}} AND ts < {{high}}
@@ -77,7 +77,7 @@ WITH entry AS MATERIALIZED (
     SELECT date_bin({{width}}, ts, {{epoch}}) AS bucket, trace_id, span_id, resource_id, dur_us,
         kind, {_FAILED} AS failed, {_HOST} AS host,
         CASE WHEN kind = 4 THEN {_QUEUE} ELSE {_DATABASE} END AS own
-    FROM tm_span WHERE {{spans}} AND kind IN (3, 4)
+    FROM tm_span WHERE {{spans}} AND kind IN (3, 4) {{only}}
 ), calls AS MATERIALIZED (
     SELECT bucket, trace_id, dur_us, failed, src_kind, src, dst_kind, dst FROM inward
     UNION ALL
@@ -147,13 +147,50 @@ def roll(
     if source == "tm_span":
         edges = from_spans(cursor, spans, width, epoch)
     else:
-        names = sql.SQL(", ").join(map(sql.Identifier, COLUMNS))
-        cursor.execute(
-            sql.SQL("SELECT {} FROM {} WHERE {}").format(
-                names, sql.Identifier(source), between("bucket", spans)
-            )
+        edges = fold(_stored(cursor, source, spans), width, epoch)
+    _write(cursor, target, spans, edges)
+    return len(edges)
+
+
+def add(
+    cursor: "psycopg.Cursor[Any]",
+    target: str,
+    spans: list[tuple[datetime, datetime]],
+    width: timedelta,
+    epoch: datetime,
+) -> int:
+    """Add the calls that came late to buckets whose day was replaced; how many rows were written.
+
+    A caller or callee that was not kept is not found.
+    """
+    fresh = from_spans(cursor, spans, width, epoch, days.late(days.IN_EDGES))
+    days.mark(cursor, days.IN_EDGES, spans)
+    if not fresh:
+        return 0
+    edges = fold([*_stored(cursor, target, spans), *fresh], width, epoch)
+    _write(cursor, target, spans, edges)
+    return len(edges)
+
+
+def _stored(
+    cursor: "psycopg.Cursor[Any]", table: str, spans: list[tuple[datetime, datetime]]
+) -> list[Edge]:
+    names = sql.SQL(", ").join(map(sql.Identifier, COLUMNS))
+    cursor.execute(
+        sql.SQL("SELECT {} FROM {} WHERE {}").format(
+            names, sql.Identifier(table), between("bucket", spans)
         )
-        edges = fold((from_row(row) for row in cursor), width, epoch)
+    )
+    return [from_row(row) for row in cursor]
+
+
+def _write(
+    cursor: "psycopg.Cursor[Any]",
+    target: str,
+    spans: list[tuple[datetime, datetime]],
+    edges: Sequence[Edge],
+) -> None:
+    """These rows in place of all there are in the ranges."""
     table = sql.Identifier(target)
     cursor.execute(sql.SQL("DELETE FROM {} WHERE {}").format(table, between("bucket", spans)))
     if edges:
@@ -165,7 +202,6 @@ def roll(
             ),
             [edge.row() for edge in edges],
         )
-    return len(edges)
 
 
 def mark_later(
@@ -193,14 +229,16 @@ def from_spans(
     spans: Sequence[tuple[datetime, datetime]],
     width: timedelta,
     epoch: datetime,
+    only: sql.Composable = EVERY,
 ) -> list[Edge]:
-    """The calls of these ranges by bucket and ends."""
+    """The calls of these ranges by bucket and ends. `only` narrows what is counted: AND …"""
     low = min(start for start, _ in spans) - _CALLER_BEFORE
     cursor.execute(
         sql.SQL(_CALLS).format(
             width=sql.Literal(width),
             epoch=sql.Literal(epoch),
             spans=between("ts", spans),
+            only=only,
             low=sql.Literal(low),
             high=sql.Literal(max(end for _, end in spans) + width),
             borders=sql.Literal(borders()),

@@ -101,7 +101,7 @@ WITH span AS (
   SELECT s.trace_id,
     count(*) FILTER (WHERE s.ts >= %(low)s AND s.ts < %(high)s) AS spans,
     max(s.weight) AS weight_before,
-    coalesce(bit_or(s.kept), 0) AS kept_before,
+    coalesce(bit_or(s.kept), 0) & 127 AS kept_before,
     bit_or(CASE WHEN %(errors)s AND s.status = 2 THEN 1 ELSE 0 END
       | CASE WHEN (s.parent_id IS NULL OR s.kind IN (2, 5))
              AND (s.dur_us > l.us OR s.dur_us >= %(slow_us)s::int8) THEN 2 ELSE 0 END

@@ -19,6 +19,8 @@ logger = logging.getLogger(__name__)
 AHEAD: Final = timedelta(hours=48)
 # What arrives late, up to two days, still finds its partition.
 BACK: Final = timedelta(days=2)
+# So long after its time a partition waits for its rollups.
+PATIENCE: Final = timedelta(days=3)
 _LOCK_KEY: Final = 0x7061_7274  # "part"
 
 
@@ -83,7 +85,7 @@ TABLES: Final = (
 # The raw rows behind each dirty kind; a partition with rows not yet rolled up must stay.
 _ROLLED: Final = {
     "tm_sample": (1,), "tm_hist": (2,), "tm_sample_1m": (3,), "tm_hist_1m": (4,),
-    "tm_sample_1h": (11,), "tm_hist_1h": (12,), "tm_span": (5, 6), "tm_log": (7,),
+    "tm_sample_1h": (11,), "tm_hist_1h": (12,), "tm_span": (5, 6, 18, 8), "tm_log": (7,),
     "tm_red_1m": (15,), "tm_red_1h": (16,), "tm_edge_1m": (17,),
 }  # fmt: skip
 # Their days end in other ways: `keeping`.
@@ -213,7 +215,7 @@ def drop_expired(now: datetime | None = None) -> Dropped:
                 start = table.start_of(name)
                 if start is None or table.after(start) > now - table.keep():
                     continue
-                if behind(raw, table, start):
+                if waits(raw, table, start, table.after(start) + table.keep(), now):
                     report.left[name] = "its rows are not rolled up yet"
                     continue
                 try:
@@ -247,6 +249,22 @@ def behind(raw: "psycopg.Connection[Any]", table: Partitioned, start: datetime) 
         [list(kinds), start, table.after(start)],
     ).fetchone()
     return row is not None
+
+
+def waits(
+    raw: "psycopg.Connection[Any]", table: Partitioned, start: datetime, due: datetime,
+    now: datetime,
+) -> bool:  # fmt: skip
+    """Whether a partition must stay, though its time ended at `due`, until its rows are rolled up.
+
+    Some days later it need not: a rollup that is stuck must not fill the disk.
+    """
+    if not behind(raw, table, start):
+        return False
+    if now < due + PATIENCE:
+        return True
+    logger.warning("%s goes though not all its rows are rolled up", table.name(start))
+    return False
 
 
 def drop(raw: "psycopg.Connection[Any]", table: Partitioned, name: str, state: str) -> None:

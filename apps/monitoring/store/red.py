@@ -17,7 +17,7 @@ import orjson
 import psycopg
 from psycopg import sql
 
-from apps.monitoring.store import histograms
+from apps.monitoring.store import days, histograms
 from apps.monitoring.store.histograms import Buckets, State
 from apps.monitoring.store.ranges import between
 
@@ -237,13 +237,48 @@ def roll(
         intern_other(cursor)
         reds = from_spans(cursor, spans, width, epoch)
     else:
-        cursor.execute(
-            sql.SQL("SELECT {} FROM {} WHERE {} ORDER BY bucket").format(
-                _identifiers(COLUMNS), sql.Identifier(source), between("bucket", spans)
-            )
-        )
-        reds = fold((from_row(row) for row in cursor), width, epoch)
+        reds = fold(_stored(cursor, source, spans), width, epoch)
     # What no longer has a span behind it would stay for ever.
+    _write(cursor, target, spans, reds)
+    return len(reds)
+
+
+def add(
+    cursor: "psycopg.Cursor[Any]",
+    target: str,
+    spans: list[tuple[datetime, datetime]],
+    width: timedelta,
+    epoch: datetime,
+) -> int:
+    """Add what came late to buckets whose day was replaced; how many rows were written."""
+    intern_other(cursor)
+    fresh = from_spans(cursor, spans, width, epoch, days.late(days.IN_RED))
+    days.mark(cursor, days.IN_RED, spans)
+    if not fresh:
+        return 0
+    reds = fold([*_stored(cursor, target, spans), *fresh], width, epoch)
+    _write(cursor, target, spans, reds)
+    return len(reds)
+
+
+def _stored(
+    cursor: "psycopg.Cursor[Any]", table: str, spans: list[tuple[datetime, datetime]]
+) -> list[Red]:
+    cursor.execute(
+        sql.SQL("SELECT {} FROM {} WHERE {} ORDER BY bucket").format(
+            _identifiers(COLUMNS), sql.Identifier(table), between("bucket", spans)
+        )
+    )
+    return [from_row(row) for row in cursor]
+
+
+def _write(
+    cursor: "psycopg.Cursor[Any]",
+    target: str,
+    spans: list[tuple[datetime, datetime]],
+    reds: Sequence[Red],
+) -> None:
+    """These rows in place of all there are in the ranges."""
     cursor.execute(
         sql.SQL("DELETE FROM {} WHERE {}").format(sql.Identifier(target), between("bucket", spans))
     )
@@ -255,7 +290,6 @@ def roll(
             ),
             [red.row() for red in reds],
         )  # fmt: skip
-    return len(reds)
 
 
 def _identifiers(names: Sequence[str]) -> sql.Composed:

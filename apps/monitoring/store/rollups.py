@@ -16,7 +16,7 @@ from typing import Any, Final
 import psycopg
 from psycopg import IsolationLevel, sql
 
-from apps.monitoring.store import connect, edges, exemplars, fold, partitions, red
+from apps.monitoring.store import connect, days, edges, exemplars, fold, partitions, red
 from apps.monitoring.store.ranges import between, merged
 from apps.monitoring.store.rows import Temporality
 
@@ -96,36 +96,37 @@ def roll_up(now: datetime | None = None, budget_s: float = 10.0) -> Rolled:
         oldest = {table: span[0] for table, span in partitions.attached(raw).items()}
         raw.isolation_level = IsolationLevel.REPEATABLE_READ
         raw.adapters.register_loader(_INT8_ARRAY, fold.ArrayLoader)
-        for stage in STAGES:
-            while done := _run(raw, stage, now, oldest, report):
-                report.buckets += done
-                if time.monotonic() > deadline:
-                    report.finished = False
-                    return report
+        with days.folding([s.kind for s in STAGES if s.source == "tm_span"], raw) as steady:
+            for stage in STAGES:
+                while done := _run(raw, stage, now, oldest, steady, report):
+                    report.buckets += done
+                    if time.monotonic() > deadline:
+                        report.finished = False
+                        return report
     return report
 
 
 def _run(
     raw: "psycopg.Connection[Any]", stage: Stage, now: datetime, oldest: dict[str, datetime],
-    report: Rolled,
+    steady: days.Days, report: Rolled,
 ) -> int:  # fmt: skip
     """One transaction of a stage; how many buckets it settled."""
     with raw.transaction(), raw.cursor(binary=True) as cursor:
         cursor.execute(
             "SELECT DISTINCT bucket FROM tm_dirty WHERE kind = %s AND bucket <= %s"
-            " ORDER BY bucket LIMIT %s",
-            [stage.kind, now - stage.width - stage.settle, stage.at_once],
-        )
+            " AND (%s OR date_bin('1 day', bucket, %s) = ANY(%s)) ORDER BY bucket LIMIT %s",
+            [
+                stage.kind, now - stage.width - stage.settle, stage.source != "tm_span", _EPOCH,
+                list(steady.free), stage.at_once,
+            ],
+        )  # fmt: skip
         buckets = [row[0] for row in cursor.fetchall()]
         if not buckets:
             return 0
         # A bucket older than its rollup's retention has nowhere to go.
         wanted = [b for b in buckets if b >= oldest[stage.target]]
         if wanted:
-            spans = merged((b, b + stage.width) for b in wanted)
-            report.rows += _fold_of(stage)(cursor, stage, spans)
-            if stage.source == "tm_hist" and "tm_exemplar" in oldest:
-                exemplars.choose(cursor, spans, oldest["tm_exemplar"])
+            report.rows += _folded(cursor, stage, wanted, oldest, steady)
             if stage.marks:
                 cursor.execute(
                     "INSERT INTO tm_dirty (kind, bucket)"
@@ -140,6 +141,28 @@ def _run(
 
 
 _Spans = list[tuple[datetime, datetime]]
+
+
+def _folded(
+    cursor: "psycopg.Cursor[Any]", stage: Stage, wanted: list[datetime],
+    oldest: dict[str, datetime], steady: days.Days,
+) -> int:  # fmt: skip
+    """Fold these buckets; how many rows were written."""
+    added: list[datetime] = []
+    if stage.source == "tm_span":
+        wanted, added = steady.split(wanted)
+    written = 0
+    if wanted:
+        spans = merged((b, b + stage.width) for b in wanted)
+        written = _fold_of(stage)(cursor, stage, spans)
+        if stage.source == "tm_hist" and "tm_exemplar" in oldest:
+            exemplars.choose(cursor, spans, oldest["tm_exemplar"])
+    # Whom callers asked in a day that was replaced stays as it was folded.
+    if added and stage.kind != edges.AGAIN:
+        add = red.add if stage.target == "tm_red_1m" else edges.add
+        spans = merged((b, b + stage.width) for b in added)
+        written += add(cursor, stage.target, spans, stage.width, _EPOCH)
+    return written
 
 
 def _fold_of(stage: Stage) -> "Callable[[psycopg.Cursor[Any], Stage, _Spans], int]":

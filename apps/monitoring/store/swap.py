@@ -44,10 +44,13 @@ def staged_name(partition: str) -> str:
 
 
 @contextmanager
-def capture(raw: Connection, partition: str) -> Iterator[Capture]:
+def capture(
+    raw: Connection, partition: str, ready: Callable[[], None] = lambda: None
+) -> Iterator[Capture]:
     """Note what arrives in the partition until it is replaced or given up.
 
-    `raw` is in autocommit. Raises psycopg.Error, such as LockNotAvailable for a busy partition.
+    `raw` is in autocommit. `ready` is called while nobody writes, and raises when the partition
+    must stay as it is. Raises psycopg.Error, such as LockNotAvailable for a busy partition.
     """
     raw.execute(LOCK_TIMEOUT)
     clear(raw, partition)
@@ -55,7 +58,7 @@ def capture(raw: Connection, partition: str) -> Iterator[Capture]:
     with connect.open_connection("pharos-keep", _READ_TIMEOUT_S) as reader:
         reader.isolation_level = IsolationLevel.REPEATABLE_READ
         try:
-            _begin(raw, reader, partition, late)
+            _begin(raw, reader, partition, late, ready)
             yield Capture(partition, reader, late)
         finally:
             reader.close()
@@ -63,13 +66,16 @@ def capture(raw: Connection, partition: str) -> Iterator[Capture]:
                 clear(raw, partition)
 
 
-def _begin(raw: Connection, reader: Connection, partition: str, late: str) -> None:
+def _begin(
+    raw: Connection, reader: Connection, partition: str, late: str, ready: Callable[[], None]
+) -> None:
     names = {"child": sql.Identifier(partition), "late": sql.Identifier(late)}
     raw.execute(sql.SQL("CREATE TABLE {late} (LIKE {child} INCLUDING DEFAULTS)").format(**names))
     with raw.transaction():
         # No writer is inside the partition from here to the commit, so the snapshot taken in
         # between and the trigger divide its rows without a gap and without an overlap.
         raw.execute(sql.SQL("LOCK TABLE {child} IN SHARE ROW EXCLUSIVE MODE").format(**names))
+        ready()
         reader.execute("SELECT 1")
         raw.execute(
             sql.SQL(

@@ -9,7 +9,7 @@ from typing import Any, Final
 import psycopg
 from psycopg import sql
 
-from apps.monitoring.store import interest, partitions, swap
+from apps.monitoring.store import days, interest, partitions, swap
 from apps.monitoring.store.interest import ONLY_HELD, Held, Interest
 
 logger = logging.getLogger(__name__)
@@ -32,6 +32,10 @@ class Plan:
     hot: timedelta
     keep: timedelta
     held: tuple[Held, ...] = ()
+
+
+class BehindError(Exception):
+    """A day whose spans the rollups have not all seen."""
 
 
 @dataclass(frozen=True)
@@ -65,15 +69,16 @@ def _empty(raw: Connection, name: str) -> bool:
 
 def expired(raw: Connection, plan: Plan, now: datetime) -> list[tuple[str, datetime]]:
     """Name and start of each partition whose time is over, oldest first."""
-    rows = raw.execute("SELECT partition, keep_until FROM tm_thinned").fetchall()
-    until = dict(rows)
+    return [(name, start) for name, start in _attached(raw) if _ends(raw, plan, name, start) <= now]
+
+
+def _ends(raw: Connection, plan: Plan, name: str, start: datetime) -> datetime:
+    """When the time of a partition is over."""
+    row = raw.execute("SELECT keep_until FROM tm_thinned WHERE partition = %s", [name]).fetchone()
     # A day that waits to be thinned must not go before it was.
     unthinned = SPANS.keep() if plan.interest is None else max(plan.keep, SPANS.keep())
-    return [
-        (name, start)
-        for name, start in _attached(raw)
-        if until.get(name, SPANS.after(start) + unthinned) <= now
-    ]
+    until: datetime = row[0] if row else SPANS.after(start) + unthinned
+    return until
 
 
 def _attached(raw: Connection) -> list[tuple[str, datetime]]:
@@ -87,20 +92,34 @@ def _attached(raw: Connection) -> list[tuple[str, datetime]]:
 def thin(raw: Connection, name: str, start: datetime, plan: Plan, now: datetime) -> Thinned:
     """Replace a partition by one with what `plan.interest` keeps of it.
 
-    Raises psycopg.Error; then the old one is in its place as before.
+    Raises psycopg.Error and BehindError; then the old one is in its place as before.
     """
     assert plan.interest is not None
-    keep_until = SPANS.after(start) + plan.keep
-    return _replace(raw, name, start, plan, now, plan.interest, keep_until, again=False)
+    keep_until, due_at = SPANS.after(start) + plan.keep, SPANS.after(start) + plan.hot
+    with days.alone(raw, start):
+        return _replace(raw, name, start, plan, now, plan.interest, keep_until, due_at)
 
 
 def release(raw: Connection, name: str, start: datetime, plan: Plan, now: datetime) -> Thinned:
-    """Let an expired partition go, but for what is pinned or held. Raises psycopg.Error."""
-    if not _anything_held(raw, start, plan, now):
+    """Let an expired partition go, but for what is pinned or held.
+
+    Raises psycopg.Error and BehindError.
+    """
+    due_at = _ends(raw, plan, name, start)
+    with days.alone(raw, start):
+        if _anything_held(raw, start, plan, now):
+            until = now + _LOOK_AGAIN
+            return _replace(raw, name, start, plan, now, ONLY_HELD, until, due_at)
+        _ready(raw, start, due_at, now)
+        raw.execute(swap.LOCK_TIMEOUT)
         partitions.drop(raw, SPANS, name, "attached")
         raw.execute("DELETE FROM tm_thinned WHERE partition = %s", [name])
         return Thinned(name, 0, 0, 0, 0)
-    return _replace(raw, name, start, plan, now, ONLY_HELD, now + _LOOK_AGAIN, again=True)
+
+
+def _ready(raw: Connection, start: datetime, due_at: datetime, now: datetime) -> None:
+    if partitions.waits(raw, SPANS, start, due_at, now):
+        raise BehindError("its rows are not rolled up yet")
 
 
 def _anything_held(raw: Connection, start: datetime, plan: Plan, now: datetime) -> bool:
@@ -115,15 +134,17 @@ def _anything_held(raw: Connection, start: datetime, plan: Plan, now: datetime) 
 
 def _replace(
     raw: Connection, name: str, start: datetime, plan: Plan, now: datetime, wanted: Interest,
-    keep_until: datetime, *, again: bool,
+    keep_until: datetime, due_at: datetime,
 ) -> Thinned:  # fmt: skip
-    end = SPANS.after(start)
-    with swap.capture(raw, name) as taken:
+    # What was judged before is judged once more when its time is over.
+    end, again = SPANS.after(start), wanted is ONLY_HELD
+    with swap.capture(raw, name, lambda: _ready(raw, start, due_at, now)) as taken:
         with taken.reader.cursor() as cursor:
             interest.judge(cursor, start, end, wanted, now=now, held=plan.held, again=again)
             done = Thinned(name, *_counts(cursor))
-            if again and done.spans_after == done.spans_before:
-                # All of it is pinned or held: nothing to do until some of it is not.
+            if again and done.spans_after == done.spans_before and _replaced(raw, name):
+                # All of it is pinned or held: nothing to do until some of it is not. The first
+                # time it is replaced all the same: what has a note holds judged rows only.
                 _note(raw, done, start, keep_until, plan, now)
                 return done
             operations = _new_operations(cursor, end)
@@ -172,6 +193,11 @@ def _still_true(raw: Connection, name: str, start: datetime, plan: Plan, now: da
     }  # fmt: skip
     if raw.execute(sql.SQL(_UNKEPT).format(**names), asked).fetchone():
         raise psycopg.errors.SerializationFailure("a trace was pinned meanwhile")
+
+
+def _replaced(raw: Connection, name: str) -> bool:
+    found = raw.execute("SELECT 1 FROM tm_thinned WHERE partition = %s", [name])
+    return found.fetchone() is not None
 
 
 def _counts(cursor: "psycopg.Cursor[Any]") -> Sequence[int]:

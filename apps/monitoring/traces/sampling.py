@@ -15,10 +15,12 @@ _AT_ONCE: Final = 25
 # Rows looked at: a busy route is judged by its newest ones.
 _MOST_ROOTS: Final = 20_000
 
-# Every n-th of the roots in order of time, so that no minute stands for the whole range.
+# Every n-th of the roots in order of time, so that no minute stands for the whole range. A root
+# that was kept for twenty counts as twenty, and no step is shorter than the heaviest: each has the
+# chance it had among all that were there.
 _ROOTS: Final = """
 WITH found AS MATERIALIZED (
-    SELECT s.ts, s.trace_id, s.dur_us
+    SELECT s.ts, s.trace_id, s.dur_us, coalesce(s.weight, 1)::float8 AS weight
     FROM tm_span s
     WHERE s.ts >= %(start)s AND s.ts < %(end)s AND {which}
       AND (%(service)s = '' OR s.resource_id = ANY (
@@ -27,12 +29,13 @@ WITH found AS MATERIALIZED (
             ARRAY(SELECT id FROM tm_name WHERE value = %(name)s)))
     LIMIT %(looked)s
 ), numbered AS (
-    SELECT trace_id, dur_us, row_number() OVER (ORDER BY ts DESC) - 1 AS n,
-        count(*) OVER () AS total
+    SELECT trace_id, dur_us, weight,
+        sum(weight) OVER (ORDER BY ts DESC, trace_id ROWS UNBOUNDED PRECEDING) - weight AS n,
+        greatest(ceil(sum(weight) OVER () / %(most)s), max(weight) OVER ()) AS step
     FROM found
 )
 SELECT trace_id, dur_us FROM numbered
-WHERE n %% greatest(1, ceil(total::float8 / %(most)s)::int8) = 0
+WHERE ceil(n / step) < (n + weight) / step
 ORDER BY n
 LIMIT %(most)s
 """

@@ -10,8 +10,10 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from django.db import connection
 
+from apps.monitoring.bottlenecks import walk
 from apps.monitoring.intake.commit import committer
-from apps.monitoring.store import partitions
+from apps.monitoring.services import keeping
+from apps.monitoring.store import partitions, rollups
 from apps.monitoring.store.rows import Batch, LogRecord, Span
 from tests.monitoring.store import make
 from tests.monitoring.store.conftest import clear
@@ -20,7 +22,11 @@ from tests.monitoring.store.conftest import clear
 DAY = datetime.now(UTC).replace(hour=0, minute=0, second=0, microsecond=0) - timedelta(days=1)
 NOON = DAY + timedelta(hours=12)
 NAME = f"tm_span_p{DAY:%Y%m%d}"
-_TABLES = ("monitoring_samplingpolicy", "monitoring_legalhold", "monitoring_logarchive")
+_TABLES = (
+    "monitoring_samplingpolicy", "monitoring_legalhold", "monitoring_logarchive",
+    "monitoring_sighting", "monitoring_bottleneck", "monitoring_routeminute",
+    "monitoring_examinedminute",
+)  # fmt: skip
 
 
 def _wipe():
@@ -101,3 +107,17 @@ def rolled_up():
     """As if the rollups had seen all there is."""
     with connection.cursor() as cursor:
         cursor.execute("DELETE FROM tm_dirty")
+
+
+def fold():
+    """Have the rollups, the service map and the bottlenecks see all there is."""
+    while not rollups.roll_up().finished:
+        pass
+    while not walk.walk().finished:
+        pass
+
+
+def keep(now):
+    """Move days on whose rows the rollups have seen."""
+    rolled_up()
+    return keeping.keep(now)

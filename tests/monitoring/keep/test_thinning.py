@@ -12,7 +12,7 @@ from apps.monitoring.services import keeping, pins
 from apps.monitoring.services.pins import PinReason
 from apps.monitoring.store import connect, interest, partitions, swap
 from apps.monitoring.store.interest import Reason
-from tests.monitoring.keep.conftest import DAY, NAME, NOON, put, span
+from tests.monitoring.keep.conftest import DAY, NAME, NOON, keep, put, rolled_up, span
 from tests.monitoring.store import make
 
 pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("store")]
@@ -40,7 +40,7 @@ def kept(rows):
     """Thin yesterday; then (reason, weight) of each trace that is left."""
 
     def run(now=LATER):
-        report = keeping.keep(now)
+        report = keep(now)
         assert report.left == {}
         found = rows("SELECT DISTINCT trace_id, kept, weight FROM tm_span WHERE kept IS NOT NULL")
         return {trace.bytes: (Reason(bits), weight) for trace, bits, weight in found}
@@ -131,19 +131,19 @@ def test_late_spans_arrive_while_a_day_is_replaced_and_after(rows, monkeypatch):
         replace(raw, parent, taken, then)
 
     monkeypatch.setattr(swap, "replace", late)
-    assert keeping.keep(LATER).done["thin"]
+    assert NAME in keep(LATER).done["thin"]
     put(after)
     stored = {trace.bytes: weight for trace, weight in rows("SELECT trace_id, weight FROM tm_span")}
     assert stored[during.trace_id] is None
     assert stored[after.trace_id] is None
     assert len(stored) == 3
-    assert "thin" not in keeping.keep(LATER).done
+    assert "thin" not in keep(LATER).done
 
 
-def test_senders_in_full_flow_lose_nothing_while_a_day_is_replaced(rows):
+def test_senders_in_full_flow_lose_nothing_while_a_day_is_replaced(rows, monkeypatch):
     policy(share=1)
     put(*(span() for _ in range(500)))
-    sent, stop = [], threading.Event()
+    judge, sent, stop = interest.judge, [], threading.Event()
 
     def send():
         while not stop.is_set():
@@ -152,13 +152,19 @@ def test_senders_in_full_flow_lose_nothing_while_a_day_is_replaced(rows):
             sent.append(row.trace_id)
 
     sender = threading.Thread(target=send)
-    sender.start()
+
+    def judge_meanwhile(*args, **kwargs):
+        sender.start()
+        judge(*args, **kwargs)
+
+    monkeypatch.setattr(interest, "judge", judge_meanwhile)
     try:
-        done = keeping.keep(LATER).done
+        done = keep(LATER).done
     finally:
         stop.set()
         sender.join(30)
     assert NAME in done["thin"]
+    assert sent
     assert rows("SELECT count(*), count(DISTINCT trace_id) FROM tm_span") == [
         (500 + len(sent), 500 + len(sent))
     ]
@@ -187,15 +193,15 @@ def test_killed_at_any_moment_leaves_the_old_day_or_the_new_one(rows, monkeypatc
             patched.setattr(swap, "columns", kill)
         else:
             patched.setattr(swap, "replace", kill if moment == "attaching" else kill_after)
-        assert NAME in keeping.keep(LATER).left
+        assert NAME in keep(LATER).left
     assert rows("SELECT count(*) FROM tm_span") == [(2,)]
     put(span())
     assert rows("SELECT count(*) FROM tm_span") == [(3,)]
-    assert keeping.keep(LATER).left == {}
+    assert keep(LATER).left == {}
     assert rows("SELECT count(*) FROM tm_span") == [(1,)]
     leftovers = rows("SELECT relname FROM pg_class WHERE relname ~ '^tm_span_p.*_(new|late|old)$'")
     assert leftovers == []
-    keeping.keep(LATER)
+    keep(LATER)
     assert rows("SELECT count(*) FROM tm_span") == [(1,)]
 
 
@@ -204,23 +210,27 @@ def test_a_day_that_somebody_reads_waits_for_the_next_run(rows):
     put(span())
     with connect.open_connection("holder", 30) as holder:
         holder.execute(f"LOCK TABLE {NAME} IN ACCESS SHARE MODE")
-        assert NAME in keeping.keep(LATER).left
-    assert keeping.keep(LATER).left == {}
+        assert NAME in keep(LATER).left
+    assert keep(LATER).left == {}
     assert rows("SELECT count(*) FROM tm_span") == [(0,)]
 
 
 def test_spans_that_are_not_rolled_up_are_not_thinned(rows):
     policy()
     put(span())
-    rows("INSERT INTO tm_dirty VALUES (5, %s)", NOON)
-    assert NAME in keeping.keep(LATER).left
+    for kind in (5, 6, 8, 18):
+        rolled_up()
+        rows("INSERT INTO tm_dirty VALUES (%s, %s)", kind, NOON)
+        assert NAME in keeping.keep(LATER).left
     assert rows("SELECT count(*) FROM tm_span") == [(1,)]
+    # A consumer that is stuck for days must not keep the disk full.
+    assert NAME in keeping.keep(LATER + partitions.PATIENCE).done["thin"]
 
 
 def test_two_runs_at_once_are_one():
     with connect.open_connection("other", 30) as other:
         other.execute("SELECT pg_advisory_lock(%s)", [keeping._LOCK_KEY])
-        assert keeping.keep(LATER) is None
+        assert keep(LATER) is None
 
 
 def test_without_a_policy_days_expire_but_pinned_and_held_traces_outlive_them(rows):
@@ -228,10 +238,10 @@ def test_without_a_policy_days_expire_but_pinned_and_held_traces_outlive_them(ro
     put(pinned, gone)
     expired = DAY + timedelta(days=5)
     pins.pin([(UUID(bytes=pinned.trace_id), NOON)], PinReason.HAND, expired + timedelta(days=2))
-    assert NAME in keeping.keep(expired).done["release"]
+    assert NAME in keep(expired).done["release"]
     assert rows("SELECT trace_id FROM tm_span") == [(UUID(bytes=pinned.trace_id),)]
-    assert keeping.keep(expired + timedelta(hours=1)).done.get("release", []) == []
-    keeping.keep(expired + timedelta(days=2))
+    assert keep(expired + timedelta(hours=1)).done.get("release", []) == []
+    keep(expired + timedelta(days=2))
     assert rows("SELECT to_regclass(%s)", NAME) == [(None,)]
     assert rows("SELECT count(*) FROM tm_thinned WHERE partition = %s", NAME) == [(0,)]
 
@@ -239,10 +249,10 @@ def test_without_a_policy_days_expire_but_pinned_and_held_traces_outlive_them(ro
 def test_kept_traces_live_as_long_as_the_policy_says(rows):
     policy(keep_errors=True, keep_days=10)
     put(span(status=2))
-    keeping.keep(LATER)
-    keeping.keep(DAY + timedelta(days=10))
+    keep(LATER)
+    keep(DAY + timedelta(days=10))
     assert rows("SELECT count(*) FROM tm_span") == [(1,)]
-    while NAME not in keeping.keep(DAY + timedelta(days=12)).done["release"]:
+    while NAME not in keep(DAY + timedelta(days=12)).done["release"]:
         pass
     assert rows("SELECT count(*) FROM tm_span") == [(0,)]
 
