@@ -73,7 +73,7 @@ async def _answer(call: _Call, receive: Receive) -> Reply:
     if scope["method"] != "POST":
         raise RefusalError(405, "Only POST is understood here.", headers=((b"allow", b"POST"),))
     headers = serving.headers_of(scope)
-    await serving.authorise(headers, "ingest")
+    sender = await serving.authorise(headers, "ingest")
     version = _version(headers)
     limit_bytes = min(settings.PHAROS_INTAKE_BODY_BYTES, _MOST_BYTES)
     length = headers.get(b"content-length", b"0")
@@ -83,10 +83,13 @@ async def _answer(call: _Call, receive: Receive) -> Reply:
     try:
         await body.read(receive)
         call.body_read = True
+        size_bytes = body.size_bytes
         written = await serving.decoded(_decode, body, limit_bytes, version)
     finally:
         body.release()
     outcome = await serving.commit(written.batch)
+    items = outcome.accepted + outcome.rejected + written.refused.total()
+    await serving.charge(sender, items, size_bytes)
     return _told(written, outcome, version)
 
 

@@ -12,10 +12,12 @@ from apps.core.asgi import policies
 from apps.core.asgi.types import Receive, Scope, Send
 from apps.core.errors import UnavailableError
 from apps.core.services import apikeys
+from apps.core.services.apikeys import KeyVerdict
 from apps.monitoring import recorder
 from apps.monitoring.intake import limits
 from apps.monitoring.intake.body import Budget
 from apps.monitoring.intake.commit import StoreBusyError, StoreUnavailableError, committer
+from apps.monitoring.intake.quota import quota
 from apps.monitoring.intake.reply import RefusalError, Reply
 from apps.monitoring.store.rows import Batch, Outcome
 
@@ -52,17 +54,26 @@ async def decoded(work: Callable[..., Any], *arguments: Any) -> Any:
     return await asyncio.get_running_loop().run_in_executor(_decoders(), work, *arguments)
 
 
-async def authorise(headers: Headers, scope: str) -> None:
-    """Let a key of this scope pass. Raises RefusalError (401, 403, 503)."""
+async def authorise(headers: Headers, scope: str) -> KeyVerdict:
+    """Let a key of this scope pass. Raises RefusalError (401, 403, 429, 503)."""
     challenge = ((b"www-authenticate", b"Bearer"),)
     key = apikeys.presented(text_of(headers, b"authorization"))
     if key is None:
         raise RefusalError(401, "Send Authorization: Bearer with an API key.", headers=challenge)
-    verdict = await in_thread(apikeys.verify, key)
+    verdict: KeyVerdict | None = await in_thread(apikeys.verify, key)
     if verdict is None:
         raise RefusalError(401, "The API key is wrong, expired or revoked.", headers=challenge)
     if scope not in verdict.scopes:
         raise RefusalError(403, f"The API key lacks the scope {scope}.")
+    if quota().limited:
+        await in_thread(quota().admit, verdict.prefix)
+    return verdict
+
+
+async def charge(sender: KeyVerdict, items: int, size_bytes: int) -> None:
+    """Count what a key sent against its minute, which it shares with OTLP."""
+    if quota().limited:
+        await in_thread(quota().charge, sender.prefix, items, size_bytes)
 
 
 async def commit(batch: Batch) -> Outcome:

@@ -24,6 +24,7 @@ class Packed(Mapping[str, Any]):
     """Attributes that are JSON already, as jsonb takes it; read as a mapping only when asked."""
 
     __slots__ = ("_plain", "json")
+    _plain: dict[str, Any]
 
     def __init__(self, json: bytes) -> None:
         self.json = json
@@ -33,7 +34,7 @@ class Packed(Mapping[str, Any]):
         try:
             return self._plain
         except AttributeError:
-            self._plain: dict[str, Any] = orjson.loads(self.json)
+            self._plain = orjson.loads(self.json)
             return self._plain
 
     def __getitem__(self, key: str) -> Any:
