@@ -126,9 +126,8 @@ def child_environment(role: str, port: int) -> dict[str, str]:
     }
 
 
-@pytest.fixture(scope="module")
-def portal_process(
-    django_db_setup, django_db_blocker, tmp_path_factory
+def processes(
+    tmp_path_factory: pytest.TempPathFactory,
 ) -> Iterator[Callable[..., tuple["subprocess.Popen[bytes]", Path]]]:
     """`start(role, *argv, port=0, **environment)` runs `python -m argv…`; stopped at the end."""
     started: list[subprocess.Popen[bytes]] = []
@@ -154,6 +153,14 @@ def portal_process(
         except subprocess.TimeoutExpired:
             process.kill()
             process.wait()
+
+
+@pytest.fixture(scope="module")
+def portal_process(
+    django_db_setup, django_db_blocker, tmp_path_factory
+) -> Iterator[Callable[..., tuple["subprocess.Popen[bytes]", Path]]]:
+    """`processes` for one module."""
+    yield from processes(tmp_path_factory)
 
 
 @pytest.fixture(scope="module")

@@ -4,7 +4,7 @@ from typing import Any
 
 from apps.monitoring.intake import limits, wire
 from apps.monitoring.intake.decoding import Decoding
-from apps.monitoring.intake.values import clean
+from apps.monitoring.intake.values import clean, member
 from apps.monitoring.store.rows import Resource, Span
 
 _NO_TRACE = bytes(16)
@@ -20,12 +20,12 @@ def decode(body: bytes, decoding: Decoding) -> None:
     for of_resource in wire.TracesData.FromString(body).resource_spans:
         resource = decoding.resource(of_resource.resource)
         for of_scope in of_resource.scope_spans:
-            scope = decoding.scope(of_scope.scope)
+            scope = decoding.scope_members(of_scope.scope)
             for raw in of_scope.spans:
                 _append(parse(raw), resource, scope, decoding)
 
 
-def _append(span: Any, resource: Resource, scope: dict[str, Any], decoding: Decoding) -> None:
+def _append(span: Any, resource: Resource, scope: list[bytes], decoding: Decoding) -> None:
     trace_id, span_id, parent_id = span.trace_id, span.span_id, span.parent_span_id
     start_ns, end_ns = span.start_time_unix_nano, span.end_time_unix_nano
     if len(trace_id) != 16 or trace_id == _NO_TRACE:
@@ -39,14 +39,12 @@ def _append(span: Any, resource: Resource, scope: dict[str, Any], decoding: Deco
     if end_ns < start_ns:
         end_ns = start_ns
         decoding.warn("spans ended before they started, stored with duration 0")
-    attrs = decoding.key_values.attributes(span.attributes)
-    if scope:
-        attrs.update(scope)
-    status = 0
+    more, status = scope, 0
     if span.HasField("status"):
-        status = _status(span.status, attrs)
+        status, more = _status(span.status, more)
     if span.trace_state:
-        attrs["w3c.tracestate"] = clean(span.trace_state)[: limits.VALUE_BYTES]
+        text = clean(span.trace_state)[: limits.VALUE_BYTES]
+        more = [*more, member("w3c.tracestate", text)]
     decoding.batch.spans.append(
         Span(
             resource,
@@ -58,7 +56,7 @@ def _append(span: Any, resource: Resource, scope: dict[str, Any], decoding: Deco
             start_ns,
             end_ns,
             status,
-            attrs,
+            decoding.key_values.packed(span.attributes, more),
             _events(span, decoding) if span.events else None,
             _links(span, decoding) if span.links else None,
         )
@@ -66,11 +64,12 @@ def _append(span: Any, resource: Resource, scope: dict[str, Any], decoding: Deco
     return None
 
 
-def _status(status: Any, attrs: dict[str, Any]) -> int:
+def _status(status: Any, more: list[bytes]) -> tuple[int, list[bytes]]:
     if status.message:
-        attrs["otel.status_description"] = clean(status.message)[: limits.VALUE_BYTES]
+        text = clean(status.message)[: limits.VALUE_BYTES]
+        more = [*more, member("otel.status_description", text)]
     code: int = status.code
-    return code if code in _STATUSES else 0
+    return code if code in _STATUSES else 0, more
 
 
 def _events(span: Any, decoding: Decoding) -> list[dict[str, Any]]:

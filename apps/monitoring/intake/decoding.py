@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from typing import Any, Final
 
 from apps.monitoring.intake import limits, wire
-from apps.monitoring.intake.values import KeyValues, clean, cut
+from apps.monitoring.intake.values import KeyValues, clean, cut, member
 from apps.monitoring.store.rows import Batch, Resource
 
 BAD_TIME: Final = "time is absent or out of range"
@@ -58,10 +58,14 @@ class Decoding:
         name, _ = cut(clean(wire.InstrumentationScope.FromString(raw).name), limits.KEY_BYTES)
         return {"otel.scope.name": name} if name else {}
 
+    def scope_members(self, raw: bytes) -> list[bytes]:
+        """The same as members of a JSON object."""
+        return [member(*item) for item in self.scope(raw).items()]
+
     def name(self, text: str) -> str:
         """A span's name, cut to its bound."""
-        if len(text) <= limits.NAME_BYTES // 4:
-            return clean(text)
+        if len(text) <= limits.NAME_BYTES // 4 and "\0" not in text:
+            return text
         text, was_cut = cut(clean(text), limits.NAME_BYTES)
         if was_cut:
             self.warn("names cut to 1 KiB")

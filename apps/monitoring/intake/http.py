@@ -9,7 +9,7 @@ import logging
 import time
 from collections.abc import Awaitable, Callable, Mapping, MutableMapping
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cache
 from typing import Any, TypeVar
 
@@ -48,6 +48,9 @@ class _Call:
     headers: dict[bytes, bytes]
     content_type: bytes | None
     encoding: str
+    # Of HTTP/1: a connection of its own to close. HTTP/2 gives up the stream alone.
+    is_http1: bool
+    body_read: asyncio.Event = field(default_factory=asyncio.Event)
 
     @classmethod
     def of(cls, scope: Scope, signal: Signal) -> "_Call":
@@ -55,7 +58,8 @@ class _Call:
         media_type = headers.get(b"content-type", b"").decode("latin-1").partition(";")[0]
         encoding = headers.get(b"content-encoding", b"").decode("latin-1").strip().lower()
         content_type = _CONTENT_TYPES.get(media_type.strip().lower())
-        return cls(signal, scope["method"], headers, content_type, encoding)
+        is_http1 = scope["http_version"].startswith("1")
+        return cls(signal, scope["method"], headers, content_type, encoding, is_http1)
 
     @property
     def origin(self) -> bytes | None:
@@ -88,7 +92,10 @@ async def application(scope: Scope, receive: Receive, send: Send) -> None:
         )
         reply = failure.reply(call.content_type or JSON)
     if call.origin:
-        reply.headers.extend([(b"access-control-allow-origin", call.origin), (b"vary", b"Origin")])
+        reply.headers.extend(_allowed(call.origin))
+    if call.is_http1 and call.method == "POST" and not call.body_read.is_set():
+        # What is left of the body would be taken for the next request's head.
+        reply.headers.append((b"connection", b"close"))
     await _send(reply, send, is_head=call.method == "HEAD")
     _record(call, reply.status, time.perf_counter() - begun)
 
@@ -114,6 +121,7 @@ async def _answer(call: _Call, receive: Receive) -> Reply:
     body = Body(_budget(), limit_bytes)
     try:
         await body.read(receive)
+        call.body_read.set()
         size_bytes = body.size_bytes
         result = await _work(call, body, size_bytes)
     except RefusalError as refusal:
@@ -142,6 +150,15 @@ async def _work(call: _Call, body: Body, size_bytes: int) -> Result:
         status, message, retry_after_s = answer["refusal"]
         raise RefusalError(status, message, retry_after_s=retry_after_s)
     return Result(**answer["result"])
+
+
+def _allowed(origin: bytes) -> list[tuple[bytes, bytes]]:
+    """What lets pages of `origin` read the answer."""
+    return [
+        (b"access-control-allow-origin", origin),
+        (b"vary", b"Origin"),
+        (b"cross-origin-resource-policy", b"cross-origin"),
+    ]
 
 
 def _preflight() -> Reply:
@@ -197,7 +214,8 @@ def _check_head(call: _Call, limit_bytes: int) -> None:
 
 
 async def _send(reply: Reply, send: Send, *, is_head: bool = False) -> None:
-    headers = [*reply.headers, *policies.headers()]
+    told = {name for name, _ in reply.headers}
+    headers = [*reply.headers, *(pair for pair in policies.headers() if pair[0] not in told)]
     if reply.status != 204:
         headers.append((b"content-type", reply.content_type))
         headers.append((b"content-length", str(len(reply.body)).encode()))

@@ -8,6 +8,10 @@ from typing import Any, Final
 import orjson
 
 from apps.monitoring.intake import limits, wire
+from apps.monitoring.store.clean import json_bytes
+from apps.monitoring.store.rows import Packed
+
+_dumps: Final = orjson.dumps
 
 
 def clean(text: str) -> str:
@@ -60,6 +64,68 @@ def as_text(value: Any) -> str:
     return "" if value is None else orjson.dumps(value).decode()
 
 
+def member(key: str, value: object) -> bytes:
+    """One member of a JSON object."""
+    return b"%b:%b" % (json_bytes(key), json_bytes(value))
+
+
+def _varint(raw: bytes) -> int | None:
+    """The number that is all of `raw`; None when it ends elsewhere."""
+    number = 0
+    for place, byte in enumerate(raw, 1):
+        number |= (byte & 0x7F) << 7 * (place - 1)
+        if byte < 0x80:
+            return number if place == len(raw) else None
+    return None
+
+
+class _Members(dict[bytes, bytes]):
+    """Encoded KeyValue → its member of a JSON object."""
+
+    def __init__(self, of: "KeyValues") -> None:
+        super().__init__()
+        self._of = of
+        self._keys: dict[bytes, bytes] = {}
+
+    def __missing__(self, raw: bytes) -> bytes:
+        made = self._short(raw) or member(*self._of.read(raw))
+        if len(raw) <= limits.KEY_BYTES and len(self) < limits.KEY_VALUES_REMEMBERED:
+            self[raw] = made
+        return made
+
+    def _short(self, raw: bytes) -> bytes | None:
+        """A short string or small integer under a short key, straight off the wire; else None.
+
+        Nearly all that are new are one of these: tag 0x0a and length of the key, tag 0x12 and
+        length of the AnyValue, in it tag 0x0a and length of a string, or tag 0x18 and a varint,
+        and nothing behind.
+        """
+        size = len(raw)
+        if not 6 <= size < 128 or raw[0] != 0x0A or (at := raw[1] + 2) + 4 > size:
+            return None
+        left = size - at - 2
+        if raw[at] != 0x12 or raw[at + 1] != left:
+            return None
+        try:
+            head = raw[2:at]
+            key = self._keys.get(head) or self._key(head)
+            if raw[at + 2] == 0x0A and raw[at + 3] == left - 2:
+                return key + _dumps(clean(raw[at + 4 :].decode()))
+        except UnicodeDecodeError:
+            # The official class says what is wrong with it.
+            return None
+        if raw[at + 2] == 0x18 and left <= 4:
+            number = _varint(raw[at + 3 :])
+            return None if number is None else b"%b%d" % (key, number)
+        return None
+
+    def _key(self, head: bytes) -> bytes:
+        made = json_bytes(clean(head.decode())) + b":"
+        if len(self._keys) < limits.KEY_VALUES_REMEMBERED:
+            self._keys[head] = made
+        return made
+
+
 class KeyValues(dict[bytes, tuple[str, Any]]):
     """Encoded KeyValue → (key, value), decoded on first sight. Lives as long as one request.
 
@@ -70,15 +136,19 @@ class KeyValues(dict[bytes, tuple[str, Any]]):
         super().__init__()
         self.cut = 0
         self.dropped = 0
+        self.members = _Members(self)
 
     def __missing__(self, raw: bytes) -> tuple[str, Any]:
-        message = wire.KeyValue.FromString(raw)
-        entry = clean(message.key), plain(message.value)
-        if len(raw) > limits.KEY_BYTES:
-            return self._bounded(*entry, len(raw))
-        if len(self) < limits.KEY_VALUES_REMEMBERED:
+        entry = self.read(raw)
+        if len(raw) <= limits.KEY_BYTES and len(self) < limits.KEY_VALUES_REMEMBERED:
             self[raw] = entry
         return entry
+
+    def read(self, raw: bytes) -> tuple[str, Any]:
+        """Key and value within their bounds; a cut is counted each time."""
+        message = wire.KeyValue.FromString(raw)
+        entry = clean(message.key), plain(message.value)
+        return self._bounded(*entry, len(raw)) if len(raw) > limits.KEY_BYTES else entry
 
     def _bounded(self, key: str, value: Any, encoded_bytes: int) -> tuple[str, Any]:
         key, key_cut = cut(key, limits.KEY_BYTES)
@@ -97,6 +167,14 @@ class KeyValues(dict[bytes, tuple[str, Any]]):
             self.dropped += len(raws) - limits.ATTRIBUTES
             raws = raws[: limits.ATTRIBUTES]
         return dict(map(self.__getitem__, raws))
+
+    def packed(self, raws: Any, more: list[bytes]) -> Packed:
+        """The same as JSON, made of what is known of each, and `more` members behind them."""
+        if len(raws) > limits.ATTRIBUTES:
+            self.dropped += len(raws) - limits.ATTRIBUTES
+            raws = raws[: limits.ATTRIBUTES]
+        members = [*map(self.members.__getitem__, raws), *more]
+        return Packed(b"{" + b",".join(members) + b"}")
 
     def attributes_of(self, messages: Iterable[Any]) -> dict[str, Any]:
         """The same for KeyValue messages that were decoded with their parent."""

@@ -19,6 +19,7 @@ from apps.monitoring.store.errors import RowError
 from apps.monitoring.store.rows import (
     Histogram,
     LogRecord,
+    Packed,
     Resource,
     Sample,
     Series,
@@ -32,6 +33,7 @@ TRAILER: Final = b"\xff\xff"
 EPOCH_US: Final = 946_684_800_000_000
 MINUTE_US: Final = 60_000_000
 _NULL: Final = b"\xff\xff\xff\xff"
+_TWO_NULLS: Final = _NULL + _NULL
 _ZERO_SPAN: Final = bytes(8)
 _ZERO_TRACE: Final = bytes(16)
 _LONGEST_US: Final = 2**62
@@ -45,6 +47,7 @@ _FLOAT8 = Struct(">id").pack
 _EIGHT = Struct(">i8s").pack
 _SIXTEEN = Struct(">i16s").pack
 _SPAN = Struct(">h iq i16s i8s ii ii ih ih iq").pack
+_CHILD = Struct(">h iq i16s i8s ii ii ih ih iq i8s ib").pack
 _LOG = Struct(">h iq iq ii ih").pack
 _ARRAY = Struct(">iiiiii").pack
 _INT8_OID, _FLOAT8_OID = 20, 701
@@ -151,7 +154,18 @@ def _span(span: Span, ids: Ids, window: Window) -> bytes:
     if not 0 <= duration < _LONGEST_US:
         raise RowError("The span ends before it starts.")
     has_parent = parent_id is not None and len(parent_id) == 8 and parent_id != _ZERO_SPAN
-    packed = json_bytes(attrs)
+    packed = attrs.json if type(attrs) is Packed else json_bytes(attrs)
+    if has_parent and not events and not links:
+        # Most spans: one call less a field.
+        return (
+            _CHILD(
+                12, 8, moment, 16, trace_id, 8, span_id, 4, ids.resources[resource],
+                4, ids.names[name], 2, kind if 0 <= kind <= 5 else 0,
+                2, status if 0 <= status <= 2 else 0, 8, duration, 8, parent_id,
+                len(packed) + 1, 1,
+            )
+            + packed + _TWO_NULLS
+        )  # fmt: skip
     return b"".join(
         (
             _SPAN(
@@ -175,7 +189,7 @@ def _log(record: LogRecord, ids: Ids, window: Window) -> bytes:
     if not -EPOCH_US <= observed < _LONGEST_US:
         raise RowError("The observed time is outside what the store takes.")
     message = text_bytes(body)
-    packed = json_bytes(attrs)
+    packed = attrs.json if type(attrs) is Packed else json_bytes(attrs)
     return b"".join(
         (
             _LOG(

@@ -5,7 +5,7 @@ OTLP decoding, the portal's own recorder and the collectors all end here. Times 
 """
 
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from enum import IntEnum
 from functools import cached_property
@@ -18,6 +18,36 @@ from apps.monitoring.store import clean
 
 Attributes = Mapping[str, Any]
 _SORTED: Final = orjson.OPT_SORT_KEYS | orjson.OPT_NON_STR_KEYS
+
+
+class Packed(Mapping[str, Any]):
+    """Attributes that are JSON already, as jsonb takes it; read as a mapping only when asked."""
+
+    __slots__ = ("_plain", "json")
+    _plain: dict[str, Any]
+
+    def __init__(self, json: bytes) -> None:
+        self.json = json
+
+    def plain(self) -> dict[str, Any]:
+        """A repeated key has its last value, as in jsonb."""
+        try:
+            return self._plain
+        except AttributeError:
+            self._plain = orjson.loads(self.json)
+            return self._plain
+
+    def __getitem__(self, key: str) -> Any:
+        return self.plain()[key]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self.plain())
+
+    def __len__(self) -> int:
+        return len(self.plain())
+
+    def __repr__(self) -> str:
+        return repr(self.plain())
 
 
 def digest(*parts: object) -> UUID:

@@ -1,6 +1,7 @@
 """The real web server with a small body limit, and a client that holds an ingest key."""
 
 import json
+import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 
@@ -9,7 +10,7 @@ import pytest
 from django.db import connection
 
 from apps.core.services import apikeys
-from tests.conftest import RunningServer, start_web
+from tests.conftest import RunningServer, processes, start_web
 
 LIMIT_BYTES = 4 * 1024 * 1024
 # Every test sends with a key of its own.
@@ -36,14 +37,28 @@ class Intake:
         return self.send(path, body, content_type="application/json; charset=utf-8")
 
 
-@pytest.fixture(scope="module")
-def small_server(portal_process) -> RunningServer:
+@pytest.fixture(scope="package")
+def package_process(django_db_setup, django_db_blocker, tmp_path_factory):
+    """`portal_process` for all modules of the folder: starting a web is most of what they cost."""
+    yield from processes(tmp_path_factory)
+
+
+@pytest.fixture(scope="package")
+def small_server(package_process) -> RunningServer:
     limits = {
         "PHAROS_INTAKE_BODY_BYTES": str(LIMIT_BYTES),
         "PHAROS_INTAKE_ORIGINS": ORIGIN,
         "PHAROS_INTAKE_MINUTE_BYTES": str(QUOTA_BYTES),
     }
-    return start_web(portal_process, **limits)
+    return start_web(package_process, **limits)
+
+
+def awake(intake: Intake) -> None:
+    """Wait for what a web starts on its first request: on a busy machine that takes seconds."""
+    deadline = time.monotonic() + 60
+    while intake.send("/v1/logs").status_code == 503:
+        assert time.monotonic() < deadline
+        time.sleep(0.1)
 
 
 @pytest.fixture
@@ -56,7 +71,9 @@ def ingest_key(transactional_db) -> str:
 def intake(small_server, ingest_key) -> Iterator[Intake]:
     headers = {"authorization": f"Bearer {ingest_key}"}
     with httpx.Client(base_url=small_server.url, headers=headers, timeout=20) as client:
-        yield Intake(small_server, client)
+        intake = Intake(small_server, client)
+        awake(intake)
+        yield intake
 
 
 @pytest.fixture

@@ -53,6 +53,8 @@ def exporter(kind, intake, ingest_key, path):
         endpoint=f"{intake.server.url}{path}",
         headers={"authorization": f"Bearer {ingest_key}"},
         compression=Compression.Gzip,
+        # How long the SDK tries in all: its 10 s are for a machine that does nothing else.
+        timeout=60,
     )
 
 
@@ -118,7 +120,7 @@ def test_the_sdk_retries_until_the_store_is_back_and_it_is_stored_once(intake, i
         sending.start()
         time.sleep(0.5)  # the first attempt must meet the closed store
         assert sending.is_alive()
-    sending.join(30)
+    sending.join(90)
     found = rows("SELECT count(*) AS n FROM tm_span WHERE trace_id = %(id)s", id=sent["id"])
     assert found == [{"n": 1}]
 
