@@ -8,7 +8,7 @@ import { textsOf } from "./kit/texts.js";
 const [WIDTH, HEIGHT, ACROSS, DOWN, MARGIN] = [168, 46, 250, 84, 24];
 const LETTERS = 22;
 // Room for edges that go back below the nodes, and their words.
-const BELOW = 24;
+const BELOW = 32;
 // From here on a node or an edge is drawn as failing.
 const BAD_SHARE = 0.01;
 
@@ -87,7 +87,7 @@ function edgeShape(edge, from, to, busiest, nodes) {
   const names = { src: nameOf(nodes.get(edge.src)), dst: nameOf(nodes.get(edge.dst)) };
   const told = fill(texts.edge, { ...names, n: number(edge.n), err: number(edge.err), p95: p95(edge), fan: number(edge.fan_out) })
     + (edge.critical_share === null ? "" : ` ${fill(texts.critical, { share: percent(edge.critical_share) })}`);
-  const [mx, my] = x2 > x1 ? [(x1 + x2) / 2, (y1 + y2) / 2 - 5] : [(from.x + to.x + WIDTH) / 2, Math.max(from.y, to.y) + HEIGHT + 28];
+  const [mx, my] = x2 > x1 ? [(x1 + x2) / 2, (y1 + y2) / 2 - 5] : [(from.x + to.x + WIDTH) / 2, (from.y + to.y) / 2 + HEIGHT + 44];
   return svg("a", { href: tracesOf(nodes.get(edge.dst)), class: "ph-map-edge", "aria-label": told, "data-bad": bad(edge) },
     svg("path", { d, class: "ph-map-reach" }),
     svg("path", { d, "stroke-width": width, "marker-end": "url(#ph-arrow)" }),

@@ -57,7 +57,6 @@ def troubles(
             if axe:
                 found += [f"{name}: {rule}" for rule in broken_rules(page)]
                 page.set_viewport_size(NARROW)
-                keep(page, f"{name}-{context.get('color_scheme', '')}-narrow")
             if wider := too_wide(page):
                 found.append(f"{name} is {wider} px wider than a telephone")
         return found
