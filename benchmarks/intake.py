@@ -6,6 +6,7 @@ PostgreSQL together, because both are needed to make a row durable. The limit is
 very same rows into a table with the same indexes, in the same run.
 """
 
+import contextlib
 import gzip
 import http.client
 import json
@@ -17,6 +18,7 @@ import tempfile
 import threading
 import time
 import urllib.request
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -159,7 +161,9 @@ def run(bench: Bench, conninfo: str) -> bool:
     return passed
 
 
-def main() -> int:
+@contextlib.contextmanager
+def serving() -> Iterator[tuple[Bench, str]]:
+    """A migrated database and a web on it; what to bench, and how to reach the database."""
     with harness.embedded() as root:
         from apps.core.embedded.home import Home
 
@@ -170,7 +174,7 @@ def main() -> int:
         python = sys.executable
         for argv in (
             [python, "-m", "portal.run.prepare"],
-            [python, "manage.py", "apikey", "bench", "--scope", "ingest"],
+            [python, "manage.py", "apikey", "bench", "--scope", "ingest", "--scope", "read"],
         ):
             done = subprocess.run(
                 argv, cwd=harness.PROJECT, capture_output=True, text=True, check=True
@@ -184,7 +188,12 @@ def main() -> int:
         ]  # fmt: skip
         environment = {"PHAROS_HOME": str(root), "PORT": str(port), "PHAROS_ROLE": "web"}
         with harness.process(server, lambda: healthy(url), environment) as web:
-            return 0 if run(Bench(url, done.stdout.strip(), web.pid, pid), conninfo) else 1
+            yield Bench(url, done.stdout.strip(), web.pid, pid), conninfo
+
+
+def main() -> int:
+    with serving() as (bench, conninfo):
+        return 0 if run(bench, conninfo) else 1
 
 
 if __name__ == "__main__":
