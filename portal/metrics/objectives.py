@@ -78,7 +78,9 @@ def _row(one: Judgement, choice: Choice, sent: Container[str]) -> Row:
         "unknown" if once and one.verdict == "missed" else one.verdict,
         # A capacity nobody has asked for is not a fault.
         _("not reached") if once and one.verdict == "missed" else _VERDICTS[one.verdict],
-        f"{objective.get_side_display()} {figure(objective.goal, unit)}",
+        # Languages differ in which of the two comes first.
+        _("%(side)s %(goal)s")
+        % {"side": objective.get_side_display(), "goal": figure(objective.goal, unit)},
         figure(one.current, unit),
         figure(one.best if once else one.worst, unit),
         "" if one.attained is None else _attained(one, once=once),
