@@ -1,5 +1,7 @@
 """What comes in as telemetry, what was refused and why, how late it is, and by whose clock."""
 
+from typing import ClassVar
+
 from django.http import HttpRequest, HttpResponse
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
@@ -15,6 +17,9 @@ _NOTHING_LOST = gettext_lazy("Nothing of this kind happened in this range.")
 
 class IntakeBoard(Board):
     """The intake's own figures."""
+
+    # As the Overview: whoever is staff sees how the portal itself fares.
+    required_permissions: ClassVar = {"GET": ()}
 
     charts = (
         Chart(

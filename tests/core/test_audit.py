@@ -220,6 +220,7 @@ def test_no_table_the_admin_can_change_escapes(rf, staff):
 ACTIONS = {
     "delete_selected", "revoke", "new_secret", "enable", "disable",
     "enable_tasks", "disable_tasks", "toggle_tasks", "run_tasks", "send_test", "resend",
+    "try_out", "preview",
 }  # fmt: skip
 
 

@@ -9,6 +9,7 @@ from drf_spectacular.utils import extend_schema
 from rest_framework.request import Request
 
 from apps.core.api.cursors import Key
+from apps.core.api.schema import ErrorSerializer
 from apps.core.api.sources import Reader
 from apps.core.api.views import Endpoint, ListEndpoint
 from apps.core.errors import NotFoundError
@@ -103,7 +104,7 @@ class OperationView(Endpoint):
     required_scopes: ClassVar = {"GET": "read"}
     required_permissions: ClassVar = {"GET": "monitoring.view_span"}
 
-    @extend_schema(responses=OperationSerializer)
+    @extend_schema(responses={200: OperationSerializer, 404: ErrorSerializer})
     def get(self, request: Request) -> HttpResponse:
         """Against the range before, and the same hours of the day and the week before."""
         asked = self.asked(request)

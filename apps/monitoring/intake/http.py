@@ -58,7 +58,7 @@ class _Call:
         media_type = headers.get(b"content-type", b"").decode("latin-1").partition(";")[0]
         encoding = headers.get(b"content-encoding", b"").decode("latin-1").strip().lower()
         content_type = _CONTENT_TYPES.get(media_type.strip().lower())
-        is_http1 = scope["http_version"].startswith("1")
+        is_http1 = scope.get("http_version", "1.1").startswith("1")
         return cls(signal, scope["method"], headers, content_type, encoding, is_http1)
 
     @property

@@ -55,11 +55,7 @@ def test_a_missing_partition_is_named(monkeypatch):
 def test_the_intake_is_down_when_nothing_is_stored_and_degraded_when_some_is(monkeypatch):
     stats = CommitStats()
 
-    class Fake:
-        def stats(self):
-            return stats
-
-    monkeypatch.setattr(health, "committer", Fake)
+    monkeypatch.setattr(health, "all_stats", lambda: stats)
     check = health.Intake()
     check.run()
     stats = CommitStats(failures=3)

@@ -178,8 +178,10 @@ def test_the_figures_of_a_day_outlive_its_spans(figures, rows):
     before, seen = figures(), bottlenecks()
     rows("INSERT INTO tm_dirty SELECT unnest(ARRAY[5, 6, 8, 18]), %s::timestamptz", NOON)
     expired = DAY + timedelta(days=5)
-    assert NAME in keeping.keep(expired).left
-    assert NAME in keeping.keep(expired + partitions.PATIENCE).done["release"]
+    # One run takes on a few days only, and other tests leave older ones behind.
+    assert any(NAME in keeping.keep(expired).left for _ in range(60))
+    patient = expired + partitions.PATIENCE
+    assert any(NAME in keeping.keep(patient).done.get("release", []) for _ in range(60))
     fold()
     assert (figures(), bottlenecks()) == (before, seen)
     assert rows("SELECT count(*) FROM tm_dirty WHERE kind IN (5, 6, 8, 18)") == [(0,)]
