@@ -87,7 +87,7 @@ class ExplorerData(Endpoint):
             "panels": {PANEL: figure(drawn, unit, width_px)},
             "range": choice.told(), "start": _ms(window.start), "end": _ms(window.end),
             "step_s": found.step_s if found else window.step_s, "slow": slow,
-            "marks": [],
+            "marks": [], "points": {},
             "rows": rows, "unit": unit,
             "exemplars": [_exemplar(one) for one in _exemplars(request, question, window)],
             "groups": found.groups if found else 0, "series": found.series if found else 0,
