@@ -10,6 +10,8 @@ import ssl
 import threading
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
 from typing import Any, Final, Self
 from urllib.parse import SplitResult, urlsplit
 
@@ -151,3 +153,17 @@ def _shut(sock: socket.socket) -> None:
 def _words(error: Exception) -> str:
     # The text of the error may hold the address, which may hold a token.
     return f"The receiver broke off: {type(error).__name__}."
+
+
+def retry_after_s(value: str) -> float | None:
+    """Seconds asked for by a Retry-After header, as a number or a date; None when it is neither."""
+    value = value.strip()
+    if value.isascii() and value.isdigit():
+        return float(value[:9])
+    try:
+        at = parsedate_to_datetime(value)
+    except ValueError:
+        return None
+    if at.tzinfo is None:
+        at = at.replace(tzinfo=UTC)
+    return max(0.0, (at - datetime.now(UTC)).total_seconds())

@@ -7,8 +7,6 @@ import socket
 import threading
 import time
 from collections.abc import Mapping
-from datetime import UTC, datetime
-from email.utils import parsedate_to_datetime
 from typing import Any, Final
 from urllib.parse import SplitResult, urlsplit
 
@@ -28,6 +26,7 @@ from apps.alerts.delivery.base import Delivered, Envelope, Notifier
 from apps.alerts.models import Outcome
 from apps.core.addresses import ForbiddenAddressError, resolve
 from apps.core.errors import InvalidInputError
+from apps.core.outgoing import retry_after_s
 
 _TIMEOUT: Final = urllib3.Timeout(connect=3.0, read=8.0)
 # The read timeout starts anew at every byte: one header at a time could last for days.
@@ -204,17 +203,3 @@ def _judge(status: int, headers: Mapping[str, str]) -> Delivered:
             f"The receiver answered {status}; redirects are not taken.",
         )
     return Delivered(Outcome.PERMANENT, status, f"The receiver answered {status}.")
-
-
-def retry_after_s(value: str) -> float | None:
-    """Seconds asked for by a Retry-After header, as a number or a date; None when it is neither."""
-    value = value.strip()
-    if value.isascii() and value.isdigit():
-        return float(value[:9])
-    try:
-        at = parsedate_to_datetime(value)
-    except ValueError:
-        return None
-    if at.tzinfo is None:
-        at = at.replace(tzinfo=UTC)
-    return max(0.0, (at - datetime.now(UTC)).total_seconds())

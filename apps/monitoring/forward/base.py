@@ -1,10 +1,8 @@
 """What a kind of destination is: how rows become requests, and what an answer means."""
 
 from abc import ABC, abstractmethod
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
-from email.utils import parsedate_to_datetime
 from typing import ClassVar, Final
 from urllib.parse import urlsplit
 
@@ -99,16 +97,3 @@ def header(name: str, value: str) -> tuple[str, str]:
     if not token or not value or any(ord(char) < 32 or ord(char) > 126 for char in value):
         raise InvalidInputError(_("Write one header a line, as in “api-key: …”."))
     return name, value
-
-
-def retry_after_s(headers: Mapping[str, str]) -> float | None:
-    """Seconds asked for by `Retry-After`, a number or a date; None when absent or neither."""
-    value = headers.get("retry-after", "").strip()
-    if value.isascii() and value.isdigit():
-        return float(value[:9])
-    try:
-        at = parsedate_to_datetime(value)
-    except ValueError:
-        return None
-    at = at.replace(tzinfo=UTC) if at.tzinfo is None else at
-    return max(0.0, (at - datetime.now(UTC)).total_seconds())

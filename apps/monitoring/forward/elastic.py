@@ -14,7 +14,7 @@ import orjson
 from django.utils.translation import gettext_lazy as _
 
 from apps.core.errors import InvalidInputError
-from apps.core.outgoing import Answer
+from apps.core.outgoing import Answer, retry_after_s
 from apps.monitoring.forward.base import (
     BODY_BYTES,
     LOGS,
@@ -24,7 +24,6 @@ from apps.monitoring.forward.base import (
     Parcel,
     Verdict,
     header,
-    retry_after_s,
 )
 from apps.monitoring.forward.encoding import rows_of
 from apps.monitoring.store import clean
@@ -82,7 +81,7 @@ class Elasticsearch(Kind, kind="elasticsearch"):
                 yield _parcel(signal, lines)
 
     def judge(self, parcel: Parcel, answer: Answer) -> Verdict:
-        wait_s = retry_after_s(answer.headers)
+        wait_s = retry_after_s(answer.headers.get("retry-after", ""))
         told = f"It answered {answer.status}."
         if answer.status in RETRIED:
             return Verdict(reason=told, again=parcel, retry_after_s=wait_s)

@@ -7,7 +7,7 @@ from django.utils.translation import gettext_lazy as _
 from google.protobuf.message import DecodeError
 
 from apps.core.errors import InvalidInputError
-from apps.core.outgoing import Answer
+from apps.core.outgoing import Answer, retry_after_s
 from apps.monitoring.forward import encoding
 from apps.monitoring.forward.base import (
     BODY_BYTES,
@@ -19,7 +19,6 @@ from apps.monitoring.forward.base import (
     Parcel,
     Verdict,
     header,
-    retry_after_s,
 )
 from apps.monitoring.intake import wire
 from apps.monitoring.store.rows import Batch
@@ -51,7 +50,7 @@ class Otlp(Kind, kind="otlp"):
         if answer.status in RETRIED:
             return Verdict(
                 reason=f"It answered {answer.status}.", again=parcel,
-                retry_after_s=retry_after_s(answer.headers),
+                retry_after_s=retry_after_s(answer.headers.get("retry-after", "")),
             )  # fmt: skip
         if not 200 <= answer.status < 300:
             return Verdict(refused=parcel.items, reason=f"It answered {answer.status}.")
