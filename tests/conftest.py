@@ -25,6 +25,7 @@ from urllib.parse import quote
 import hypothesis
 import pytest
 from django.conf import settings
+from django.contrib.auth.hashers import PBKDF2PasswordHasher
 from django.contrib.auth.models import User
 from django.db import connection
 from django.test import Client
@@ -38,6 +39,8 @@ from tests import emptying
 from tests.servers import die_with_parent
 
 emptying.install()
+# A password takes half a second of a core to hash as in earnest; real servers take any count.
+PBKDF2PasswordHasher.iterations = 1000
 
 # These machines are shared: how long an example takes says nothing.
 hypothesis.settings.register_profile(
