@@ -40,26 +40,29 @@ class Breaching:
     def info(self, metric):
         return None
 
+    def until(self, moment):
+        pass
+
 
 def main(instant: str) -> None:
     django.setup()
     from django.db import connection
 
     from apps.alerts import evaluation, outbox
-    from apps.alerts.evaluation import engine
+    from apps.alerts.evaluation import batch
     from apps.alerts.services import dispatch
 
     if "WAKE" not in os.environ:
         outbox.kick = lambda kinds: None
     if instant == "before-commit":
-        real = engine._schedule
+        real = batch._schedule
 
         def schedule(*args):
             real(*args)
             stop_here()
             connection.ensure_connection()
 
-        engine._schedule = schedule
+        batch._schedule = schedule
     if instant == "claimed":
         dispatch._send = stop_here
     if instant == "sent":

@@ -1,6 +1,7 @@
 """What one evaluation changes, collected and written in a handful of statements."""
 
 from collections import defaultdict
+from collections.abc import Sequence
 from datetime import datetime
 from typing import Any, Final
 from uuid import UUID
@@ -8,20 +9,13 @@ from uuid import UUID
 import structlog
 from django.db import transaction
 
+from apps.alerts.evaluation import writing
 from apps.alerts.evaluation.notices import notices, payload_for
-from apps.alerts.machine import OPEN, Effect, Step
+from apps.alerts.machine import OPEN, RANK, Effect, Reason, Severity, State, Step
 from apps.alerts.models import Channel, Episode, EpisodeEvent, Instance, Notification, Purpose, Rule
 from apps.alerts.outbox import kick_on_commit
 
 log = structlog.get_logger(__name__)
-_INSTANCE_COLUMNS: Final = [
-    "labels", "state", "reason", "active_at", "seen_at", "observed_s", "keep_since", "missed",
-    "severity", "notified", "value", "tick", "episode",
-]  # fmt: skip
-_EPISODE_COLUMNS: Final = [
-    "state", "severity", "value", "peak", "threshold", "fired_at", "ended_at", "end_reason",
-    "updated_at",
-]  # fmt: skip
 _STATE_AFTER: Final = {
     Effect.OPENED: "pending",
     Effect.CANCELLED: "inactive",
@@ -39,10 +33,10 @@ class Ledger:
         self.rule = rule
         self.tick = tick
         self.unit = unit
-        self._instances: list[Instance] = []
-        self._new: list[Episode] = []
-        self._changed: list[Episode] = []
-        self._events: list[EpisodeEvent] = []
+        self.instances: list[Instance] = []
+        self.new: list[Episode] = []
+        self.changed: list[Episode] = []
+        self.events: list[EpisodeEvent] = []
         self._firing: list[Episode] = []
         self._resolved: list[Episode] = []
         self._open: list[Episode] = []
@@ -53,7 +47,7 @@ class Ledger:
         instance.tick = self.tick
         if value is not None:
             instance.value = value
-        self._instances.append(instance)
+        self.instances.append(instance)
         episode = self._episode(instance, step)
         if episode is None:
             return
@@ -63,17 +57,35 @@ class Ledger:
         if episode.state in OPEN:
             self._open.append(episode)
 
+    def open(self, episode: Episode, detail: dict[str, Any]) -> None:
+        """An episode without an instance begins, and fires at once: an alert on the rule itself."""
+        episode.started_at = episode.updated_at = self.tick
+        self.new.append(episode)
+        for effect in (Effect.OPENED, Effect.FIRED):
+            self._apply(episode, effect, detail)
+
+    def grow(self, episode: Episode, value: float, severity: Severity) -> None:
+        """The figure of an episode without an instance has changed; a worse severity is news."""
+        episode.value, episode.updated_at = value, self.tick
+        episode.peak = max(episode.peak or value, value)
+        self.changed.append(episode)
+        if RANK[severity] > RANK[Severity(episode.severity)]:
+            episode.severity = severity
+            self._apply(episode, Effect.SEVERITY_RAISED)
+
+    def end(self, episode: Episode, reason: Reason) -> None:
+        """An episode without an instance ends."""
+        episode.ended_at = episode.updated_at = self.tick
+        episode.end_reason = reason
+        self.changed.append(episode)
+        self._apply(episode, Effect.RESOLVED)
+
     def write(self) -> None:
         """Insert and update everything; messages leave after COMMIT."""
-        Episode.objects.bulk_create(self._new)
-        Episode.objects.bulk_update(self._changed, _EPISODE_COLUMNS, batch_size=500)
-        Instance.objects.bulk_create(
-            self._instances,
-            update_conflicts=True,
-            unique_fields=["rule", "fingerprint"],
-            update_fields=_INSTANCE_COLUMNS,
-        )
-        EpisodeEvent.objects.bulk_create(self._events)
+        write_all([self])
+
+    def owe(self) -> None:
+        """The messages that follow, in the same transaction."""
         owed = [*self._owed_firing(), *self._owed_resolved()]
         if owed:
             Notification.objects.bulk_create(owed, ignore_conflicts=True)
@@ -91,7 +103,7 @@ class Ledger:
     def _episode(self, instance: Instance, step: Step) -> Episode | None:
         if Effect.OPENED not in step.effects:
             if instance.episode is not None:
-                self._changed.append(instance.episode)
+                self.changed.append(instance.episode)
             return instance.episode
         episode = Episode(
             rule=self.rule,
@@ -104,7 +116,7 @@ class Ledger:
             started_at=self.tick,
         )
         instance.episode = episode
-        self._new.append(episode)
+        self.new.append(episode)
         return episode
 
     def _update(self, episode: Episode, step: Step, value: float | None) -> None:
@@ -120,8 +132,12 @@ class Ledger:
         if Effect.RESOLVED in step.effects or Effect.CANCELLED in step.effects:
             episode.ended_at = self.tick
             episode.end_reason = step.condition.reason
+        elif step.condition.state is not State.RECOVERING:
+            episode.reason = step.condition.reason
 
-    def _apply(self, episode: Episode, effect: Effect) -> None:
+    def _apply(
+        self, episode: Episode, effect: Effect, detail: dict[str, Any] | None = None
+    ) -> None:
         episode.state = _STATE_AFTER.get(effect, episode.state)
         if effect is Effect.FIRED:
             episode.fired_at = self.tick
@@ -129,11 +145,15 @@ class Ledger:
             self._firing.append(episode)
         elif effect is Effect.RESOLVED:
             self._resolved.append(episode)
-        detail: dict[str, Any] = {"value": episode.value, "severity": episode.severity}
+        told: dict[str, Any] = {"value": episode.value, "severity": episode.severity}
         if episode.end_reason:
-            detail["reason"] = episode.end_reason
-        self._events.append(
-            EpisodeEvent(episode=episode, at=self.tick, kind=effect.value, detail=detail)
+            told["reason"] = episode.end_reason
+        elif episode.reason != Reason.BREACH:
+            told["reason"] = episode.reason
+        self.events.append(
+            EpisodeEvent(
+                episode=episode, at=self.tick, kind=effect.value, detail={**told, **(detail or {})}
+            )
         )
 
     def _owed_firing(self) -> list[Notification]:
@@ -166,6 +186,16 @@ class Ledger:
                 payload = payload_for(episode, Purpose.RESOLVED, self.rule)
                 owed += notices(episode, Purpose.RESOLVED, told[episode.pk], payload)
         return owed
+
+
+def write_all(ledgers: Sequence[Ledger]) -> None:
+    """Write the changes of several rules together, then what each of them owes."""
+    writing.insert_episodes([row for ledger in ledgers for row in ledger.new])
+    writing.update_episodes([row for ledger in ledgers for row in ledger.changed])
+    writing.upsert_instances([row for ledger in ledgers for row in ledger.instances])
+    writing.insert_events([row for ledger in ledgers for row in ledger.events])
+    for ledger in ledgers:
+        ledger.owe()
 
 
 def _facts(episode: Episode) -> dict[str, Any]:

@@ -6,7 +6,7 @@ from datetime import datetime
 from typing import Any
 
 from apps.alerts import conf
-from apps.alerts.machine import Severity
+from apps.alerts.machine import Reason, Severity
 from apps.alerts.models import Channel, Episode, Notification, Purpose, Rule
 
 _ALSO_SHOWN = 10
@@ -40,7 +40,7 @@ def payload_for(
     return {
         "purpose": purpose.value,
         "episode": str(episode.pk),
-        "rule": {"id": rule.pk, "name": rule.name, "summary": rule.summary},
+        "rule": {"id": rule.pk, "name": episode.rule_name, "summary": _summary(episode, rule)},
         "severity": episode.severity,
         "state": episode.state,
         "scope": episode.labels,
@@ -54,10 +54,16 @@ def payload_for(
     }
 
 
+def _summary(episode: Episode, rule: Rule) -> str:
+    # An alert on the rule itself says what is the matter with it.
+    own = episode.reason in (Reason.ERROR, Reason.OVERFLOW)
+    return rule.last_error if own else rule.summary
+
+
 def _breach(episode: Episode, rule: Rule) -> dict[str, Any]:
     return {
         "metric": episode.metric,
-        "aggregation": rule.aggregation,
+        "aggregation": rule.aggregation if episode.metric == rule.metric else "last",
         "unit": episode.unit,
         "labels": episode.labels,
         "direction": episode.direction,

@@ -48,6 +48,10 @@ class Episode(models.Model):
     value = models.FloatField(_("value"), null=True)
     peak = models.FloatField(_("worst value"), null=True)
     threshold = models.FloatField(_("threshold"), null=True)
+    reason = models.CharField(
+        _("because"), max_length=16, choices=REASONS,
+        default=Reason.BREACH, db_default=str(Reason.BREACH),
+    )  # fmt: skip
     started_at = models.DateTimeField(_("started"))
     fired_at = models.DateTimeField(_("fired"), null=True)
     ended_at = models.DateTimeField(_("ended"), null=True)
@@ -72,6 +76,11 @@ class Episode(models.Model):
                 fields=["-fired_at"],
                 condition=models.Q(state__in=[str(state) for state in OPEN]),
                 name="alerts_episode_open",
+            ),
+            models.Index(
+                fields=["-started_at", "-id"],
+                condition=models.Q(state__in=[str(state) for state in OPEN]),
+                name="alerts_episode_open_newest",
             ),
         ]
 
@@ -107,7 +116,12 @@ class Instance(models.Model):
                 fields=["tick"],
                 condition=models.Q(state__in=[str(State.INACTIVE), str(State.RESOLVED)]),
                 name="alerts_instance_idle",
-            )
+            ),
+            models.Index(
+                fields=["rule"],
+                condition=models.Q(state__in=[str(state) for state in ACTIVE]),
+                name="alerts_instance_active",
+            ),
         ]
 
     def __str__(self) -> str:
