@@ -8,6 +8,7 @@ from typing import Any
 from apps.alerts import conf
 from apps.alerts.machine import Severity
 from apps.alerts.models import Channel, Episode, Notification, Purpose, Rule
+from apps.alerts.template import render
 
 _ALSO_SHOWN = 10
 
@@ -40,7 +41,8 @@ def payload_for(
     return {
         "purpose": purpose.value,
         "episode": str(episode.pk),
-        "rule": {"id": rule.pk, "name": rule.name, "summary": rule.summary},
+        "rule": {"id": rule.pk, "name": rule.name, "summary": told(rule, episode)},
+        "runbook": rule.runbook,
         "severity": episode.severity,
         "state": episode.state,
         "scope": episode.labels,
@@ -66,7 +68,30 @@ def _breach(episode: Episode, rule: Rule) -> dict[str, Any]:
         "threshold": episode.threshold,
         "severity": episode.severity,
         "since": (episode.fired_at or episode.started_at).isoformat(),
+        "facts": episode.facts,
     }
+
+
+def told(rule: Rule, episode: Episode) -> str:
+    """The rule's message filled in for this episode; its summary where it has none."""
+    if not rule.message:
+        return rule.summary
+    return render(
+        rule.message,
+        {
+            "rule": rule.name,
+            "summary": rule.summary,
+            "metric": episode.metric,
+            "unit": episode.unit,
+            "value": episode.value,
+            "worst": episode.peak,
+            "threshold": episode.threshold,
+            "severity": episode.severity,
+            "state": episode.state,
+            "labels": episode.labels,
+            "facts": episode.facts,
+        },
+    )
 
 
 def _key(episode: Episode, purpose: Purpose, channel: Channel) -> str:
