@@ -10,7 +10,7 @@ from django.db import connection, transaction
 from django.db.models import Q, QuerySet
 
 from apps.alerts import conf
-from apps.alerts.evaluation import own
+from apps.alerts.evaluation import conditions, own
 from apps.alerts.evaluation.clock import tick_at
 from apps.alerts.evaluation.judging import HEALTH, Known, Reading, Work
 from apps.alerts.evaluation.ledger import write_all
@@ -75,8 +75,7 @@ def _observe(rule: Rule, source: Source) -> Reading:
     try:
         with transaction.atomic():
             series = read(rule, source)
-            info = source.info(rule.metric) if series else None
-            return Reading(series, unit=info.unit if info else "")
+            return Reading(series, unit=conditions.of(rule).unit(rule, source) if series else "")
     except Exception as error:
         if connection.needs_rollback or connection.connection is None:
             raise

@@ -8,12 +8,19 @@ from typing import Final
 from apps.alerts import conf
 from apps.alerts.evaluation import own
 from apps.alerts.evaluation.ledger import Ledger
-from apps.alerts.evaluation.reading import Observed, fingerprint
-from apps.alerts.machine import ACTIVE, OPEN, Condition, NoDataPolicy, Result, Severity, advance
+from apps.alerts.evaluation.observed import (
+    Observed,
+    fingerprint,
+    is_silent,
+    notes_of,
+    result_of,
+    silent_key,
+)
+from apps.alerts.machine import ACTIVE, Condition, NoDataPolicy, Result, Severity, advance
 from apps.alerts.models import Instance, Rule
 
 Known = dict[str, Instance]
-HEALTH: Final = ("errors_in_row", "unhealthy_since", "no_data_since", "last_error")
+HEALTH: Final = ("errors_in_row", "unhealthy_since", "no_data_since", "last_error", "note")
 
 
 @dataclass(frozen=True)
@@ -26,7 +33,7 @@ class Reading:
 
     @property
     def empty(self) -> bool:
-        return not self.error and all(one.value is None for one in self.series.values())
+        return not self.error and is_silent(self.series)
 
 
 @dataclass
@@ -52,7 +59,7 @@ class Work:
         self._fresh = {
             key: severity
             for key, one in self.reading.series.items()
-            if (severity := severity_of(self.rule, one)) is not None
+            if (severity := one.severity(self.rule)) is not None
         }
 
     @property
@@ -68,7 +75,7 @@ class Work:
         series, fresh = self.reading.series, self._fresh
         active = {key for key, one in known.items() if one.state in ACTIVE}
         if self._silence_alerts(active):
-            series = series or {_silent(self.rule): Observed(self.rule.scope, None)}
+            series = series or {silent_key(self.rule): Observed(self.rule.scope, None)}
             fresh = dict.fromkeys(series, Severity.WARNING)
         self.beyond = [(series[key], fresh[key]) for key in self._over_the_cap(fresh, active)]
         left_out = {fingerprint(one.labels) for one, _ in self.beyond}
@@ -91,26 +98,18 @@ class Work:
             rule.last_error = own.too_many(len(self.beyond)) if self.beyond else ""
             if len(reading.series) >= conf.MOST_SERIES:
                 rule.last_error = own.unread()
+            rule.note = notes_of(reading.series)
             rule.no_data_since = (rule.no_data_since or self.at) if reading.empty else None
         self.health_changed = before != [getattr(rule, name) for name in HEALTH]
 
     def _step(self, instance: Instance, key: str, one: Observed | None) -> None:
-        severity = severity_of(self.rule, one, _current(instance)) if one else None
-        result = self._result(key, one, severity)
+        condition = instance.condition
+        severity = one.severity(self.rule, condition) if one else None
+        result = result_of(self.rule, self.reading.series, key, severity)
         if self.early and result not in (Result.BREACH, Result.OK):
             return
-        step = advance(instance.condition, result, self.at, self.rule.timing, severity)
-        self.ledger.record(instance, step, one.value if one else None)
-
-    def _result(self, key: str, one: Observed | None, severity: Severity | None) -> Result:
-        if self.reading.empty:
-            return Result.NODATA
-        if severity is not None:
-            return Result.BREACH
-        if one is None and self.rule.by and key == _silent(self.rule):
-            # The alert said that nothing reports at all, and something does again.
-            return Result.OK
-        return Result.MISSING if one is None or one.value is None else Result.OK
+        step = advance(condition, result, self.at, self.rule.timing, severity)
+        self.ledger.record(instance, step, one.value if one else None, one)
 
     def _outdated(self, instance: Instance) -> bool:
         # An early evaluation has seen more than this tick, which comes late.
@@ -127,22 +126,6 @@ class Work:
         if len(new) <= room:
             return []
         return sorted(new)[room:]
-
-
-def severity_of(
-    rule: Rule, one: Observed, current: Severity | None = None
-) -> Severity | None:
-    """What a figure amounts to, given the severity its alert fires with now."""
-    return None if one.value is None else rule.thresholds.severity(one.value)
-
-
-def _current(instance: Instance) -> Severity | None:
-    return Severity(instance.severity) if instance.state in OPEN and instance.severity else None
-
-
-def _silent(rule: Rule) -> str:
-    """The instance that stands for a rule nothing has ever reported to."""
-    return fingerprint(rule.scope)
 
 
 def _instance(rule: Rule, key: str, one: Observed, at: datetime) -> Instance:

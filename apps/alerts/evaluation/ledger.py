@@ -11,6 +11,7 @@ from django.db import transaction
 
 from apps.alerts.evaluation import writing
 from apps.alerts.evaluation.notices import notices, payload_for
+from apps.alerts.evaluation.observed import Observed
 from apps.alerts.machine import OPEN, RANK, Effect, Reason, Severity, State, Step
 from apps.alerts.models import Channel, Episode, EpisodeEvent, Instance, Notification, Purpose, Rule
 from apps.alerts.outbox import kick_on_commit
@@ -41,8 +42,13 @@ class Ledger:
         self._resolved: list[Episode] = []
         self._open: list[Episode] = []
 
-    def record(self, instance: Instance, step: Step, value: float | None) -> None:
-        """Take one step of the machine into account; `value` None: nothing was observed."""
+    def record(
+        self, instance: Instance, step: Step, value: float | None, seen: Observed | None = None
+    ) -> None:
+        """Take one step of the machine into account; `value` None: nothing was observed.
+
+        `seen` tells more of it: thresholds in the unit of the value, and facts.
+        """
         instance.condition = step.condition
         instance.tick = self.tick
         if value is not None:
@@ -51,7 +57,7 @@ class Ledger:
         episode = self._episode(instance, step)
         if episode is None:
             return
-        self._update(episode, step, value)
+        self._update(episode, step, value, seen)
         for effect in step.effects:
             self._apply(episode, effect)
         if episode.state in OPEN:
@@ -119,12 +125,17 @@ class Ledger:
         self.new.append(episode)
         return episode
 
-    def _update(self, episode: Episode, step: Step, value: float | None) -> None:
+    def _update(
+        self, episode: Episode, step: Step, value: float | None, seen: Observed | None
+    ) -> None:
         thresholds = self.rule.thresholds
         severity = step.condition.severity
         if severity is not None and Effect.RESOLVED not in step.effects:
             episode.severity = severity
-            episode.threshold = thresholds.of(severity)
+            own = thresholds.of(severity)
+            episode.threshold = own if seen is None else seen.limit(self.rule, severity)
+            if seen is not None and seen.facts is not None:
+                episode.facts = dict(seen.facts)
         if value is not None:
             episode.value = value
             episode.peak = thresholds.worse(episode.peak, value)

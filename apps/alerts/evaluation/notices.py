@@ -8,6 +8,7 @@ from typing import Any
 from apps.alerts import conf
 from apps.alerts.machine import Reason, Severity
 from apps.alerts.models import Channel, Episode, Notification, Purpose, Rule
+from apps.alerts.template import render
 
 _ALSO_SHOWN = 10
 
@@ -41,6 +42,7 @@ def payload_for(
         "purpose": purpose.value,
         "episode": str(episode.pk),
         "rule": {"id": rule.pk, "name": episode.rule_name, "summary": _summary(episode, rule)},
+        "runbook": rule.runbook,
         "severity": episode.severity,
         "state": episode.state,
         "scope": episode.labels,
@@ -57,7 +59,7 @@ def payload_for(
 def _summary(episode: Episode, rule: Rule) -> str:
     # An alert on the rule itself says what is the matter with it.
     own = episode.reason in (Reason.ERROR, Reason.OVERFLOW)
-    return rule.last_error if own else rule.summary
+    return rule.last_error if own else told(rule, episode)
 
 
 def _breach(episode: Episode, rule: Rule) -> dict[str, Any]:
@@ -72,7 +74,30 @@ def _breach(episode: Episode, rule: Rule) -> dict[str, Any]:
         "threshold": episode.threshold,
         "severity": episode.severity,
         "since": (episode.fired_at or episode.started_at).isoformat(),
+        "facts": episode.facts,
     }
+
+
+def told(rule: Rule, episode: Episode) -> str:
+    """The rule's message filled in for this episode; its summary where it has none."""
+    if not rule.message:
+        return rule.summary
+    return render(
+        rule.message,
+        {
+            "rule": rule.name,
+            "summary": rule.summary,
+            "metric": episode.metric,
+            "unit": episode.unit,
+            "value": episode.value,
+            "worst": episode.peak,
+            "threshold": episode.threshold,
+            "severity": episode.severity,
+            "state": episode.state,
+            "labels": episode.labels,
+            "facts": episode.facts,
+        },
+    )
 
 
 def _key(episode: Episode, purpose: Purpose, channel: Channel) -> str:

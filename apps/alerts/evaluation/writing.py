@@ -14,7 +14,7 @@ Columns = dict[str, str]
 
 _STEADY: Final[Columns] = {
     "state": "text", "severity": "text", "value": "float8", "peak": "float8",
-    "threshold": "float8", "reason": "text", "fired_at": "timestamptz", "ended_at": "timestamptz",
+    "threshold": "float8", "facts": "jsonb", "reason": "text", "fired_at": "timestamptz", "ended_at": "timestamptz",
     "end_reason": "text", "updated_at": "timestamptz",
 }  # fmt: skip
 _EPISODE: Final[Columns] = {

@@ -4,6 +4,7 @@ from apps.alerts.models.channel import Channel, ChannelKind
 from apps.alerts.models.episode import Episode, EpisodeEvent, Instance, Tick
 from apps.alerts.models.notification import Attempt, Notification, OutboxState, Outcome, Purpose
 from apps.alerts.models.rule import Direction, Rule, RuleVersion
+from apps.alerts.models.seen import SeenSeries
 
 __all__ = [
     "Attempt",
@@ -19,5 +20,6 @@ __all__ = [
     "Purpose",
     "Rule",
     "RuleVersion",
+    "SeenSeries",
     "Tick",
 ]

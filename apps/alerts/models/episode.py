@@ -52,6 +52,11 @@ class Episode(models.Model):
         _("because"), max_length=16, choices=REASONS,
         default=Reason.BREACH, db_default=str(Reason.BREACH),
     )  # fmt: skip
+    # What the verdict rests on besides the value: a baseline with its band, a budget, a silence.
+    facts = models.JSONField(
+        _("facts"), default=dict, blank=True,
+        db_default=models.Value({}, output_field=models.JSONField()),
+    )  # fmt: skip
     started_at = models.DateTimeField(_("started"))
     fired_at = models.DateTimeField(_("fired"), null=True)
     ended_at = models.DateTimeField(_("ended"), null=True)
