@@ -1,11 +1,15 @@
 """Rules, what they found, and what was sent about it."""
 
+from apps.alerts.models.acknowledgement import AckEnd, Acknowledgement
 from apps.alerts.models.channel import Channel, ChannelKind
 from apps.alerts.models.episode import Episode, EpisodeEvent, Instance, Tick
 from apps.alerts.models.notification import Attempt, Notification, OutboxState, Outcome, Purpose
 from apps.alerts.models.rule import Direction, Rule, RuleVersion
+from apps.alerts.models.silence import Silence, SilenceState
 
 __all__ = [
+    "AckEnd",
+    "Acknowledgement",
     "Attempt",
     "Channel",
     "ChannelKind",
@@ -19,5 +23,7 @@ __all__ = [
     "Purpose",
     "Rule",
     "RuleVersion",
+    "Silence",
+    "SilenceState",
     "Tick",
 ]
