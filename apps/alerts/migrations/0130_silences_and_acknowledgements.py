@@ -9,7 +9,7 @@ from django.db import migrations, models
 
 class Migration(migrations.Migration):
     dependencies = [
-        ("alerts", "0010_self_watch_rules"),
+        ("alerts", "0121_root_route"),
     ]
 
     operations = [
