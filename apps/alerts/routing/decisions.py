@@ -56,7 +56,7 @@ def unrouted_before(episodes: Iterable[UUID]) -> set[UUID]:
     """Those whose last decision says already that there is nobody to tell."""
     last = (
         Decision.objects.filter(episode__in=list(episodes), group__isnull=True)
-        .order_by("episode", "-pk")
-        .distinct("episode")
+        .order_by("episode_id", "-pk")
+        .distinct("episode_id")
     )
     return {one.episode_id for one in last if one.verdict == Verdict.UNROUTED}

@@ -14,6 +14,7 @@ from apps.alerts.routing.decisions import Decisions
 from apps.alerts.routing.reasons import Now, Reason, Said, why_send
 from apps.alerts.routing.tree import FOLLOW_UP_S, OF_A_RULE, Node, Options
 from apps.alerts.services.owe import owe
+from apps.alerts.suppression import judge
 
 
 @dataclass(frozen=True)
@@ -77,7 +78,23 @@ class _Flush:
         return reason
 
     def _judge(self) -> None:
-        self.visible = list(self.open)
+        verdicts = judge([one.episode for one in self.open], self.now, route=self.group.route)
+        for member in self.open:
+            held = verdicts.get(member.episode_id)
+            if held is None:
+                self.visible.append(member)
+                continue
+            until = held.until.isoformat() if held.until else None
+            self.decisions.of_member(
+                member, Verdict.SUPPRESSED, held.kind, held.by, text=held.text, until=until
+            )
+            self._look_again(held.until)
+
+    def _look_again(self, until: datetime | None) -> None:
+        """Flush when what holds an alert back is over, if that is before the timer."""
+        if until is not None and self.group.next_flush_at is not None:
+            soonest = max(until, self.now + timedelta(seconds=1))
+            self.group.next_flush_at = min(self.group.next_flush_at, soonest)
 
     def _reason(self) -> Reason | None:
         told = [one for one in (*self.open, *self.ended) if one.told_at is not None]
@@ -139,7 +156,7 @@ class _Flush:
             self.group.paged_at = self.group.paged_at or self.now
         if reason == Reason.FIRST and self._was_at_once():
             wait = min(self.options.wait_s or FOLLOW_UP_S, self.options.interval_s)
-            self.group.next_flush_at = self.now + timedelta(seconds=wait)
+            self._look_again(self.now + timedelta(seconds=wait))
         return True
 
     def _was_at_once(self) -> bool:
