@@ -142,9 +142,7 @@ def _taken(ticks: dict[int, datetime]) -> set[int]:
 
 def _schedule(done: Sequence[tuple[Rule, datetime | None]], now: datetime) -> None:
     """When each is due next; a tick that was judged before leaves the last one as it is."""
-    following = [
-        _at(rule, now) + timedelta(seconds=rule.interval_s) for rule, _ in done
-    ]
+    following = [_at(rule, now) + timedelta(seconds=rule.interval_s) for rule, _ in done]
     with connection.cursor() as cursor:
         cursor.execute(
             "UPDATE alerts_rule r SET next_eval_at = n.following,"

@@ -141,6 +141,4 @@ def _count(ticks: Collection[Tick], *, early: bool = False) -> None:
     errors = sum(bool(tick.error) for tick in ticks)
     for error, count in ((True, errors), (False, len(ticks) - errors)):
         if count:
-            recorder.count(
-                "pharos.rule.evaluations", count, attrs={"error": error, "early": early}
-            )
+            recorder.count("pharos.rule.evaluations", count, attrs={"error": error, "early": early})

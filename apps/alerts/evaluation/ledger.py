@@ -1,20 +1,17 @@
 """What one evaluation changes, collected and written in a handful of statements."""
 
-from collections import defaultdict
 from collections.abc import Sequence
 from datetime import datetime
 from typing import Any, Final
-from uuid import UUID
 
 import structlog
 from django.db import transaction
 
 from apps.alerts.evaluation import writing
-from apps.alerts.evaluation.notices import notices, payload_for
 from apps.alerts.evaluation.observed import Observed
-from apps.alerts.machine import OPEN, RANK, Effect, Reason, Severity, State, Step
-from apps.alerts.models import Channel, Episode, EpisodeEvent, Instance, Notification, Purpose, Rule
-from apps.alerts.outbox import kick_on_commit
+from apps.alerts.machine import RANK, Effect, Reason, Severity, State, Step
+from apps.alerts.models import Episode, EpisodeEvent, Instance, Rule
+from apps.alerts.routing.enrol import enrol
 
 log = structlog.get_logger(__name__)
 _STATE_AFTER: Final = {
@@ -38,9 +35,8 @@ class Ledger:
         self.new: list[Episode] = []
         self.changed: list[Episode] = []
         self.events: list[EpisodeEvent] = []
-        self._firing: list[Episode] = []
-        self._resolved: list[Episode] = []
-        self._open: list[Episode] = []
+        self.firing: list[Episode] = []
+        self.resolved: list[Episode] = []
 
     def record(
         self, instance: Instance, step: Step, value: float | None, seen: Observed | None = None
@@ -60,8 +56,6 @@ class Ledger:
         self._update(episode, step, value, seen)
         for effect in step.effects:
             self._apply(episode, effect)
-        if episode.state in OPEN:
-            self._open.append(episode)
 
     def open(self, episode: Episode, detail: dict[str, Any]) -> None:
         """An episode without an instance begins, and fires at once: an alert on the rule itself."""
@@ -87,23 +81,19 @@ class Ledger:
         self._apply(episode, Effect.RESOLVED)
 
     def write(self) -> None:
-        """Insert and update everything; messages leave after COMMIT."""
+        """Insert and update everything; routing learns of it with the COMMIT."""
         write_all([self])
 
-    def owe(self) -> None:
-        """The messages that follow, in the same transaction."""
-        owed = [*self._owed_firing(), *self._owed_resolved()]
-        if owed:
-            Notification.objects.bulk_create(owed, ignore_conflicts=True)
-            kick_on_commit({row.kind for row in owed})
-        if self._firing or self._resolved:
+    def told_on_commit(self) -> None:
+        """Have it told in the log once it is true."""
+        if self.firing or self.resolved:
             transaction.on_commit(self.tell)
 
     def tell(self) -> None:
         """Say in the log what fires and what ended, for those who follow lines and not pages."""
-        for episode in self._firing:
+        for episode in self.firing:
             log.warning("An alert fires", **_facts(episode))
-        for episode in self._resolved:
+        for episode in self.resolved:
             log.info("An alert ended", **_facts(episode), reason=episode.end_reason)
 
     def _episode(self, instance: Instance, step: Step) -> Episode | None:
@@ -153,9 +143,9 @@ class Ledger:
         if effect is Effect.FIRED:
             episode.fired_at = self.tick
         if effect in (Effect.FIRED, Effect.SEVERITY_RAISED):
-            self._firing.append(episode)
+            self.firing.append(episode)
         elif effect is Effect.RESOLVED:
-            self._resolved.append(episode)
+            self.resolved.append(episode)
         told: dict[str, Any] = {"value": episode.value, "severity": episode.severity}
         if episode.end_reason:
             told["reason"] = episode.end_reason
@@ -167,46 +157,17 @@ class Ledger:
             )
         )
 
-    def _owed_firing(self) -> list[Notification]:
-        if not self._firing:
-            return []
-        channels = list(self.rule.channels.filter(enabled=True))
-        if not channels:
-            return []
-        owed: list[Notification] = []
-        for episode in self._firing:
-            payload = payload_for(episode, Purpose.FIRING, self.rule, self._open)
-            owed += notices(episode, Purpose.FIRING, channels, payload)
-        return owed
-
-    def _owed_resolved(self) -> list[Notification]:
-        # Whoever was told that it fires is told that it ended, even when the rule's channels or
-        # their switches have changed since.
-        if not self._resolved:
-            return []
-        told: dict[UUID, set[Channel]] = defaultdict(set)
-        rows = Notification.objects.filter(
-            episode__in=self._resolved, purpose=Purpose.FIRING, channel__isnull=False
-        ).select_related("channel")
-        for row in rows:
-            if row.episode_id is not None and row.channel is not None:
-                told[row.episode_id].add(row.channel)
-        owed: list[Notification] = []
-        for episode in self._resolved:
-            if told[episode.pk]:
-                payload = payload_for(episode, Purpose.RESOLVED, self.rule)
-                owed += notices(episode, Purpose.RESOLVED, told[episode.pk], payload)
-        return owed
-
 
 def write_all(ledgers: Sequence[Ledger]) -> None:
-    """Write the changes of several rules together, then what each of them owes."""
+    """Write the changes of several rules together; routing learns of them with the COMMIT."""
     writing.insert_episodes([row for ledger in ledgers for row in ledger.new])
     writing.update_episodes([row for ledger in ledgers for row in ledger.changed])
     writing.upsert_instances([row for ledger in ledgers for row in ledger.instances])
     writing.insert_events([row for ledger in ledgers for row in ledger.events])
     for ledger in ledgers:
-        ledger.owe()
+        # Without anything to tell it makes no query.
+        enrol(ledger.firing, ledger.resolved, ledger.tick)
+        ledger.told_on_commit()
 
 
 def _facts(episode: Episode) -> dict[str, Any]:
