@@ -14,6 +14,8 @@ DISPATCH_BUDGET_S: Final = 25.0
 # Rules judged in one transaction, and how long it may read before it commits what it has.
 RULES_AT_ONCE: Final = 100
 BATCH_READ_S: Final = 1.0
+# Evaluations on written figures make room for the ordinary ones after this.
+EARLY_BUDGET_S: Final = 2.0
 # Series read for one rule; those beyond are told of by an alert of their own.
 MOST_SERIES: Final = 20_000
 # Alerts one rule keeps apart; those beyond are one alert with their number and the worst of them.

@@ -53,6 +53,9 @@ class FakeSource:
     def until(self, moment: datetime) -> None:
         self.end = moment
 
+    def expect(self, rules) -> None:
+        pass
+
 
 class Bench:
     """One rule on a clock moved by hand, a tick at a time."""

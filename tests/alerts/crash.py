@@ -44,6 +44,9 @@ class Breaching:
     def until(self, moment):
         pass
 
+    def expect(self, rules):
+        pass
+
 
 def main(instant: str) -> None:
     django.setup()

@@ -10,8 +10,9 @@ from apps.alerts import conf
 from apps.alerts.evaluation import evaluate_due, own
 from apps.alerts.evaluation.clock import db_now, tick_at
 from apps.alerts.evaluation.judging import Work
+from apps.alerts.evaluation.notices import payload_for
 from apps.alerts.evaluation.reading import RuleError, fingerprint, read
-from apps.alerts.models import Episode, EpisodeEvent, Instance, Notification, Rule, Tick
+from apps.alerts.models import Episode, EpisodeEvent, Instance, Notification, Purpose, Rule, Tick
 from apps.alerts.routing import route
 from apps.alerts.services import channels, housekeeping, rules
 from tests.alerts.conftest import T0, Bench
@@ -141,16 +142,15 @@ def test_a_rule_that_cannot_be_judged_is_an_alert_of_its_own_until_it_can(bench,
     assert (health.state, health.severity, health.reason) == ("firing", "warning", "error")
     assert (health.value, health.threshold, health.rule) == (3, 3, bench.rule)
     assert "the store is on fire" in health.events.get(kind="fired").detail["error"]
-    message = Notification.objects.get(episode=health)
-    assert message.payload["rule"]["name"] == "RULE_HEALTH"
-    assert "the store is on fire" in message.payload["rule"]["summary"]
+    told = payload_for(health, Purpose.FIRING)["rule"]
+    assert told["name"] == "RULE_HEALTH"
+    assert "the store is on fire" in told["summary"]
     source.error = None
     bench.tick(0.95)
     health.refresh_from_db()
     assert (health.state, health.end_reason) == ("resolved", "ok")
-    assert list(health.notifications.values_list("purpose", flat=True).order_by("pk")) == [
-        "firing", "resolved",
-    ]  # fmt: skip
+    # It is routed like any other.
+    assert health.decisions.exists()
     # The rule's own alert was never touched by it.
     assert Episode.objects.get(fingerprint=fingerprint({})).state == "firing"
 
@@ -178,7 +178,6 @@ def test_beyond_the_cap_one_alert_stands_for_the_rest_with_its_number_and_the_wo
     # Alerts that were open go on being judged, the others stay one message.
     bench.tick(*[0.85] * 4, *[0.86] * 40)
     assert Episode.objects.filter(state="firing").count() == 6
-    assert Notification.objects.filter(episode=overflow).count() == 1
     bench.tick(*[0.85] * 4)
     overflow.refresh_from_db()
     assert overflow.state == "resolved"

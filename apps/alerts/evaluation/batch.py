@@ -2,15 +2,15 @@
 
 import time
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from datetime import datetime, timedelta
 
 import structlog
-from django.db import connection, transaction
+from django.db import DatabaseError, connection, transaction
 from django.db.models import Q, QuerySet
 
 from apps.alerts import conf
-from apps.alerts.evaluation import conditions, own
+from apps.alerts.evaluation import conditions, own, writing
 from apps.alerts.evaluation.clock import tick_at
 from apps.alerts.evaluation.judging import HEALTH, Known, Reading, Work
 from apps.alerts.evaluation.ledger import write_all
@@ -41,7 +41,7 @@ def evaluate(
     ticks = [_tick(one) for one in work]
     write_all([one.ledger for one in work])
     # Fails should the tick be there already: then none of this may be written.
-    Tick.objects.bulk_create(ticks)
+    writing.insert_ticks(ticks)
     done: list[tuple[Rule, datetime | None]] = [(one.rule, one.at) for one in work]
     if not early:
         _schedule([*done, *((rule, None) for rule in idle)], now)
@@ -55,28 +55,54 @@ def _observe_all(
     """What the rules see, and those whose tick is judged already."""
     ticks = {rule.pk: _second(now) if early else _at(rule, now) for rule in rules}
     taken = _taken(ticks)
-    stop_at = time.monotonic() + conf.BATCH_READ_S
-    work: list[Work] = []
-    idle: list[Rule] = []
-    for rule in rules:
-        if rule.pk in taken:
-            idle.append(rule)
-            continue
-        if work and time.monotonic() > stop_at:
-            break
-        at = ticks[rule.pk]
-        source.until(now - timedelta(seconds=_lag_s(rule)))
-        skipped = 0 if early else _skipped(rule, at)
-        work.append(Work(rule, at, _observe(rule, source), early, skipped))
-    return work, idle
-
-
-def _observe(rule: Rule, source: Source) -> Reading:
+    due = [rule for rule in rules if rule.pk not in taken]
+    source.expect(due)
     try:
         with transaction.atomic():
-            series = read(rule, source)
-            return Reading(series, unit=conditions.of(rule).unit(rule, source) if series else "")
-    except Exception as error:
+            readings = _read_all(due, source, now, _read)
+    except DatabaseError:
+        # A statement of one of them spoils all: once more, with a way back for each.
+        readings = _read_all(due, source, now, _read_apart)
+    work = [
+        Work(rule, ticks[rule.pk], reading, early, 0 if early else _skipped(rule, ticks[rule.pk]))
+        for rule, reading in readings
+    ]
+    return work, [rule for rule in rules if rule.pk in taken]
+
+
+def _read_all(
+    rules: Sequence[Rule],
+    source: Source,
+    now: datetime,
+    read_one: Callable[[Rule, Source], Reading],
+) -> list[tuple[Rule, Reading]]:
+    """What the rules see, as far as the time reaches; the first of them in any case."""
+    stop_at = time.monotonic() + conf.BATCH_READ_S
+    readings: list[tuple[Rule, Reading]] = []
+    for rule in rules:
+        source.until(now - timedelta(seconds=_lag_s(rule)))
+        readings.append((rule, read_one(rule, source)))
+        if time.monotonic() > stop_at:
+            break
+    return readings
+
+
+def _read(rule: Rule, source: Source) -> Reading:
+    try:
+        series = read(rule, source)
+        return Reading(series, unit=conditions.of(rule).unit(rule, source) if series else "")
+    except DatabaseError:
+        raise
+    except Exception as error:  # noqa: BLE001 (whatever it is, it is told on the rule)
+        log.warning("rule_unreadable", rule=rule.pk, error=str(error))
+        return failure(error)
+
+
+def _read_apart(rule: Rule, source: Source) -> Reading:
+    try:
+        with transaction.atomic():
+            return _read(rule, source)
+    except DatabaseError as error:
         if connection.needs_rollback or connection.connection is None:
             raise
         log.warning("rule_unreadable", rule=rule.pk, error=str(error))
@@ -154,9 +180,9 @@ def _schedule(done: Sequence[tuple[Rule, datetime | None]], now: datetime) -> No
 
 
 def _keep_health(work: Iterable[Work]) -> None:
-    for one in work:
-        if one.health_changed:
-            one.rule.save(update_fields=HEALTH)
+    changed = [one.rule for one in work if one.health_changed]
+    if changed:
+        Rule.objects.bulk_update(changed, HEALTH)
 
 
 def _at(rule: Rule, now: datetime) -> datetime:

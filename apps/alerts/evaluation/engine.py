@@ -70,23 +70,29 @@ def evaluate_rule(pk: int, source: Source, clock: Clock = db_now) -> Tick | None
 
 
 def evaluate_early(
-    rules: Collection[int], source: Source | None = None, clock: Clock = db_now
+    metrics: Collection[str], source: Source | None = None, clock: Clock = db_now
 ) -> Summary:
-    """Judge these rules now, because figures they read were written; at most once a second each.
+    """Judge the rules that read these metrics now, for figures of theirs were written.
 
-    A failure is left to the ordinary tick.
+    At most once a second a rule; what fails or finds no time is left to the ordinary tick.
     """
     source = source or StoreSource()
     summary = Summary()
     if clock is db_now and not may_judge():
         return summary
-    with transaction.atomic():
-        now = clock()
-        wanted = Rule.objects.filter(pk__in=rules, enabled=True).order_by("pk")
-        locked = batch.lock(wanted, conf.RULES_AT_ONCE)
-        ticks = batch.evaluate(locked, source, now, early=True) if locked else []
-    _count(ticks, early=True)
-    summary.add(ticks)
+    wanted = Rule.objects.filter(metric__in=metrics, enabled=True).order_by("pk")
+    after = 0
+    stop_at = time.monotonic() + conf.EARLY_BUDGET_S
+    while time.monotonic() < stop_at:
+        with transaction.atomic():
+            now = clock()
+            rules = batch.lock(wanted.filter(pk__gt=after), conf.RULES_AT_ONCE)
+            ticks = batch.evaluate(rules, source, now, early=True) if rules else []
+        _count(ticks, early=True)
+        summary.add(ticks)
+        if len(rules) < conf.RULES_AT_ONCE:
+            break
+        after = rules[-1].pk
     return summary
 
 
@@ -126,7 +132,9 @@ def _evaluate_safely(pk: int, source: Source, clock: Clock) -> Tick | None:
 
 
 def _due(now: datetime) -> "batch.Rules":
-    return Rule.objects.filter(enabled=True, next_eval_at__lte=now).order_by("next_eval_at")
+    return Rule.objects.filter(enabled=True, next_eval_at__lte=now).order_by(
+        "next_eval_at", "metric"
+    )
 
 
 def _connection_lost(error: Exception) -> bool:

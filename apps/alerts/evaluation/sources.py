@@ -2,21 +2,19 @@
 
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime, timedelta
-from typing import Any, Final, Protocol
+from typing import Any, Protocol
 
 from apps.alerts import conf
 from apps.alerts.evaluation import memory
 from apps.alerts.evaluation.memory import Memory
+from apps.alerts.evaluation.shared import Shared
 from apps.alerts.models.rule import Rule
 from apps.core.timerange import TimeRange
 from apps.monitoring.queries import linecounts, reads, series, spanfigures
-from apps.monitoring.queries.catalogue import MetricInfo, catalogue
+from apps.monitoring.queries.catalogue import MetricInfo, exactly
 from apps.monitoring.queries.linecounts import LineQuery
 from apps.monitoring.queries.series import Latest, SeriesQuery, SeriesResult, latest
 from apps.monitoring.queries.spanfigures import SpanQuery
-
-
-_MOST_KEPT: Final = 200
 
 
 class Source(Protocol):
@@ -26,6 +24,9 @@ class Source(Protocol):
 
     def until(self, moment: datetime) -> None:
         """Windows end here from now on."""
+
+    def expect(self, rules: Sequence[Rule]) -> None:
+        """These are read next, and may be read together."""
 
     def latest(self, query: SeriesQuery, window_s: float) -> Sequence[Latest]: ...
 
@@ -54,7 +55,8 @@ class StoreSource:
     """
 
     def __init__(self) -> None:
-        self._infos: dict[str, MetricInfo | None] = {}
+        self._infos: dict[str, list[MetricInfo]] = {}
+        self._shared = Shared(())
         self._end: datetime | None = None
         self._read: dict[Any, Sequence[Latest]] = {}
 
@@ -66,20 +68,50 @@ class StoreSource:
         """Windows end here from now on."""
         self._end = moment
 
+    def expect(self, rules: Sequence[Rule]) -> None:
+        """These are read next, and may be read together."""
+        self._shared = Shared(rules)
+        self._read.clear()
+        names = {rule.metric for rule in rules} - self._infos.keys()
+        if names:
+            found = exactly(names)
+            self._infos.update((name, found.get(name, [])) for name in names)
+
     def latest(self, query: SeriesQuery, window_s: float) -> Sequence[Latest]:
         """The figure of the last `window_s` seconds of every group that was alive within a day.
 
         Rules that ask the same at one moment are answered by one reading.
         """
-        scope = tuple(sorted(query.scope.items()))
-        key = (query.metric, query.aggregation, scope, query.by, query.where, window_s, self._end)
-        if self._end is None or key not in self._read:
-            if len(self._read) >= _MOST_KEPT:
-                self._read.clear()
-            with reads.by("rule"):
-                found = latest(query, window_s, now=self._end, most=conf.MOST_SERIES)
-            self._read[key] = found
+        if self._end is None:
+            return self._latest(query, window_s)
+        key = self._key(query, query.scope, window_s)
+        if key not in self._read:
+            self._fill(query, window_s)
         return self._read[key]
+
+    def _fill(self, query: SeriesQuery, window_s: float) -> None:
+        together = None
+        if len(self._named(query.metric)) == 1:
+            together = self._shared.read(
+                query, lambda shared: self._latest(shared, window_s), conf.MOST_SERIES
+            )
+        for scope, found in together or [(query.scope, self._latest(query, window_s))]:
+            self._read[self._key(query, scope, window_s)] = found
+
+    def _latest(self, query: SeriesQuery, window_s: float) -> Sequence[Latest]:
+        with reads.by("rule"):
+            return latest(query, window_s, now=self._end, most=conf.MOST_SERIES)
+
+    def _key(self, query: SeriesQuery, scope: Mapping[str, str], window_s: float) -> Any:
+        return (
+            query.metric, query.aggregation, tuple(sorted(scope.items())), query.by, query.where,
+            window_s, self._end,
+        )  # fmt: skip
+
+    def _named(self, metric: str) -> list[MetricInfo]:
+        if metric not in self._infos:
+            self._infos[metric] = exactly([metric]).get(metric, [])
+        return self._infos[metric]
 
     def before(self, query: SeriesQuery, window_s: float, ago_s: float) -> Sequence[Latest]:
         """The figure of the window that ended `ago_s` seconds ago, of every group alive in it."""
@@ -104,10 +136,7 @@ class StoreSource:
 
     def info(self, metric: str) -> MetricInfo | None:
         """Unit and kind of a metric; None while the store has never seen it."""
-        if metric not in self._infos:
-            named = (found for found in catalogue(metric, 100) if found.name == metric)
-            self._infos[metric] = next(named, None)
-        return self._infos[metric]
+        return next(iter(self._named(metric)), None)
 
     def recall(self, rule: Rule) -> dict[str, Memory]:
         """What the rule remembers, by fingerprint."""

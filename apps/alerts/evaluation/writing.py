@@ -8,14 +8,15 @@ from django.db import connection
 from psycopg import sql
 from psycopg.types.json import Jsonb
 
-from apps.alerts.models import Episode, EpisodeEvent, Instance
+from apps.alerts.models import Episode, EpisodeEvent, Instance, Tick
 
 Columns = dict[str, str]
+_NOTHING: Final = sql.SQL("")
 
 _STEADY: Final[Columns] = {
     "state": "text", "severity": "text", "value": "float8", "peak": "float8",
-    "threshold": "float8", "facts": "jsonb", "reason": "text", "fired_at": "timestamptz", "ended_at": "timestamptz",
-    "end_reason": "text", "updated_at": "timestamptz",
+    "threshold": "float8", "facts": "jsonb", "reason": "text", "fired_at": "timestamptz",
+    "ended_at": "timestamptz", "end_reason": "text", "updated_at": "timestamptz",
 }  # fmt: skip
 _EPISODE: Final[Columns] = {
     "id": "uuid", "rule_id": "int8", "rule_name": "text", "fingerprint": "text", "labels": "jsonb",
@@ -30,6 +31,15 @@ _INSTANCE: Final[Columns] = {
 _EVENT: Final[Columns] = {
     "episode_id": "uuid", "at": "timestamptz", "kind": "text", "detail": "jsonb",
 }  # fmt: skip
+_TICK: Final[Columns] = {
+    "rule_id": "int8", "tick": "timestamptz", "skipped": "int4", "series": "int4",
+    "breaching": "int4", "error": "text",
+}  # fmt: skip
+
+
+def insert_ticks(rows: Sequence[Tick]) -> None:
+    """Evaluations. Raises IntegrityError when one of them was made before."""
+    _insert("alerts_tick", _TICK, rows)
 
 
 def insert_episodes(rows: Sequence[Episode]) -> None:
@@ -69,7 +79,7 @@ def insert_events(rows: Sequence[EpisodeEvent]) -> None:
 
 
 def _insert(
-    table: str, columns: Columns, rows: Sequence[Any], conflict: sql.Composable = sql.SQL("")
+    table: str, columns: Columns, rows: Sequence[Any], conflict: sql.Composable = _NOTHING
 ) -> None:
     if not rows:
         return

@@ -211,8 +211,11 @@ class Rule(models.Model):
 
     @property
     def offset_s(self) -> int:
-        """Where in its interval this rule is due, so that rules do not all fall due at once."""
-        return int.from_bytes(hashlib.sha256(str(self.pk).encode()).digest()[:8]) % self.interval_s
+        """Where in its interval this rule is due, so that rules do not all fall due at once.
+
+        The rules of one metric are due together, for then one reading answers them all.
+        """
+        return int.from_bytes(hashlib.sha256(self.metric.encode()).digest()[:8]) % self.interval_s
 
 
 class RuleVersion(models.Model):

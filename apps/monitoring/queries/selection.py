@@ -120,7 +120,7 @@ def select(
     where: tuple[Filter, ...] = (),
     most: int = MOST_SERIES,
 ) -> Selected | None:
-    """The series of `metric` in `scope` that were alive since, at most `most`; None: there are none.
+    """The series of `metric` in `scope` alive since, at most `most`; None: there are none.
 
     Raises InvalidInputError for a pattern that is none.
 
