@@ -79,7 +79,7 @@ class PastSource(StoreSource):
 
     def remember(
         self,
-        rule: Rule,
+        rule: Rule,  # noqa: ARG002
         changed: Mapping[str, Memory],
         gone: Sequence[str],
     ) -> None:
@@ -137,7 +137,7 @@ class PastSource(StoreSource):
         return self._tracks[key]
 
     def chunks(self) -> Iterator[TimeRange]:
-        """The grid in pieces the store answers whole. Raises UnavailableError after the deadline."""
+        """The grid in pieces the store answers whole. Raises UnavailableError when time is up."""
         for first in range(0, self.grid.size, _CHUNK):
             if time.monotonic() > self._deadline:
                 raise UnavailableError("This preview takes too long: shorten its range.")
