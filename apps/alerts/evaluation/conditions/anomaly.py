@@ -66,6 +66,10 @@ class Anomaly(RuleCondition, kind="anomaly", label=_("Anomaly")):
                 "warning", "The thresholds are deviations in widths of the band, at least 1."
             )
 
+    def lookback_s(self, rule: "Rule") -> float:
+        """As far as its baselines."""
+        return baselines.reach_s(season=self.season == "week") + rule.window_s
+
     def unit(self, rule: "Rule", source: "Source") -> str:
         """That of the metric: value and band are figures, only their distance is a deviation."""
         return "1" if rule.aggregation == events.RATIO else super().unit(rule, source)
