@@ -12,8 +12,10 @@ from apps.alerts.models.escalation import (
     PolicyFault,
     StepKind,
 )
+from apps.alerts.models.group import AlertGroup, Decision, Enrolment, GroupMember, Verdict
 from apps.alerts.models.notification import Attempt, Notification, OutboxState, Outcome, Purpose
 from apps.alerts.models.people import CalendarFeed, ContactMethod, Team
+from apps.alerts.models.route import Receiver, Route
 from apps.alerts.models.rule import Direction, Rule, RuleVersion
 from apps.alerts.models.schedule import (
     Layer,
@@ -27,12 +29,15 @@ from apps.alerts.models.schedule import (
 )
 
 __all__ = [
+    "AlertGroup",
     "Attempt",
     "CalendarFeed",
     "Channel",
     "ChannelKind",
     "ContactMethod",
+    "Decision",
     "Direction",
+    "Enrolment",
     "Episode",
     "EpisodeEvent",
     "Escalation",
@@ -40,6 +45,7 @@ __all__ = [
     "EscalationPolicy",
     "EscalationState",
     "EscalationStep",
+    "GroupMember",
     "Instance",
     "Layer",
     "LayerMember",
@@ -51,6 +57,8 @@ __all__ = [
     "Override",
     "PolicyFault",
     "Purpose",
+    "Receiver",
+    "Route",
     "Rule",
     "RuleVersion",
     "Schedule",
@@ -60,4 +68,5 @@ __all__ = [
     "Team",
     "Tick",
     "Unit",
+    "Verdict",
 ]

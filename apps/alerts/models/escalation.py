@@ -12,6 +12,7 @@ from django.utils.translation import gettext_lazy as _
 
 from apps.alerts.models.channel import Channel
 from apps.alerts.models.episode import Episode
+from apps.alerts.models.group import AlertGroup
 from apps.alerts.models.people import Team
 from apps.alerts.models.schedule import Schedule, known_zone
 from apps.alerts.models.words import SEVERITIES
@@ -110,8 +111,8 @@ class EscalationStep(models.Model):
         ordering = ["position", "pk"]
 
     def __str__(self) -> str:
-        from apps.alerts.escalation.sentences import sentence
         from apps.alerts.escalation.plan import step_of
+        from apps.alerts.escalation.sentences import sentence
 
         return sentence(step_of(self))
 
@@ -147,8 +148,10 @@ class Escalation(models.Model):
     )  # fmt: skip
     policy_name = models.CharField(_("policy"), max_length=200)
     plan = models.JSONField(_("plan"))
-    # A group of the router; several escalations of one policy may have none.
-    group_id = models.BigIntegerField(_("group"), null=True)
+    group = models.ForeignKey(
+        AlertGroup, null=True, on_delete=models.SET_NULL, related_name="escalations",
+        verbose_name=_("group"),
+    )  # fmt: skip
     state = models.CharField(
         _("state"), max_length=12, choices=EscalationState.choices, default=EscalationState.RUNNING
     )
@@ -171,9 +174,10 @@ class Escalation(models.Model):
         verbose_name_plural = _("escalations")
         ordering = ["-pk"]
         constraints = [
-            # Two of them would page twice.
+            # Two of them would page twice. One that was acknowledged is taken up again.
             models.UniqueConstraint(
-                fields=["policy", "group_id"], condition=models.Q(state="running"),
+                fields=["policy", "group"],
+                condition=models.Q(state__in=["running", "acknowledged", "exhausted"]),
                 name="alerts_escalation_once",
             ),
             models.CheckConstraint(
@@ -186,7 +190,6 @@ class Escalation(models.Model):
             models.Index(
                 fields=["next_at"], condition=models.Q(state="running"), name="alerts_escalation_due"
             ),
-            models.Index(fields=["group_id"], name="alerts_escalation_group"),
         ]  # fmt: skip
 
     def __str__(self) -> str:
