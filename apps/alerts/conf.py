@@ -11,6 +11,7 @@ ERRORS_UNTIL_UNHEALTHY: Final = 3
 # One task run stops taking up further rules after this; the next poll goes on where it stopped.
 EVALUATE_BUDGET_S: Final = 20.0
 DISPATCH_BUDGET_S: Final = 25.0
+ESCALATE_BUDGET_S: Final = 20.0
 TICKS_KEPT_S: Final = 3600
 IDLE_INSTANCES_KEPT_S: Final = 7 * 86_400
 

@@ -48,7 +48,7 @@ def audience(step: Step, severity: str, at: datetime) -> Audience:
     return _reached(people, [], severity, at)
 
 
-def of_channel(pk: int | None, name: str) -> Audience:
+def of_channel(pk: int, name: str) -> Audience:
     """A channel, if it is there and switched on."""
     found = list(Channel.objects.filter(pk=pk, enabled=True))
     if found:

@@ -9,7 +9,7 @@ from apps.alerts.escalation.audience import Audience
 from apps.alerts.escalation.plan import Plan
 from apps.alerts.evaluation.notices import payload_for
 from apps.alerts.machine import Severity
-from apps.alerts.models import Channel, Episode, Escalation, Notification, Purpose
+from apps.alerts.models import Channel, Episode, Escalation, Notification, Purpose, Rule
 from apps.alerts.services.owe import owe
 
 
@@ -17,7 +17,7 @@ def page(row: Escalation, plan: Plan, episodes: Sequence[Episode], found: Audien
     """Owe every channel of the audience one message about the worst alert and those beside it."""
     first, *others = episodes
     payload = {
-        **payload_for(first, Purpose.FIRING, first.rule, others),
+        **payload_for(first, Purpose.FIRING, _rule_of(first), others),
         "purpose": Purpose.ESCALATION.value,
         "severity": row.severity,
         "escalation": _about(row, plan),
@@ -30,7 +30,7 @@ def page(row: Escalation, plan: Plan, episodes: Sequence[Episode], found: Audien
         fresh = [channel for channel in channels if channel.pk not in told]
         told |= {channel.pk for channel in fresh}
         owe(
-            fresh, Purpose.ESCALATION, payload, news=news, episode=first, group=_group(row),
+            fresh, Purpose.ESCALATION, payload, news=news, episode=first, group=row.group,
             escalation_id=row.pk, person=person, severity=row.severity,
             priority=0 if row.severity == Severity.CRITICAL else 1,
         )  # fmt: skip
@@ -44,14 +44,19 @@ def tell_resolved(row: Escalation, episode: Episode) -> None:
         routed = Notification.objects.filter(group_id=row.group_id, purpose=Purpose.FIRING)
         channels = channels.exclude(pk__in=routed.values("channel"))
     payload = {
-        **payload_for(episode, Purpose.RESOLVED, episode.rule),
+        **payload_for(episode, Purpose.RESOLVED, _rule_of(episode)),
         "escalation": _about(row, Plan.from_json(row.plan)),
     }
     owe(
         list(channels), Purpose.RESOLVED, payload,
-        news=f"escalation|{row.pk}|{row.round}|resolved", episode=episode, group=_group(row),
+        news=f"escalation|{row.pk}|{row.round}|resolved", episode=episode, group=row.group,
         escalation_id=row.pk, severity=row.severity,
     )  # fmt: skip
+
+
+def _rule_of(episode: Episode) -> Rule:
+    # Alerts of others, and those about ourselves, have a name and no rule.
+    return episode.rule or Rule(name=episode.rule_name)
 
 
 def _about(row: Escalation, plan: Plan) -> dict[str, Any]:

@@ -18,11 +18,11 @@ _DAY: Final = timedelta(days=1)
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """One step. `target`: the person, team, schedule or channel, by number and name."""
+    """One step. `target`: the person, team, schedule or channel, by number (0: none) and name."""
 
     kind: StepKind
     wait_s: int = 0
-    target: int | None = None
+    target: int = 0
     name: str = ""
     weekdays: tuple[int, ...] = ()
     from_time: time = time(0)
@@ -108,7 +108,7 @@ def step_of(row: EscalationStep) -> Step:
     return Step(
         kind=kind,
         wait_s=row.wait_s if kind in PAGES or kind == StepKind.WAIT else 0,
-        target=target.pk if target else None,
+        target=target.pk if target else 0,
         name=(target.get_username() if field == "person" else str(target)) if target else "",
         weekdays=tuple(sorted(row.weekdays)),
         from_time=row.from_time,

@@ -1,7 +1,7 @@
 """A step in words, as people read it in the policy, the timeline and a message."""
 
-from django.utils.translation import gettext as _
 from django.utils.dates import WEEKDAYS_ABBR
+from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
 from apps.alerts.delivery.wording import duration

@@ -188,7 +188,8 @@ class Escalation(models.Model):
         ]  # fmt: skip
         indexes = [
             models.Index(
-                fields=["next_at"], condition=models.Q(state="running"), name="alerts_escalation_due"
+                fields=["next_at"], condition=models.Q(state="running"),
+                name="alerts_escalation_due",
             ),
         ]  # fmt: skip
 

@@ -93,14 +93,20 @@ class CalendarFeed(models.Model):
         verbose_name = _("calendar feed")
         verbose_name_plural = _("calendar feeds")
         constraints = [
+            models.UniqueConstraint(fields=["schedule", "person"], name="alerts_feed_once"),
             models.UniqueConstraint(
-                fields=["schedule", "person"], nulls_distinct=False, name="alerts_feed_once"
+                fields=["schedule"], condition=models.Q(person__isnull=True),
+                name="alerts_feed_of_schedule_once",
+            ),
+            models.UniqueConstraint(
+                fields=["person"], condition=models.Q(schedule__isnull=True),
+                name="alerts_feed_of_person_once",
             ),
             models.CheckConstraint(
                 condition=models.Q(schedule__isnull=False) | models.Q(person__isnull=False),
                 name="alerts_feed_of_something",
             ),
-        ]
+        ]  # fmt: skip
 
     def __str__(self) -> str:
         return str(self.schedule or self.person)

@@ -19,7 +19,7 @@ _MOST: Final = 5000
 
 
 def on_call(schedule: Schedule, at: datetime) -> list[User]:
-    """Who has the duty at an instant: one person, or nobody (also where their account is closed)."""
+    """Who has the duty at an instant: one person, or nobody (one whose account is closed)."""
     found = plans([schedule], at, at + _INSTANT)[schedule.pk].resolve(at, at + _INSTANT)
     return list(User.objects.filter(pk__in=[shift.person for shift in found], is_active=True))
 

@@ -1,4 +1,4 @@
-"""Half-open stretches of time, in UTC, sorted and apart: cut, laid over each other, counted. Pure."""
+"""Half-open stretches of time in UTC, sorted and apart: cut, laid over each other. Pure."""
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace

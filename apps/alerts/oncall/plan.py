@@ -102,8 +102,10 @@ def _doubles(layers: Sequence[tuple[Rotation, list[Shift]]]) -> list[Double]:
         for both in overlaps(mine, theirs):
             # Covered by a higher layer, nobody is doubled.
             seen = Shift(both.start, both.end, 0, "")
-            for part in without([seen], sorted(higher, key=lambda s: s.start)):
-                found.append(Double(part.start, part.end, one.name, other.name))
+            found += [
+                Double(part.start, part.end, one.name, other.name)
+                for part in without([seen], sorted(higher, key=lambda s: s.start))
+            ]
     return sorted(found, key=lambda double: double.start)
 
 
