@@ -9,6 +9,8 @@ from apps.alerts.escalation import escalate_due, faults
 from apps.alerts.escalation.waking import TASK as ESCALATE_TASK
 from apps.alerts.evaluation import evaluate_due
 from apps.alerts.outbox import DISPATCH_TASK, kick
+from apps.alerts.routing import route
+from apps.alerts.routing.enrol import ROUTE_TASK
 from apps.alerts.services.dispatch import dispatch
 from apps.alerts.services.housekeeping import prune
 
@@ -19,6 +21,12 @@ def evaluate_rules() -> dict[str, Any]:
     summary = evaluate_due()
     prune()
     return vars(summary)
+
+
+@shared_task(name=ROUTE_TASK, ignore_result=True)
+def route_alerts() -> dict[str, Any]:
+    """Route what changed, and flush every group that is due."""
+    return vars(route())
 
 
 @shared_task(name=DISPATCH_TASK, ignore_result=True)

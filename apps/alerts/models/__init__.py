@@ -1,5 +1,7 @@
 """Rules, what they found, and what was sent about it."""
 
+from apps.alerts.models.acknowledgement import AckEnd, Acknowledgement
+from apps.alerts.models.cap import Bucket, Cap, CapScope, Digest, DigestEntry
 from apps.alerts.models.channel import Channel, ChannelKind
 from apps.alerts.models.episode import Episode, EpisodeEvent, Instance, Tick
 from apps.alerts.models.escalation import (
@@ -12,7 +14,11 @@ from apps.alerts.models.escalation import (
     PolicyFault,
     StepKind,
 )
+from apps.alerts.models.flap import Flap
 from apps.alerts.models.group import AlertGroup, Decision, Enrolment, GroupMember, Verdict
+from apps.alerts.models.inhibition import Dependency, Inhibition
+from apps.alerts.models.mutewindow import MuteWindow
+from apps.alerts.models.noisyrule import NoisyRule
 from apps.alerts.models.notification import Attempt, Notification, OutboxState, Outcome, Purpose
 from apps.alerts.models.people import CalendarFeed, ContactMethod, Team
 from apps.alerts.models.route import Receiver, Route
@@ -27,15 +33,24 @@ from apps.alerts.models.schedule import (
     SwapState,
     Unit,
 )
+from apps.alerts.models.silence import Silence, SilenceState
 
 __all__ = [
+    "AckEnd",
+    "Acknowledgement",
     "AlertGroup",
     "Attempt",
+    "Bucket",
     "CalendarFeed",
+    "Cap",
+    "CapScope",
     "Channel",
     "ChannelKind",
     "ContactMethod",
     "Decision",
+    "Dependency",
+    "Digest",
+    "DigestEntry",
     "Direction",
     "Enrolment",
     "Episode",
@@ -45,11 +60,15 @@ __all__ = [
     "EscalationPolicy",
     "EscalationState",
     "EscalationStep",
+    "Flap",
     "GroupMember",
+    "Inhibition",
     "Instance",
     "Layer",
     "LayerMember",
     "MemberState",
+    "MuteWindow",
+    "NoisyRule",
     "Notification",
     "OnHolidays",
     "OutboxState",
@@ -62,6 +81,8 @@ __all__ = [
     "Rule",
     "RuleVersion",
     "Schedule",
+    "Silence",
+    "SilenceState",
     "StepKind",
     "Swap",
     "SwapState",
