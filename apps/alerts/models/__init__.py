@@ -1,6 +1,6 @@
 """Rules, what they found, and what was sent about it."""
 
-from apps.alerts.models.channel import Channel, ChannelKind
+from apps.alerts.models.channel import Channel, channel_kinds
 from apps.alerts.models.episode import Episode, EpisodeEvent, Instance, Tick
 from apps.alerts.models.notification import Attempt, Notification, OutboxState, Outcome, Purpose
 from apps.alerts.models.rule import Direction, Rule, RuleVersion
@@ -8,7 +8,6 @@ from apps.alerts.models.rule import Direction, Rule, RuleVersion
 __all__ = [
     "Attempt",
     "Channel",
-    "ChannelKind",
     "Direction",
     "Episode",
     "EpisodeEvent",
@@ -20,4 +19,5 @@ __all__ = [
     "Rule",
     "RuleVersion",
     "Tick",
+    "channel_kinds",
 ]
