@@ -25,6 +25,10 @@ RETRY_AFTER_CAP_S: Final = 3600.0
 WIDTH: Final = 8
 WIDTH_PER_CHANNEL: Final = 3
 
+# An acknowledgement nobody renews is let go after this, so that nothing is taken and forgotten.
+ACK_TIMEOUT_S: Final = 4 * 3600
+SILENCE_LONGEST_S: Final = 90 * 86_400
+
 
 def base_url() -> str:
     """Where people reach the portal, without a trailing slash.

@@ -6,7 +6,7 @@ import apps.alerts.models.channel
 
 
 class Migration(migrations.Migration):
-    dependencies = [("alerts", "0010_self_watch_rules")]
+    dependencies = [("alerts", "0130_silences_and_acknowledgements")]
 
     operations = [
         migrations.AddField(
