@@ -1,6 +1,6 @@
 """Handing messages over: one notifier for each kind of channel, found by its kind."""
 
-from apps.alerts.delivery import email, webhook
+from apps.alerts.delivery import email, slack, webhook
 from apps.alerts.delivery.base import (
     NOTIFIERS,
     Delivered,
@@ -21,6 +21,7 @@ __all__ = [
     "email",
     "notifier_for",
     "packed",
+    "slack",
     "unpacked",
     "webhook",
 ]
