@@ -1,6 +1,15 @@
 """Handing messages over: one notifier for each kind of channel, found by its kind."""
 
-from apps.alerts.delivery import email, slack, webhook
+from apps.alerts.delivery import (
+    apprise,
+    discord,
+    email,
+    opsgenie,
+    pagerduty,
+    slack,
+    teams,
+    webhook,
+)
 from apps.alerts.delivery.base import (
     NOTIFIERS,
     Delivered,
@@ -18,10 +27,15 @@ __all__ = [
     "Envelope",
     "Notifier",
     "Setting",
+    "apprise",
+    "discord",
     "email",
     "notifier_for",
+    "opsgenie",
     "packed",
+    "pagerduty",
     "slack",
+    "teams",
     "unpacked",
     "webhook",
 ]

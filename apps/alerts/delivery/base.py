@@ -19,7 +19,8 @@ class Envelope:
     """One message on its way. `key` is equal for every attempt.
 
     `thread` is the provider's id of the first message about the same episode to this channel,
-    empty when this is the first or the provider gave none. `language` is empty for the portal's.
+    empty when this is the first or the provider gave none. `subject` is the group or episode that
+    the message is about, empty for none. `language` is empty for the portal's.
     """
 
     key: str
@@ -31,6 +32,7 @@ class Envelope:
     config: Mapping[str, Any] = field(default_factory=dict, repr=False)
     language: str = ""
     thread: str = ""
+    subject: str = ""
     channel_id: int | None = None
 
     def named_secret(self, name: str) -> str:
