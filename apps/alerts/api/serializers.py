@@ -71,6 +71,11 @@ class ThresholdSerializer(serializers.Serializer[ThresholdWish]):
     direction = serializers.ChoiceField(choices=Direction.choices, default=Direction.ABOVE.value)
     warning = Finite(required=False, allow_null=True, default=None)
     critical = Finite(required=False, allow_null=True, default=None)
+    clear_warning = Finite(
+        required=False, allow_null=True, default=None,
+        help_text="A warning lasts until the value comes back to this. Left out: as it is.",
+    )  # fmt: skip
+    clear_critical = Finite(required=False, allow_null=True, default=None)
     for_s = serializers.IntegerField(min_value=0, max_value=86_400, default=60)
     aggregation = serializers.ChoiceField(
         choices=AGGREGATIONS,

@@ -2,7 +2,7 @@
 
 from apps.alerts.models.acknowledgement import AckEnd, Acknowledgement
 from apps.alerts.models.cap import Bucket, Cap, CapScope, Digest, DigestEntry
-from apps.alerts.models.channel import Channel, ChannelKind, channel_kinds
+from apps.alerts.models.channel import Channel, channel_kinds
 from apps.alerts.models.episode import Episode, EpisodeEvent, Instance, Tick
 from apps.alerts.models.escalation import (
     Escalation,
@@ -46,7 +46,6 @@ __all__ = [
     "Cap",
     "CapScope",
     "Channel",
-    "ChannelKind",
     "ContactMethod",
     "Decision",
     "Dependency",

@@ -183,7 +183,8 @@ def _track(
     def figure(found: Sequence[Any], seconds: float) -> float | None:
         if isinstance(found[0], distributions.Cell):
             one = found[0] if len(found) == 1 else distributions.together(found)
-            return one.value(aggregation, covered_s=seconds)
+            merged: float | None = one.value(aggregation, covered_s=seconds)
+            return merged
         if aggregation == "sum" and gauge:
             # The level of several steps is their mean, not their sum.
             return sum(c.value("sum", gauge=True, covered_s=seconds) for c in found) / len(found)

@@ -212,7 +212,7 @@ def as_json(found: Preview, rule: Rule) -> dict[str, Any]:
         "from": found.start,
         "to": found.end,
         "until": found.until,
-        "partial": found.partial,
+        "complete": not found.partial,
         "step_s": found.step_s,
         "unit": found.unit,
         "fired": found.fired,
