@@ -6,7 +6,7 @@ from rest_framework import serializers
 
 from apps.alerts.api.serializers import ChannelSerializer
 from apps.alerts.evaluation.conditions import CONDITIONS
-from apps.alerts.machine import NoDataPolicy, Severity
+from apps.alerts.machine import NoDataPolicy
 from apps.alerts.models import Direction, Rule, RuleVersion
 from apps.alerts.models.rule import AGGREGATIONS, RATIO
 from apps.alerts.services.rulebook import RuleWish
@@ -130,8 +130,7 @@ class RuleFieldsSerializer(serializers.Serializer[RuleWish]):
         fields: dict[str, Any] = {**data.pop("query", {}), **data.pop("condition", {})}
         for severity, told in data.pop("severities", {}).items():
             fields[severity], fields[f"clear_{severity}"] = told["at"], told["clear"]
-            if severity == Severity.CRITICAL:
-                fields["critical_inclusive"] = told["inclusive"]
+            fields[f"{severity}_inclusive"] = told["inclusive"]
         wishes = None if channels is None else [ChannelSerializer.wish(one) for one in channels]
         return RuleWish({**fields, **data}, wishes, force)
 
@@ -188,6 +187,7 @@ class RuleSerializer(serializers.Serializer[Rule]):
     critical = serializers.FloatField(allow_null=True)
     clear_warning = serializers.FloatField(allow_null=True)
     clear_critical = serializers.FloatField(allow_null=True)
+    warning_inclusive = serializers.BooleanField()
     critical_inclusive = serializers.BooleanField()
     for_s = serializers.IntegerField()
     keep_firing_for_s = serializers.IntegerField()

@@ -178,10 +178,15 @@ def _lines(rule: Rule, frames: Sequence[Frame]) -> list[Line]:
     return [
         Line(
             dict(labels[key]),
-            [(frame.at, one.value if (one := frame.series.get(key)) else None) for frame in frames],
+            [(frame.at, _value(frame, key)) for frame in frames],
         )
         for key in shown
     ]
+
+
+def _value(frame: Frame, key: str) -> float | None:
+    seen = frame.series.get(key)
+    return None if seen is None else seen.value
 
 
 def _variants(rule: Rule, frames: Sequence[Frame], step_s: int) -> list[Variant]:

@@ -18,8 +18,8 @@ from apps.core.services import audit as trail
 AUDITED = (
     "name", "summary", "message", "runbook", "condition", "config", "metric", "aggregation",
     "scope", "by", "numerator_scope", "remainder_scope", "min_samples", "direction", "warning",
-    "critical", "clear_warning", "clear_critical", "critical_inclusive", "for_s",
-    "keep_firing_for_s", "window_s", "interval_s", "no_data", "enabled",
+    "critical", "clear_warning", "clear_critical", "warning_inclusive", "critical_inclusive",
+    "for_s", "keep_firing_for_s", "window_s", "interval_s", "no_data", "enabled",
 )  # fmt: skip
 
 

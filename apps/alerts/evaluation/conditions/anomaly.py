@@ -55,7 +55,7 @@ class Anomaly(RuleCondition, kind="anomaly", label=_("Anomaly")):
         help=_("A figure closer to what is expected is never odd, however steady the past was."),
     )
 
-    unused = ("direction", "critical_inclusive")
+    unused = ("direction", "warning_inclusive", "critical_inclusive")
 
     def check(self, rule: "Rule") -> None:
         """Deviations are positive; the side is a setting of its own."""

@@ -75,7 +75,7 @@ class Burn(RuleCondition, kind="burn", label=_("SLO burn rate")):
 
     unused = (
         "aggregation", "window_s", "min_samples", "direction", "clear_warning", "clear_critical",
-        "critical_inclusive",
+        "warning_inclusive", "critical_inclusive",
     )  # fmt: skip
 
     def check(self, rule: "Rule") -> None:
