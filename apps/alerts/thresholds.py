@@ -11,9 +11,9 @@ class Thresholds:
     """Thresholds of one rule; None: this severity is not judged.
 
     A value at the threshold itself is no breach, unless `critical_inclusive` (the "≥ 90 %" of the
-    built-in rules) says so for critical. A clear value holds a severity once it fires until the
-    value comes back to the clear value or beyond it: a value that swings around its threshold is
-    one alert. None: the threshold itself clears.
+    built-in rules) or `warning_inclusive` says so. A clear value holds a severity once it fires
+    until the value comes back to the clear value or beyond it: a value that swings around its
+    threshold is one alert. None: the threshold itself clears.
     """
 
     above: bool
@@ -22,6 +22,7 @@ class Thresholds:
     critical_inclusive: bool = False
     clear_warning: float | None = None
     clear_critical: float | None = None
+    warning_inclusive: bool = False
 
     def severity(self, value: float, current: Severity | None = None) -> Severity | None:
         """The severity of this value; None when it breaches nothing. Never called with NaN.
@@ -83,7 +84,7 @@ class Thresholds:
     def _is_warning(self, value: float, *, holds: bool) -> bool:
         if holds and self.clear_warning is not None:
             return self._beyond(value, self.clear_warning, inclusive=False)
-        return self._beyond(value, self.warning, inclusive=False)
+        return self._beyond(value, self.warning, inclusive=self.warning_inclusive)
 
     def _beyond(self, value: float, threshold: float | None, *, inclusive: bool) -> bool:
         if threshold is None:

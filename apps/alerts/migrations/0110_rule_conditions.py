@@ -39,6 +39,13 @@ class Migration(migrations.Migration):
         ),
         migrations.AddField(
             model_name="rule",
+            name="warning_inclusive",
+            field=models.BooleanField(
+                db_default=False, default=False, verbose_name="warning at the threshold itself"
+            ),
+        ),
+        migrations.AddField(
+            model_name="rule",
             name="config",
             field=models.JSONField(
                 blank=True,

@@ -14,7 +14,7 @@ import apps.alerts.models.route
 
 class Migration(migrations.Migration):
     dependencies = [
-        ("alerts", "0110_rule_conditions"),
+        ("alerts", "0111_more_built_in_rules"),
         migrations.swappable_dependency(settings.AUTH_USER_MODEL),
     ]
 

@@ -100,6 +100,9 @@ class Rule(models.Model):
     critical = models.FloatField(_("critical threshold"), null=True, blank=True)
     clear_warning = models.FloatField(_("warning clears at"), null=True, blank=True)
     clear_critical = models.FloatField(_("critical clears at"), null=True, blank=True)
+    warning_inclusive = models.BooleanField(
+        _("warning at the threshold itself"), default=False, db_default=False
+    )
     critical_inclusive = models.BooleanField(_("critical at the threshold itself"), default=False)
     for_s = models.PositiveIntegerField(
         _("for (s)"), default=60, validators=[MaxValueValidator(_DAY_S)]
@@ -201,6 +204,7 @@ class Rule(models.Model):
             self.critical_inclusive,
             self.clear_warning,
             self.clear_critical,
+            self.warning_inclusive,
         )
 
     @property

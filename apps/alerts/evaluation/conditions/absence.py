@@ -48,6 +48,10 @@ class Absence(RuleCondition, kind="absence", label=_("Absence")):
                 "warning", "The thresholds are seconds of silence, at least one interval."
             )
 
+    def lookback_s(self, rule: "Rule") -> float:  # noqa: ARG002
+        """A day: as the store, it then knows what is expected."""
+        return 86_400.0
+
     def unit(self, rule: "Rule", source: "Source") -> str:  # noqa: ARG002
         """Silence is measured in seconds."""
         return "s"

@@ -55,7 +55,7 @@ class Anomaly(RuleCondition, kind="anomaly", label=_("Anomaly")):
         help=_("A figure closer to what is expected is never odd, however steady the past was."),
     )
 
-    unused = ("direction", "critical_inclusive")
+    unused = ("direction", "warning_inclusive", "critical_inclusive")
 
     def check(self, rule: "Rule") -> None:
         """Deviations are positive; the side is a setting of its own."""
@@ -65,6 +65,10 @@ class Anomaly(RuleCondition, kind="anomaly", label=_("Anomaly")):
             raise ConfigError(
                 "warning", "The thresholds are deviations in widths of the band, at least 1."
             )
+
+    def lookback_s(self, rule: "Rule") -> float:
+        """As far as its baselines."""
+        return baselines.reach_s(season=self.season == "week") + rule.window_s
 
     def unit(self, rule: "Rule", source: "Source") -> str:
         """That of the metric: value and band are figures, only their distance is a deviation."""

@@ -95,6 +95,15 @@ class RuleCondition(ABC):
         """
         del rule  # most kinds have nothing to refuse
 
+    def lookback_s(self, rule: "Rule") -> float:
+        """How far before a moment its figures reach."""
+        return float(rule.window_s)
+
+    def step_s(self, rule: "Rule") -> int:
+        """The shortest steps in which a preview may run it, in whole minutes."""
+        del rule  # a minute serves most kinds
+        return 60
+
     def unit(self, rule: "Rule", source: "Source") -> str:
         """The unit of the values."""
         info = source.info(rule.metric)

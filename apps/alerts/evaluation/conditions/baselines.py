@@ -28,6 +28,11 @@ _STEADY: Final = 0.01
 Past = dict[str, list[float]]
 
 
+def reach_s(*, season: bool) -> float:
+    """How far back a baseline looks."""
+    return (timedelta(weeks=_WEEKS) + _AROUND if season else _RECENT).total_seconds()
+
+
 def is_fresh(memory: Memory | None, now: datetime) -> bool:
     """Whether a baseline can be used as it is."""
     at = memory.facts.get("at") if memory is not None else None

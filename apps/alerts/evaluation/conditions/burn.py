@@ -75,7 +75,7 @@ class Burn(RuleCondition, kind="burn", label=_("SLO burn rate")):
 
     unused = (
         "aggregation", "window_s", "min_samples", "direction", "clear_warning", "clear_critical",
-        "critical_inclusive",
+        "warning_inclusive", "critical_inclusive",
     )  # fmt: skip
 
     def check(self, rule: "Rule") -> None:
@@ -93,6 +93,14 @@ class Burn(RuleCondition, kind="burn", label=_("SLO burn rate")):
     @property
     def _period_s(self) -> float:
         return self.period_d * _DAY_S
+
+    def lookback_s(self, rule: "Rule") -> float:  # noqa: ARG002
+        """The whole period: what is left of its budget is told."""
+        return self._period_s
+
+    def step_s(self, rule: "Rule") -> int:  # noqa: ARG002
+        """The shortest of its windows."""
+        return min(pair.short_s for pair in PAIRS)
 
     def unit(self, rule: "Rule", source: "Source") -> str:  # noqa: ARG002
         """Times the rate that spends the budget exactly within its period."""

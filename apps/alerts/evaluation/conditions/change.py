@@ -41,6 +41,10 @@ class Change(RuleCondition, kind="change", label=_("Rate of change")):
         help=_("0: the window just before."),
     )
 
+    def lookback_s(self, rule: "Rule") -> float:
+        """Both windows."""
+        return float((self.ago_s or rule.window_s) + rule.window_s)
+
     def unit(self, rule: "Rule", source: "Source") -> str:
         """Percent for both shares, else the metric's."""
         if self.of == _ABSOLUTE:

@@ -56,6 +56,10 @@ class Spans(RuleCondition, kind="trace", label=_("Trace query")):
         )
         return SpanQuery(wanted, measure or self.measure, tuple(rule.by))
 
+    def step_s(self, rule: "Rule") -> int:
+        """The window: percentiles of parts are no percentile of the whole."""
+        return -(-rule.window_s // 60) * 60
+
     def unit(self, rule: "Rule", source: "Source") -> str:  # noqa: ARG002
         """Durations are seconds."""
         return _UNITS.get(self.measure, "s")
