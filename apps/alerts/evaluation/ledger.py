@@ -8,6 +8,7 @@ from uuid import UUID
 import structlog
 from django.db import transaction
 
+from apps.alerts import incidents
 from apps.alerts.evaluation.notices import notices, payload_for
 from apps.alerts.machine import OPEN, Effect, Step
 from apps.alerts.models import Channel, Episode, EpisodeEvent, Instance, Notification, Purpose, Rule
@@ -79,6 +80,7 @@ class Ledger:
             Notification.objects.bulk_create(owed, ignore_conflicts=True)
             kick_on_commit({row.kind for row in owed})
         if self._firing or self._resolved:
+            incidents.changed(self.rule, self._firing, self._resolved, self.tick)
             transaction.on_commit(self.tell)
 
     def tell(self) -> None:
