@@ -25,6 +25,15 @@ RETRY_AFTER_CAP_S: Final = 3600.0
 WIDTH: Final = 8
 WIDTH_PER_CHANNEL: Final = 3
 
+# An acknowledgement nobody renews is let go after this, so that nothing is taken and forgotten.
+ACK_TIMEOUT_S: Final = 4 * 3600
+SILENCE_LONGEST_S: Final = 90 * 86_400
+# How long a first page waits for what could explain it, where its route says nothing.
+HOLD_S: Final = 30
+DIGEST_S: Final = 300
+# More messages of one rule in an hour than this, on one channel, and somebody should look at it.
+NOISY_PER_HOUR: Final = 10
+
 
 def base_url() -> str:
     """Where people reach the portal, without a trailing slash.

@@ -1,12 +1,21 @@
 """Rules, what they found, and what was sent about it."""
 
+from apps.alerts.models.acknowledgement import AckEnd, Acknowledgement
+from apps.alerts.models.cap import Bucket, Cap, CapScope, Digest, DigestEntry
 from apps.alerts.models.channel import Channel, ChannelKind
 from apps.alerts.models.episode import Episode, EpisodeEvent, Instance, Tick
+from apps.alerts.models.flap import Flap
 from apps.alerts.models.foreign import ForeignAlert, ForeignSource
+from apps.alerts.models.group import AlertGroup, Decision, Enrolment, GroupMember, Verdict
 from apps.alerts.models.incident import Incident, IncidentEpisode, IncidentEvent
 from apps.alerts.models.incident_work import IncidentLink, IncidentRole, IncidentTask, PostMortem
+from apps.alerts.models.inhibition import Dependency, Inhibition
+from apps.alerts.models.mutewindow import MuteWindow
+from apps.alerts.models.noisyrule import NoisyRule
 from apps.alerts.models.notification import Attempt, Notification, OutboxState, Outcome, Purpose
+from apps.alerts.models.route import Receiver, Route
 from apps.alerts.models.rule import Direction, Rule, RuleVersion
+from apps.alerts.models.silence import Silence, SilenceState
 from apps.alerts.models.statuspage import (
     Health,
     Stage,
@@ -18,14 +27,27 @@ from apps.alerts.models.statuspage import (
 )
 
 __all__ = [
+    "AckEnd",
+    "Acknowledgement",
+    "AlertGroup",
     "Attempt",
+    "Bucket",
+    "Cap",
+    "CapScope",
     "Channel",
     "ChannelKind",
+    "Decision",
+    "Dependency",
+    "Digest",
+    "DigestEntry",
     "Direction",
+    "Enrolment",
     "Episode",
     "EpisodeEvent",
+    "Flap",
     "ForeignAlert",
     "ForeignSource",
+    "GroupMember",
     "Health",
     "Incident",
     "IncidentEpisode",
@@ -33,14 +55,21 @@ __all__ = [
     "IncidentLink",
     "IncidentRole",
     "IncidentTask",
+    "Inhibition",
     "Instance",
+    "MuteWindow",
+    "NoisyRule",
     "Notification",
     "OutboxState",
     "Outcome",
     "PostMortem",
     "Purpose",
+    "Receiver",
+    "Route",
     "Rule",
     "RuleVersion",
+    "Silence",
+    "SilenceState",
     "Stage",
     "StatusComponent",
     "StatusNotice",
@@ -48,4 +77,5 @@ __all__ = [
     "StatusSpan",
     "StatusUpdate",
     "Tick",
+    "Verdict",
 ]
