@@ -165,6 +165,11 @@ class Migration(migrations.Migration):
         ),
         migrations.AddField(
             model_name="episode",
+            name="summary",
+            field=models.TextField(blank=True, db_default="", default="", verbose_name="summary"),
+        ),
+        migrations.AddField(
+            model_name="episode",
             name="source",
             field=models.CharField(
                 blank=True, db_default="", default="", max_length=64, verbose_name="source"
@@ -758,6 +763,7 @@ class Migration(migrations.Migration):
                 ("generator_url", models.CharField(blank=True, default="", max_length=2000)),
                 ("starts_at", models.DateTimeField(verbose_name="started")),
                 ("ends_at", models.DateTimeField(verbose_name="ends")),
+                ("timed", models.BooleanField(default=False)),
                 ("updated_at", models.DateTimeField(verbose_name="last told")),
                 (
                     "episode",
@@ -772,7 +778,7 @@ class Migration(migrations.Migration):
             options={
                 "verbose_name": "foreign alert",
                 "verbose_name_plural": "foreign alerts",
-                "default_permissions": ("view",),
+                "default_permissions": ("add", "view"),
                 "indexes": [
                     models.Index(
                         condition=models.Q(("episode__isnull", False)),
