@@ -6,6 +6,7 @@ from celery import shared_task
 
 from apps.alerts.delivery import NOTIFIERS
 from apps.alerts.evaluation import evaluate_due
+from apps.alerts.foreign import intake as foreign
 from apps.alerts.outbox import DISPATCH_TASK, kick
 from apps.alerts.routing import route
 from apps.alerts.routing.enrol import ROUTE_TASK
@@ -34,3 +35,11 @@ def dispatch_notifications(kind: str | None = None) -> int:
         return dispatch(kind)
     kick(NOTIFIERS)
     return 0
+
+
+@shared_task(name="apps.alerts.tasks.end_foreign_alerts", ignore_result=True)
+def end_foreign_alerts() -> int:
+    """End what other systems have not told again in time."""
+    ended = foreign.end_due()
+    foreign.prune()
+    return ended

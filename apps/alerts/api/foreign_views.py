@@ -19,7 +19,7 @@ from apps.core.api.views import Endpoint
 _SCOPE: Final = "alerts"
 _STARTED: Final = datetime.now(UTC)
 _FILTER: Final = OpenApiParameter(
-    "filter", OpenApiTypes.STR, many=True, description="Matchers, such as `alertname=\"Down\"`."
+    "filter", OpenApiTypes.STR, many=True, description='Matchers, such as `alertname="Down"`.'
 )
 _SHOWN: Final = ("active", "silenced", "inhibited")
 
@@ -52,9 +52,7 @@ class AlertsV2View(Endpoint):
         "GET": "alerts.view_episode", "POST": "alerts.add_foreignalert",
     }  # fmt: skip
 
-    @extend_schema(
-        parameters=[_FILTER], responses={200: forms.GettableAlertSerializer(many=True)}
-    )
+    @extend_schema(parameters=[_FILTER], responses={200: forms.GettableAlertSerializer(many=True)})
     def get(self, request: Request) -> HttpResponse:
         """Open alerts, ours and foreign, newest first; at most 2,000."""
         asked = request.query_params
@@ -127,11 +125,12 @@ class StatusView(Endpoint):
     @extend_schema(responses={200: forms.StatusSerializer})
     def get(self, request: Request) -> HttpResponse:  # noqa: ARG002
         """As far as it is true here."""
-        return self.reply(alertmanager.status(_STARTED, str(settings.SPECTACULAR_SETTINGS["VERSION"])))
+        return self.reply(
+            alertmanager.status(_STARTED, str(settings.SPECTACULAR_SETTINGS["VERSION"]))
+        )
 
 
 @require_safe
 def ready(request: HttpRequest) -> HttpResponse:  # noqa: ARG001
     """That this process answers, as Alertmanager says it."""
     return HttpResponse("OK", content_type="text/plain; charset=utf-8")
-

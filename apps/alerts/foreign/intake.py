@@ -1,4 +1,4 @@
-"""Foreign alerts become episodes, in the transaction in which their sender is told that they did."""
+"""Foreign alerts become episodes, in the transaction that tells their sender so."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field

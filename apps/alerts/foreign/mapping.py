@@ -105,7 +105,9 @@ def _labels(raw: Any, reading: Reading) -> dict[str, str]:
     else:
         given = _at(raw, reading.path("labels"))
         pairs = given.items() if isinstance(given, dict) else ()
-        found = {str(name)[:LONGEST_NAME]: _text(value) for name, value in list(pairs)[:MOST_LABELS]}
+        found = {
+            str(name)[:LONGEST_NAME]: _text(value) for name, value in list(pairs)[:MOST_LABELS]
+        }
     return {name: value for name, value in found.items() if name and value and is_storable(name)}
 
 

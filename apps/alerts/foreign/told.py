@@ -172,7 +172,7 @@ def moment(raw: Any, where: str) -> datetime | None:
 
 def link(raw: Any) -> str:
     """An address people can follow, else empty: nobody loses an alert for a bad link."""
-    sound = isinstance(raw, str) and len(raw) <= 2000 and is_storable(raw)  # noqa: PLR2004
+    sound = isinstance(raw, str) and len(raw) <= 2000 and is_storable(raw)
     return raw if sound and raw.startswith(("http://", "https://")) else ""
 
 
