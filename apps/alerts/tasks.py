@@ -9,6 +9,7 @@ from apps.alerts.delivery import NOTIFIERS
 from apps.alerts.escalation import escalate_due, faults
 from apps.alerts.escalation.waking import TASK as ESCALATE_TASK
 from apps.alerts.evaluation import evaluate_due, evaluate_early
+from apps.alerts.foreign import intake as foreign
 from apps.alerts.outbox import DISPATCH_TASK, kick
 from apps.alerts.routing import route
 from apps.alerts.routing.enrol import ROUTE_TASK
@@ -60,3 +61,11 @@ def escalate() -> int:
 def mend_policies() -> int:
     """End the alerts about policies that reach somebody again."""
     return faults.mend()
+
+
+@shared_task(name="apps.alerts.tasks.end_foreign_alerts", ignore_result=True)
+def end_foreign_alerts() -> int:
+    """End what other systems have not told again in time."""
+    ended = foreign.end_due()
+    foreign.prune()
+    return ended

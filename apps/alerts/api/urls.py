@@ -1,11 +1,13 @@
 """Addresses of the alert API."""
 
-from django.urls import path
+from django.urls import include, path
 
 from apps.alerts.api import ruleviews
 from apps.alerts.api.views import AlertsView, ThresholdView
 
 urlpatterns = [
+    path("", include("apps.alerts.api.incident_urls")),
+    path("", include("apps.alerts.api.foreign_urls")),
     path("admin/alerts/rule", ruleviews.RulesView.as_view(), name="rules"),
     path("admin/alerts/rule/preview", ruleviews.RulePreviewView.as_view(), name="rule-preview"),
     path("admin/alerts/rule/<int:pk>", ruleviews.RuleView.as_view(), name="rule"),

@@ -7,6 +7,7 @@ from typing import Any, Final
 import structlog
 from django.db import transaction
 
+from apps.alerts import incidents
 from apps.alerts.evaluation import writing
 from apps.alerts.evaluation.observed import Observed
 from apps.alerts.machine import RANK, Effect, Reason, Severity, State, Step
@@ -167,6 +168,8 @@ def write_all(ledgers: Sequence[Ledger]) -> None:
     for ledger in ledgers:
         # Without anything to tell it makes no query.
         enrol(ledger.firing, ledger.resolved, ledger.tick)
+        if ledger.firing or ledger.resolved:
+            incidents.changed(ledger.rule, ledger.firing, ledger.resolved, ledger.tick)
         ledger.told_on_commit()
 
 

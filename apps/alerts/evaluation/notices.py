@@ -63,7 +63,7 @@ def payload_for(
 def _summary(episode: Episode, rule: Rule) -> str:
     # An alert on the rule itself says what is the matter with it.
     own = episode.reason in (Reason.ERROR, Reason.OVERFLOW)
-    return rule.last_error if own else told(rule, episode)
+    return episode.summary if own else told(rule, episode)
 
 
 def _links(episode: Episode) -> dict[str, str]:

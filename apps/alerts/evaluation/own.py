@@ -39,6 +39,7 @@ def watch_health(ledger: Ledger, found: Own, error: str) -> None:
         fresh = _episode(rule, HEALTH, Reason.ERROR, Severity.WARNING)
         fresh.rule_name, fresh.metric = "RULE_HEALTH", "pharos.rule.errors"
         fresh.labels = {"alert": "rule-health", "rule": rule.name}
+        fresh.source, fresh.summary = "rule-health", error
         fresh.value, fresh.threshold = rule.errors_in_row, conf.ERRORS_UNTIL_UNHEALTHY
         ledger.open(fresh, {"error": error})
 
@@ -57,7 +58,7 @@ def watch_overflow(ledger: Ledger, found: Own, beyond: Beyond) -> None:
         fresh.metric = "pharos.rule.overflow"
         fresh.labels = {**rule.scope, "alert": "overflow"}
         fresh.value = fresh.peak = len(beyond)
-        fresh.threshold = conf.MOST_INSTANCES
+        fresh.threshold, fresh.summary = conf.MOST_INSTANCES, too_many(len(beyond))
         ledger.open(fresh, {"count": len(beyond), "top": _top(rule, beyond)})
     elif episode.value != len(beyond) or RANK[worst] > RANK[Severity(episode.severity)]:
         ledger.grow(episode, len(beyond), worst)

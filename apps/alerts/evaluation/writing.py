@@ -20,7 +20,8 @@ _STEADY: Final[Columns] = {
 }  # fmt: skip
 _EPISODE: Final[Columns] = {
     "id": "uuid", "rule_id": "int8", "rule_name": "text", "fingerprint": "text", "labels": "jsonb",
-    "metric": "text", "unit": "text", "direction": "text", "started_at": "timestamptz", **_STEADY,
+    "metric": "text", "unit": "text", "direction": "text", "started_at": "timestamptz",
+    "source": "text", "summary": "text", **_STEADY,
 }  # fmt: skip
 _INSTANCE: Final[Columns] = {
     "rule_id": "int8", "fingerprint": "text", "labels": "jsonb", "state": "text", "reason": "text",

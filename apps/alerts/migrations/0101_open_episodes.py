@@ -1,5 +1,6 @@
 """Indexes for lists of open episodes and active instances, built without locking the tables."""
 
+from django.contrib.postgres.indexes import GinIndex
 from django.contrib.postgres.operations import AddIndexConcurrently
 from django.db import migrations, models
 
@@ -14,6 +15,12 @@ class Migration(migrations.Migration):
                 fields=["-started_at", "-id"],
                 condition=models.Q(state__in=["firing", "recovering"]),
                 name="alerts_episode_open_newest",
+            ),
+        ),
+        AddIndexConcurrently(
+            "episode",
+            GinIndex(
+                fields=["labels"], name="alerts_episode_labels", opclasses=["jsonb_path_ops"]
             ),
         ),
         AddIndexConcurrently(

@@ -2,6 +2,7 @@
 
 import uuid
 
+from django.contrib.postgres.indexes import GinIndex
 from django.db import models
 from django.db.models.functions import Now
 from django.utils.translation import gettext_lazy as _
@@ -62,6 +63,11 @@ class Episode(models.Model):
     ended_at = models.DateTimeField(_("ended"), null=True)
     end_reason = models.CharField(_("ended because"), max_length=16, choices=REASONS, blank=True)
     updated_at = models.DateTimeField(_("updated"))
+    # "" for our own rules; else who told it, and where it is shown there.
+    source = models.CharField(_("source"), max_length=64, blank=True, default="", db_default="")
+    # What its sender says of it; our rules have their own.
+    summary = models.TextField(_("summary"), blank=True, default="", db_default="")
+    external_url = models.CharField(max_length=2000, blank=True, default="", db_default="")
 
     class Meta:
         verbose_name = _("episode")
@@ -86,6 +92,9 @@ class Episode(models.Model):
                 fields=["-started_at", "-id"],
                 condition=models.Q(state__in=[str(state) for state in OPEN]),
                 name="alerts_episode_open_newest",
+            ),
+            GinIndex(
+                fields=["labels"], name="alerts_episode_labels", opclasses=["jsonb_path_ops"]
             ),
         ]
 

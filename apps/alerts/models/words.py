@@ -31,3 +31,8 @@ NO_DATA = [
     (NoDataPolicy.OK.value, _("Treat as well")),
     (NoDataPolicy.MISSING.value, _("End the alert as missing")),
 ]
+OPENS_INCIDENT = [
+    ("", _("Never")),
+    ("critical", _("When critical")),
+    ("any", _("Always")),
+]

@@ -21,6 +21,7 @@ AUDITED = (
     "scope", "by", "numerator_scope", "remainder_scope", "min_samples", "direction", "warning",
     "critical", "clear_warning", "clear_critical", "warning_inclusive", "critical_inclusive",
     "for_s", "keep_firing_for_s", "window_s", "interval_s", "no_data", "enabled",
+    "opens_incident",
 )  # fmt: skip
 
 
