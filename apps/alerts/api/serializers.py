@@ -10,6 +10,7 @@ from apps.alerts.models import Direction, Episode, channel_kinds
 from apps.alerts.models.rule import AGGREGATIONS
 from apps.alerts.services.thresholds import ChannelWish, ThresholdWish
 from apps.core.api.fields import Finite, Text
+from apps.core.timerange import TimeRange
 
 _OPEN = f"{State.FIRING},{State.RECOVERING}"
 
@@ -130,6 +131,35 @@ class AlertFilterSerializer(serializers.Serializer[Any]):
         default="", allow_blank=True, max_length=100, help_text="warning, critical, or both."
     )
 
+    service = serializers.CharField(default="", allow_blank=True, max_length=200)
+    rule = serializers.CharField(
+        default="", allow_blank=True, max_length=200, help_text="A rule's id, or part of its name."
+    )
+    source = serializers.CharField(
+        default="",
+        allow_blank=True,
+        max_length=64,
+        help_text="Who told it, where it was none of our rules: alertmanager, rule-health, …",
+    )
+    label = serializers.CharField(
+        default="",
+        allow_blank=True,
+        max_length=1000,
+        help_text="One or more of name=value, separated by commas; all must match.",
+    )
+    since = serializers.CharField(
+        default="", allow_blank=True, max_length=64,
+        help_text="Begun at this time or later: now-6h, an ISO 8601 time or milliseconds.",
+    )  # fmt: skip
+
+    def validate_label(self, value: str) -> dict[str, str]:
+        """Names and values."""
+        return labels_of(value)
+
+    def validate_since(self, value: str) -> datetime | None:
+        """A moment."""
+        return TimeRange.parse(value, "now").start if value else None
+
     def validate_state(self, value: str) -> list[str]:
         """A list; empty means every state."""
         return [] if value == "all" else _words(value, [str(state) for state in State])
@@ -151,12 +181,25 @@ class AlertSerializer(serializers.Serializer[Any]):
     threshold = serializers.FloatField(allow_null=True)
     severity = serializers.CharField()
     state = serializers.CharField()
+    reason = serializers.CharField(help_text="breach, nodata, error or overflow.")
+    source = serializers.CharField()
     since = serializers.SerializerMethodField()
     ended_at = serializers.DateTimeField(allow_null=True)
 
     def get_since(self, row: Episode) -> datetime:
         """When it began to fire; while pending, when the breach began."""
         return row.fired_at or row.started_at
+
+
+def labels_of(text: str) -> dict[str, str]:
+    """`name=value,name=value` as a mapping. Raises ValidationError."""
+    labels: dict[str, str] = {}
+    for part in filter(None, (one.strip() for one in text.split(","))):
+        name, equals, value = part.partition("=")
+        if not equals or not name or "\0" in part:
+            raise serializers.ValidationError(f"{part!r} is not written as name=value.")
+        labels[name.strip()] = value.strip()
+    return labels
 
 
 def _words(value: str, known: list[str]) -> list[str]:

@@ -3,6 +3,7 @@
 from django.urls import include, path
 
 from apps.alerts.api import ruleviews
+from apps.alerts.api.history import HistoryView
 from apps.alerts.api.views import AlertsView, ThresholdView
 
 urlpatterns = [
@@ -22,6 +23,7 @@ urlpatterns = [
         ruleviews.RuleRestoreView.as_view(),
         name="rule-restore",
     ),
+    path("admin/alerts/history", HistoryView.as_view(), name="alert-history"),
     path("admin/monitoring/alerts", AlertsView.as_view(), name="alerts"),
     path("admin/monitoring/threshold", ThresholdView.as_view(), name="threshold"),
 ]

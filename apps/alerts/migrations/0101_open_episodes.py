@@ -19,9 +19,7 @@ class Migration(migrations.Migration):
         ),
         AddIndexConcurrently(
             "episode",
-            GinIndex(
-                fields=["labels"], name="alerts_episode_labels", opclasses=["jsonb_path_ops"]
-            ),
+            GinIndex(fields=["labels"], name="alerts_episode_labels", opclasses=["jsonb_path_ops"]),
         ),
         AddIndexConcurrently(
             "instance",

@@ -93,9 +93,7 @@ class Episode(models.Model):
                 condition=models.Q(state__in=[str(state) for state in OPEN]),
                 name="alerts_episode_open_newest",
             ),
-            GinIndex(
-                fields=["labels"], name="alerts_episode_labels", opclasses=["jsonb_path_ops"]
-            ),
+            GinIndex(fields=["labels"], name="alerts_episode_labels", opclasses=["jsonb_path_ops"]),
         ]
 
     def __str__(self) -> str:
