@@ -150,7 +150,7 @@ def test_a_rule_that_cannot_be_judged_is_an_alert_of_its_own_until_it_can(bench,
     health.refresh_from_db()
     assert (health.state, health.end_reason) == ("resolved", "ok")
     # It is routed like any other.
-    assert health.decisions.exists()
+    assert health.memberships.exists()
     # The rule's own alert was never touched by it.
     assert Episode.objects.get(fingerprint=fingerprint({})).state == "firing"
 
@@ -189,8 +189,10 @@ def test_ten_thousand_series_of_one_rule_are_judged_in_a_bounded_number_of_state
     monkeypatch.setattr(conf, "MOST_INSTANCES", 20_000)
     Rule.objects.update(by=["host"])
     values = [0.1] * 9_000 + [0.95] * 1_000
+    bench.source.values = [({"host": f"h{n}"}, value) for n, value in enumerate(values)]
+    bench.now += timedelta(seconds=15)
     with django_assert_max_num_queries(30):
-        bench.tick(*values)
+        evaluate_due(bench.source, lambda: bench.now)
     assert Tick.objects.get().series == 10_000
     assert Episode.objects.filter(state="firing").count() == 1_000
 
