@@ -24,7 +24,7 @@ TICK_LIMIT_S = INTERVAL_S + 5.0
 
 
 class _Inbox(BaseHTTPRequestHandler):
-    arrived: dict = {}  # noqa: RUF012 (one for the process)
+    arrived: dict = {}
 
     def do_POST(self):
         told = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
@@ -69,7 +69,7 @@ def _commit(metric, value):
 
 def _arm(arm, count, seconds):
     """Seconds from COMMIT to the page, of each breach; None: it never came."""
-    chance = random.Random(7)  # noqa: S311 (moments, no secrets)
+    chance = random.Random(7)
     for n in range(count):
         _commit(f"bench.{arm}.{n}", 0.1)
     moments = sorted(chance.uniform(0, seconds) for _ in range(count))
@@ -130,7 +130,8 @@ def _run(options):
         [(arm, len(took), harness.median(took), p99[arm]) for arm, took in told.items()],
     )
     harness.summary(
-        "breach", passed=not lost and p99["write"] <= ON_WRITE_LIMIT_S and p99["tick"] <= TICK_LIMIT_S,
+        "breach",
+        passed=not lost and p99["write"] <= ON_WRITE_LIMIT_S and p99["tick"] <= TICK_LIMIT_S,
         lost=lost, interval_s=INTERVAL_S, tick_limit_s=TICK_LIMIT_S, write_limit_s=ON_WRITE_LIMIT_S,
         **{f"{arm}_p50_s": harness.median(took) for arm, took in told.items()},
         **{f"{arm}_p99_s": took for arm, took in p99.items()},

@@ -4,7 +4,8 @@ from collections.abc import Sequence
 from typing import Any
 
 from django.conf import settings
-from django.core.checks import CheckMessage, Info, Tags, Warning, register
+from django.core.checks import CheckMessage, Info, Tags, register
+from django.core.checks import Warning as Caution
 from django.db import DatabaseError
 from django.utils.translation import gettext as _
 
@@ -41,7 +42,7 @@ def clock(databases: Sequence[str] | None = None, **_kwargs: Any) -> list[CheckM
     if abs(off_s) <= conf.SKEW_REPORTED_S:
         return []
     return [
-        Warning(
+        Caution(
             _("This machine's clock is %(s).1f s off the database's.") % {"s": off_s},
             hint=_("Let a time service set both; beyond %(n)d s a worker here judges no rule.")
             % {"n": conf.SKEW_REFUSED_S},
