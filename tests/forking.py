@@ -5,6 +5,7 @@ milliseconds. `Forks(module, environment).start(*argv)` runs `module.main()` in 
 `sys.argv[1:] == argv`. The module's `preload()` imports what each of them would import.
 """
 
+import atexit
 import contextlib
 import importlib
 import json
@@ -168,6 +169,7 @@ class _Loaded:
         except BaseException:  # noqa: BLE001 (the end of the process)
             traceback.print_exc()
         finally:
+            atexit._run_exitfuncs()
             sys.stdout.flush()
             sys.stderr.flush()
             os._exit(status)

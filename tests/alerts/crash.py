@@ -48,7 +48,14 @@ class Breaching:
         pass
 
 
-def main(instant: str) -> None:
+def preload() -> None:
+    """What every worker needs, for `tests.forking`."""
+    from apps.alerts import evaluation, outbox  # noqa: F401
+    from apps.alerts.services import dispatch  # noqa: F401
+
+
+def main() -> None:
+    instant = sys.argv[1]
     django.setup()
     from django.db import connection
 
@@ -94,4 +101,4 @@ def main(instant: str) -> None:
 
 
 if __name__ == "__main__":
-    main(sys.argv[1])
+    main()
