@@ -20,6 +20,8 @@ CELERY_BEAT_SCHEDULE: dict[str, dict[str, Any]] = {
     "evaluate-rules": every(5, "apps.alerts.tasks.evaluate_rules", "high"),
     "route-alerts": every(5, "apps.alerts.tasks.route_alerts", "high"),
     "dispatch-notifications": every(5, "apps.alerts.tasks.dispatch_notifications", "high"),
+    "escalate": every(5, "apps.alerts.tasks.escalate", "high"),
+    "mend-policies": every(60, "apps.alerts.tasks.mend_policies", "low"),
     "find-bottlenecks": every(15, "apps.monitoring.tasks.find_bottlenecks"),
     "watch-deployments": every(60, "apps.monitoring.tasks.watch_deployments"),
     "prune-bottlenecks": every(3600, "apps.monitoring.tasks.prune_bottlenecks", "low"),
