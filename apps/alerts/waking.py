@@ -52,7 +52,11 @@ class Waker:
                 while not self._names:
                     self._changed.wait()
                 names, self._names = self._names, set()
-            time.sleep(_EVERY_S if publish(names) else _REST_S)
+            _rest(_EVERY_S if publish(names) else _REST_S)
+
+
+def _rest(seconds: float) -> None:
+    time.sleep(seconds)
 
 
 def publish(names: Collection[str]) -> bool:

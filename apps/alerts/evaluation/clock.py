@@ -31,9 +31,13 @@ def skew_s() -> float:
 
     Exact to half a round trip, which is taken out.
     """
-    before = time.time()
+    before = _own_s()
     theirs = db_now().timestamp()
-    return (before + time.time()) / 2 - theirs
+    return (before + _own_s()) / 2 - theirs
+
+
+def _own_s() -> float:
+    return time.time()
 
 
 def may_judge() -> bool:
