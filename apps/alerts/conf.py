@@ -24,6 +24,8 @@ OVERFLOW_SHOWN: Final = 20
 # Figures that still grow as their events arrive are read up to this long ago, where being small is
 # what makes a breach.
 DATA_LAG_S: Final = 10
+# After a gap in its evaluations nothing that is missing counts for a window, at most this long.
+RESUMED_MOST_S: Final = 600
 # A worker whose clock is off by more is reported; by much more, it judges nothing.
 SKEW_REPORTED_S: Final = 5.0
 SKEW_REFUSED_S: Final = 60.0

@@ -70,6 +70,22 @@ def test_after_an_outage_of_the_portal_a_pending_alert_does_not_fire_on_time_nob
     assert Tick.objects.latest("tick").skipped == 240
 
 
+def test_after_a_minute_without_the_store_nothing_is_resolved_for_what_is_not_there_yet(
+    make_rule, channel, source
+):
+    bench = Bench(make_rule(channel, by=["host"]), source)
+    bench.tick(0.95, 0.95)
+    bench.now += timedelta(seconds=60)
+    # Only one of the two has reported again; then none.
+    bench.tick(0.95, times=3)
+    bench.tick(times=2)
+    assert Episode.objects.filter(state="firing").count() == 2
+    # Once a whole window lies behind, silence counts again.
+    bench.tick(0.95, times=8)
+    assert Episode.objects.get(end_reason="missing_series").state == "resolved"
+    assert Episode.objects.filter(state="firing").count() == 1
+
+
 def test_resolved_goes_to_whoever_heard_of_it_even_after_the_channels_changed(bench, channel):
     bench.tick(0.95)
     bench.rule.channels.clear()

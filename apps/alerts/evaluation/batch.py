@@ -63,8 +63,16 @@ def _observe_all(
     except DatabaseError:
         # A statement of one of them spoils all: once more, with a way back for each.
         readings = _read_all(due, source, now, _read_apart)
+    resumed = _resumed(due, now)
     work = [
-        Work(rule, ticks[rule.pk], reading, early, 0 if early else _skipped(rule, ticks[rule.pk]))
+        Work(
+            rule,
+            ticks[rule.pk],
+            reading,
+            early,
+            skipped := 0 if early else _skipped(rule, ticks[rule.pk]),
+            resumed=bool(skipped) or rule.pk in resumed,
+        )
         for rule, reading in readings
     ]
     return work, [rule for rule in rules if rule.pk in taken]
@@ -122,7 +130,7 @@ def _judge(work: Work, known: Known, alerts: own.Own) -> Work:
     except Exception as error:
         # Nothing of it is written; where people see it is on the rule.
         log.exception("rule_evaluation_failed", rule=work.rule.pk)
-        work = Work(work.rule, work.at, failure(error), work.early, work.skipped)
+        work = Work(work.rule, work.at, failure(error), work.early, work.skipped, work.resumed)
     if not work.early:
         work.note_health()
         own.watch_health(work.ledger, alerts, work.reading.error)
@@ -162,6 +170,21 @@ def _taken(ticks: dict[int, datetime]) -> set[int]:
             "SELECT t.rule_id FROM unnest(%s::int8[], %s::timestamptz[]) AS n(rule_id, tick)"
             " JOIN alerts_tick t ON t.rule_id = n.rule_id AND t.tick = n.tick",
             [list(ticks), list(ticks.values())],
+        )
+        return {row[0] for row in cursor.fetchall()}
+
+
+def _resumed(rules: Sequence[Rule], now: datetime) -> set[int]:
+    """The rules that were not judged for a while, and have not seen a whole window since."""
+    since = [
+        now - timedelta(seconds=min(rule.window_s, conf.RESUMED_MOST_S) + 2 * rule.interval_s)
+        for rule in rules
+    ]
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT DISTINCT t.rule_id FROM unnest(%s::int8[], %s::timestamptz[]) AS n(id, since)"
+            " JOIN alerts_tick t ON t.rule_id = n.id AND t.tick > n.since WHERE t.skipped > 0",
+            [[rule.pk for rule in rules], since],
         )
         return {row[0] for row in cursor.fetchall()}
 

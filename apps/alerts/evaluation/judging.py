@@ -41,7 +41,8 @@ class Work:
     """One rule at one tick, from its reading to what is written.
 
     `early`: judged because figures were written, between two ticks. Then only what was seen
-    counts: what is missing may still be on its way.
+    counts: what is missing may still be on its way. `resumed`: the rule was not judged for a while
+    (we were away, or the store), and for a window from then on the same holds.
     """
 
     rule: Rule
@@ -49,6 +50,7 @@ class Work:
     reading: Reading
     early: bool = False
     skipped: int = 0
+    resumed: bool = False
     ledger: Ledger = field(init=False)
     beyond: list[tuple[Observed, Severity]] = field(default_factory=list)
     health_changed: bool = False
@@ -106,7 +108,7 @@ class Work:
         condition = instance.condition
         severity = one.severity(self.rule, condition) if one else None
         result = result_of(self.rule, self.reading.series, key, severity)
-        if self.early and result not in (Result.BREACH, Result.OK):
+        if (self.early or self.resumed) and result not in (Result.BREACH, Result.OK):
             return
         step = advance(condition, result, self.at, self.rule.timing, severity)
         self.ledger.record(instance, step, one.value if one else None, one)
@@ -117,8 +119,8 @@ class Work:
         return 0 < ahead_s <= self.rule.interval_s
 
     def _silence_alerts(self, active: Collection[str]) -> bool:
-        silent = self.reading.empty and not self.early and not active
-        return silent and self.rule.no_data == NoDataPolicy.ALERTING
+        told = self.reading.empty and not self.early and not self.resumed
+        return told and not active and self.rule.no_data == NoDataPolicy.ALERTING
 
     def _over_the_cap(self, fresh: Iterable[str], active: Collection[str]) -> list[str]:
         new = [key for key in fresh if key not in active]
