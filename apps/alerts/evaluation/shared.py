@@ -7,12 +7,13 @@ each rule what its own query would: scopes with the same labels, no patterns, a 
 from collections import defaultdict
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Final
+from typing import Final, cast
 
 from psycopg import sql
 
 from apps.alerts.models.rule import Rule
 from apps.monitoring.queries import filters
+from apps.monitoring.queries.filters import Filter
 from apps.monitoring.queries.series import Latest, SeriesQuery
 
 Scope = Mapping[str, str]
@@ -73,7 +74,9 @@ def _together(
         OneOf(name, tuple(sorted({values[place] for values in wanted})))
         for place, name in enumerate(names)
     )
-    return replace(query, scope=extra, by=labels, where=(*query.where, *within))
+    # Whatever gives a condition will do.
+    where = (*query.where, *cast("tuple[Filter, ...]", within))
+    return replace(query, scope=extra, by=labels, where=where)
 
 
 def _apart(

@@ -95,7 +95,7 @@ class StoreSource:
             together = self._shared.read(
                 query, lambda shared: self._latest(shared, window_s), conf.MOST_SERIES
             )
-        for scope, found in together or [(query.scope, self._latest(query, window_s))]:
+        for scope, found in together or [(query.scope, list(self._latest(query, window_s)))]:
             self._read[self._key(query, scope, window_s)] = found
 
     def _latest(self, query: SeriesQuery, window_s: float) -> Sequence[Latest]:
