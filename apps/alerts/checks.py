@@ -5,8 +5,11 @@ from typing import Any
 
 from django.conf import settings
 from django.core.checks import CheckMessage, Info, Tags, register
+from django.core.checks import Warning as Caution
 from django.db import DatabaseError
 from django.utils.translation import gettext as _
+
+from apps.alerts import conf
 
 
 @register("alerts")
@@ -23,6 +26,29 @@ def mail_server(**_kwargs: Any) -> list[CheckMessage]:
             )
         ]
     return []
+
+
+@register(Tags.database)
+def clock(databases: Sequence[str] | None = None, **_kwargs: Any) -> list[CheckMessage]:
+    """Say so when this machine's clock is off the database's."""
+    if not databases or "default" not in databases:
+        return []
+    from apps.alerts.evaluation.clock import skew_s
+
+    try:
+        off_s = skew_s()
+    except DatabaseError:
+        return []
+    if abs(off_s) <= conf.SKEW_REPORTED_S:
+        return []
+    return [
+        Caution(
+            _("This machine's clock is %(s).1f s off the database's.") % {"s": off_s},
+            hint=_("Let a time service set both; beyond %(n)d s a worker here judges no rule.")
+            % {"n": conf.SKEW_REFUSED_S},
+            id="alerts.W001",
+        )
+    ]
 
 
 @register(Tags.database)

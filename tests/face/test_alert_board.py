@@ -1,0 +1,145 @@
+"""The board of open alerts: what is wrong, since when, who has it, and what can be done there."""
+
+from datetime import timedelta
+
+import pytest
+from django.contrib.auth.models import Permission, User
+from django.test import Client
+from playwright.sync_api import Page, expect
+
+from apps.alerts.evaluation.clock import db_now
+from apps.alerts.models import Acknowledgement, Episode, Rule, Silence
+from tests.face.conftest import keep
+from tests.face.walking import broken_rules, too_wide
+
+HOSTILE = "<img src=x onerror=\"document.title='owned'\">"
+
+
+def make(rule: Rule, severity: str = "critical", **labels: str) -> Episode:
+    now = db_now()
+    return Episode.objects.create(
+        rule=rule, rule_name=rule.name, fingerprint=str(labels), metric=rule.metric, unit="1",
+        labels=labels, direction="above", state="firing", severity=severity, value=0.953,
+        peak=0.99, threshold=0.9, started_at=now - timedelta(minutes=7),
+        fired_at=now - timedelta(minutes=5), updated_at=now,
+    )  # fmt: skip
+
+
+@pytest.fixture
+def rule(db) -> Rule:
+    Rule.objects.all().delete()
+    return Rule.objects.create(name="CPU", metric="system.cpu.utilization", critical=0.9)
+
+
+@pytest.fixture
+def open_alerts(rule) -> list[Episode]:
+    hot = make(rule, **{"service.name": "shop", "host.name": "web-1"})
+    return [
+        hot,
+        make(rule, "warning", **{"service.name": "shop", "host.name": "web-2"}),
+        make(rule, "warning", **{"service.name": "mail", "host.name": HOSTILE}),
+    ]
+
+
+@pytest.mark.browser
+@pytest.mark.slow
+@pytest.mark.django_db(transaction=True)
+def test_the_board_shows_takes_and_silences_and_everyone_can_use_it(visit, open_alerts):
+    hot = open_alerts[0]
+
+    def look(page: Page) -> list[str]:
+        base = page.url.split("/admin/")[0]
+        broken = []
+        expect(page.locator(".al-row")).to_have_count(3)
+        expect(page.locator(".al-row").first).to_contain_text("web-1")
+        expect(page.locator("[data-live]")).to_have_attribute("data-state", "live")
+        for scheme in ("light", "dark"):
+            page.emulate_media(color_scheme=scheme)
+            keep(page, f"alert-board-{scheme}")
+            broken += broken_rules(page)
+        page.set_viewport_size({"width": 390, "height": 844})
+        keep(page, "alert-board-narrow")
+        broken += [f"{too_wide(page)} px too wide"] if too_wide(page) else []
+        page.set_viewport_size({"width": 1400, "height": 900})
+        # By keys alone: the first row, taken.
+        page.keyboard.press("j")
+        page.keyboard.press("a")
+        expect(page.get_by_role("button", name="Let go")).to_be_visible()
+        expect(page.locator(".al-row").first).to_contain_text("face")
+        page.locator(".al-row").first.get_by_role("button", name="Silence 1 h").click()
+        expect(page.get_by_text("Done for 1 alert.")).to_be_visible()
+        page.goto(f"{base}/admin/alerts/board/?service=mail&group=service")
+        expect(page.locator(".al-row")).to_have_count(1)
+        assert page.title() != "owned"
+        page.goto(f"{base}/admin/alerts/board/?label=nonsense")
+        expect(page.get_by_text("Write a label as name=value.")).to_be_visible()
+        page.goto(f"{base}/admin/alerts/board/?service=nobody")
+        expect(page.get_by_text("No open alert matches")).to_be_visible()
+        broken += broken_rules(page)
+        return broken
+
+    assert visit("/admin/alerts/board/", look) == []
+    assert Acknowledgement.objects.get().episode_id == hot.pk
+    assert Silence.objects.count() == 1
+
+
+@pytest.mark.django_db
+def test_who_may_not_look_is_kept_out_and_who_may_only_look_cannot_act(open_alerts):
+    person = User.objects.create_user("reader", is_staff=True)
+    client = Client()
+    client.force_login(person)
+    assert client.get("/admin/alerts/board/").status_code == 403
+    person.user_permissions.add(Permission.objects.get(codename="view_episode"))
+    page = client.get("/admin/alerts/board/")
+    assert page.status_code == 200
+    assert b"formaction" not in page.content
+    chosen = {"episode": str(open_alerts[0].pk)}
+    for verb in ("acknowledge", "unacknowledge", "silence"):
+        assert client.post(f"/admin/alerts/board/{verb}/", chosen).status_code == 403
+    assert client.post("/admin/alerts/board/explode/", chosen).status_code == 404
+
+
+@pytest.mark.django_db
+def test_acts_go_back_to_the_same_board_and_nowhere_else(staff_client, open_alerts):
+    chosen = [str(one.pk) for one in open_alerts]
+    body = {"episode": chosen, "back": "service=shop&next=//evil.example"}
+    answer = staff_client.post("/admin/alerts/board/acknowledge/", body)
+    assert answer.url.startswith("/admin/alerts/board/?service=shop")
+    assert Acknowledgement.objects.count() == 3
+    assert (
+        staff_client.post("/admin/alerts/board/acknowledge/", {"episode": "x"}).status_code == 404
+    )
+    assert staff_client.get("/admin/alerts/board/acknowledge/").status_code == 405
+
+
+@pytest.mark.django_db
+def test_the_board_costs_few_queries_however_many_alerts_there_are(
+    rule, staff_client, django_assert_max_num_queries
+):
+    for n in range(30):
+        make(rule, host=str(n))
+    with django_assert_max_num_queries(14):
+        page = staff_client.get("/admin/alerts/board/")
+    assert page.content.count(b'class="al-row"') == 30
+
+
+@pytest.mark.django_db
+def test_an_empty_board_says_whether_anything_watches(rule, staff_client):
+    assert b"Nothing is wrong" in staff_client.get("/admin/alerts/board/").content
+    Rule.objects.update(enabled=False)
+    assert b"No rule is switched on" in staff_client.get("/admin/alerts/board/").content
+
+
+@pytest.mark.django_db
+def test_the_live_state_changes_when_an_alert_is_taken_and_not_with_its_value(open_alerts):
+    from apps.alerts.services import acknowledgements
+    from portal.alerting.topic import newest
+
+    before = newest()
+    assert (before["open"], before["critical"], before["taken"]) == (3, 1, 0)
+    Episode.objects.update(value=0.99)
+    assert newest() == before
+    acknowledgements.acknowledge([open_alerts[0]], "ann")
+    after = newest()
+    assert after["taken"] == 1
+    assert after["state"] != before["state"]
