@@ -8,6 +8,7 @@ from uuid import UUID
 import structlog
 from django.db import transaction
 
+from apps.alerts.evaluation.flaps import Flaps
 from apps.alerts.evaluation.notices import notices, payload_for
 from apps.alerts.machine import OPEN, Effect, Step
 from apps.alerts.models import Channel, Episode, EpisodeEvent, Instance, Notification, Purpose, Rule
@@ -46,9 +47,11 @@ class Ledger:
         self._firing: list[Episode] = []
         self._resolved: list[Episode] = []
         self._open: list[Episode] = []
+        self._flaps = Flaps(rule, tick)
 
     def record(self, instance: Instance, step: Step, value: float | None) -> None:
         """Take one step of the machine into account; `value` None: nothing was observed."""
+        step = self._flaps.damp(instance, step)
         instance.condition = step.condition
         instance.tick = self.tick
         if value is not None:
@@ -73,7 +76,7 @@ class Ledger:
             unique_fields=["rule", "fingerprint"],
             update_fields=_INSTANCE_COLUMNS,
         )
-        EpisodeEvent.objects.bulk_create(self._events)
+        EpisodeEvent.objects.bulk_create([*self._events, *self._flaps.write()])
         owed = [*self._owed_firing(), *self._owed_resolved()]
         if owed:
             Notification.objects.bulk_create(owed, ignore_conflicts=True)
