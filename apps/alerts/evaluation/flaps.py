@@ -86,9 +86,8 @@ class Flaps:
 
     def _known(self) -> dict[str, Flap]:
         # What has been steady for longer than both memories begins anew.
-        memory = max(HOUR, timedelta(seconds=self.rule.interval_s * (CHECKS + 1)))
         rows = Flap.objects.filter(rule=self.rule)
-        found = rows.filter(seen_at__gt=self.tick - memory) | rows.filter(flapping=True)
+        found = rows.filter(seen_at__gt=self.tick - memory(self.rule)) | rows.filter(flapping=True)
         return {row.fingerprint: row for row in found}
 
     def _turn(self, flap: Flap, instance: Instance) -> None:
@@ -134,10 +133,15 @@ class Flaps:
         )  # fmt: skip
 
 
+def memory(rule: Rule) -> timedelta:
+    """How far back changes of its alerts count."""
+    return max(HOUR, timedelta(seconds=rule.interval_s * (CHECKS + 1)))
+
+
 def told_lately(rule: Rule, fingerprint: str, at: datetime) -> list[Channel]:
-    """The enabled channels that an alert paged within the last hour."""
+    """The enabled channels that an alert paged for, of late."""
     episodes = Episode.objects.filter(
-        rule=rule, fingerprint=fingerprint, started_at__gt=at - 2 * HOUR
+        rule=rule, fingerprint=fingerprint, started_at__gt=at - 2 * memory(rule)
     ).values("pk")
     return list(
         Channel.objects.filter(

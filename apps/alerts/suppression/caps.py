@@ -62,8 +62,8 @@ def spend(
         Bucket.objects.filter(pk=row.pk).update(
             tokens=max(0.0, tokens - paid),
             at=max(at, row.at),
-            exempt=F("exempt") + (exempt and not enough),
-            held=F("held") + (not exempt and not enough),
+            exempt=F("exempt") + int(exempt and not enough),
+            held=F("held") + int(not exempt and not enough),
         )
     return enough or exempt
 
