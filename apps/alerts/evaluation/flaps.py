@@ -7,7 +7,7 @@ from typing import Final
 from apps.alerts.evaluation.notices import payload_for
 from apps.alerts.flapping import CHECKS, HOUR, History
 from apps.alerts.machine import OPEN, Effect, Reason, State, Step
-from apps.alerts.models import Channel, Episode, EpisodeEvent, Flap, Instance, Purpose, Rule
+from apps.alerts.models import Channel, EpisodeEvent, Flap, GroupMember, Instance, Purpose, Rule
 from apps.alerts.services.owe import owe
 
 _COLUMNS: Final = [
@@ -104,7 +104,7 @@ class Flaps:
         if episode is None or not channels:
             return False
         payload = {
-            **payload_for(episode, Purpose.FLAPPING, self.rule),
+            **payload_for(episode, Purpose.FLAPPING),
             "flapping": _facts(flap, started=True),
         }
         owe(
@@ -123,7 +123,7 @@ class Flaps:
             notifications__episode=episode, notifications__purpose=Purpose.FLAPPING
         ).distinct()
         payload = {
-            **payload_for(episode, Purpose.FLAPPING, self.rule),
+            **payload_for(episode, Purpose.FLAPPING),
             "flapping": _facts(flap, started=False),
         }
         owe(
@@ -140,16 +140,12 @@ def memory(rule: Rule) -> timedelta:
 
 def told_lately(rule: Rule, fingerprint: str, at: datetime) -> list[Channel]:
     """The enabled channels that an alert paged for, of late."""
-    episodes = Episode.objects.filter(
-        rule=rule, fingerprint=fingerprint, started_at__gt=at - 2 * memory(rule)
-    ).values("pk")
-    return list(
-        Channel.objects.filter(
-            enabled=True,
-            notifications__episode__in=episodes,
-            notifications__purpose=Purpose.FIRING,
-        ).distinct()
-    )
+    since = at - 2 * memory(rule)
+    told = GroupMember.objects.filter(
+        episode__rule=rule, episode__fingerprint=fingerprint, episode__started_at__gt=since,
+        told_at__isnull=False,
+    ).values_list("told_channels", flat=True)  # fmt: skip
+    return list(Channel.objects.filter(pk__in={pk for one in told for pk in one}, enabled=True))
 
 
 def _concerned(instance: Instance, step: Step) -> bool:

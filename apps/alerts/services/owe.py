@@ -11,7 +11,7 @@ from apps.alerts.outbox import kick_on_commit
 from apps.alerts.suppression import overflow
 
 
-def owe(
+def owe(  # noqa: PLR0913 (a message has this many sides; all but three are optional)
     channels: Iterable[Channel],
     purpose: str,
     payload: dict[str, Any],
