@@ -16,6 +16,7 @@ from apps.alerts.machine import OPEN
 from apps.alerts.matchers import MOST, Matcher, all_match, labels_of, parse
 from apps.alerts.models import Episode, Silence, SilenceState
 from apps.alerts.suppression.index import narrowed
+from apps.alerts.suppression.rejudging import rejudge
 from apps.core.errors import ConflictError, InvalidInputError
 
 # How many episodes a preview looks at; beyond it says so.
@@ -166,6 +167,7 @@ def _end(row: Silence, by: str, now: datetime) -> None:
     row.starts_at = min(row.starts_at, now)
     row.ended_by = by[:200]
     row.save(update_fields=["starts_at", "ends_at", "ended_by"])
+    rejudge([f"silence:{row.pk}"])
 
 
 def _check_span(starts_at: datetime, ends_at: datetime, now: datetime) -> None:

@@ -8,8 +8,15 @@ from hypothesis import strategies as st
 
 from apps.alerts.flapping import CHECKS, History
 from apps.alerts.machine import OPEN
-from apps.alerts.models import Episode, EpisodeEvent, Flap, Notification, Rule
-from apps.alerts.services.owe import owe
+from apps.alerts.models import (
+    AlertGroup,
+    Episode,
+    EpisodeEvent,
+    Flap,
+    GroupMember,
+    Notification,
+    Rule,
+)
 from apps.alerts.suppression import Kind, judge
 from tests.alerts.conftest import T0
 
@@ -87,7 +94,10 @@ def words(kind):
 
 def told(bench, channel, episode):
     """As if routing had paged for it."""
-    owe([channel], "firing", {}, news=f"{episode.pk}", episode=episode, severity=episode.severity)
+    group = AlertGroup.objects.create(key=str(episode.pk), rule=episode.rule)
+    GroupMember.objects.create(
+        group=group, episode=episode, joined_at=T0, told_at=T0, told_channels=[channel.pk]
+    )
 
 
 @pytest.fixture
