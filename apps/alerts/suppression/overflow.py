@@ -4,7 +4,7 @@ from collections.abc import Iterable, Sequence
 from datetime import datetime
 from typing import Final
 
-from django.db import connection
+from django.db import connection, transaction
 
 from apps.alerts import conf
 from apps.alerts.evaluation.clock import db_now
@@ -26,12 +26,13 @@ def within_caps(rows: Sequence[Notification]) -> list[Notification]:
         return []
     at, known = db_now(), list(Cap.objects.all())
     kept: list[Notification] = []
-    # In one order of channels, so that two transactions cannot wait for each other.
-    for row in sorted(rows, key=lambda one: one.channel_id or 0):
-        if _may_leave(row, at, known):
-            kept.append(row)
-        else:
-            _keep(row)
+    with transaction.atomic(savepoint=False):
+        # In one order of channels, so that two transactions cannot wait for each other.
+        for row in sorted(rows, key=lambda one: one.channel_id or 0):
+            if _may_leave(row, at, known):
+                kept.append(row)
+            else:
+                _keep(row)
     wanted = {id(row) for row in kept}
     return [row for row in rows if id(row) in wanted]
 
