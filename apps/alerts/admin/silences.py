@@ -39,8 +39,10 @@ class SilenceForm(_SilenceForm):
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        self.fields["starts_at"].required = False
-        self.fields["starts_at"].help_text = _("Empty: now.")
+        # One that is over is only shown, without any field.
+        if "starts_at" in self.fields:
+            self.fields["starts_at"].required = False
+            self.fields["starts_at"].help_text = _("Empty: now.")
 
     def clean(self) -> dict[str, Any]:
         """Ask the service before anything is stored."""
@@ -96,12 +98,13 @@ class SilenceAdmin(ModelAdmin):  # type: ignore[misc]
     actions = ("end_now",)
     change_form_before_template = "alerts/silence_preview.html"
 
-    def get_fields(self, request: HttpRequest, obj: Any = None) -> tuple[str, ...]:  # noqa: ARG002
+    def get_fields(self, request: HttpRequest, obj: Any = None) -> tuple[str, ...]:
         """Who made it is told once it is made."""
-        fields = ("stored_matchers", "starts_at", "ends_at", "comment")
+        shown = obj is not None and not self.has_change_permission(request, obj)
+        fields = ("shown" if shown else "stored_matchers", "starts_at", "ends_at", "comment")
         return (*fields, "created_by", "created_at", "ended_by", "replaces") if obj else fields
 
-    readonly_fields = ("created_by", "created_at", "ended_by", "replaces")
+    readonly_fields = ("shown", "created_by", "created_at", "ended_by", "replaces")
 
     @column(description=_("Matchers"))
     def shown(self, row: Silence) -> str:
