@@ -165,6 +165,23 @@ def embedded(*postgresql_settings: str, root: Path | None = None) -> Iterator[Pa
             shutil.rmtree(root, ignore_errors=True)
 
 
+def portal() -> None:
+    """Django set up, over a fresh and migrated database of the embedded server."""
+    import django
+    import psycopg
+    from django.core.management import call_command
+
+    from apps.core.embedded.home import Home
+
+    os.environ["DJANGO_SETTINGS_MODULE"] = "portal.settings"
+    with psycopg.connect(
+        f"host={Home.current().run_dir} user=postgres dbname=postgres", autocommit=True
+    ) as server:
+        server.execute("CREATE DATABASE pharos")
+    django.setup()
+    call_command("migrate", verbosity=0, skip_checks=True)
+
+
 def cpu_s(pid: int) -> float:
     """CPU seconds used so far by a process and its children."""
     parent = psutil.Process(pid)

@@ -3,6 +3,7 @@
 from django.urls import URLPattern, path
 
 from portal import about, intake, retention
+from portal.alerting import board as alert_board
 from portal.bottlenecks import pages as bottlenecks
 from portal.bottlenecks.board import BottleneckBoard
 from portal.evidence import log_analytics, log_exports, trace_page, trace_pages
@@ -14,6 +15,8 @@ from portal.performance import pages as performance
 
 urlpatterns: list[URLPattern] = [
     path("admin/overview/data", overview.OverviewData.as_view(), name="overview-data"),
+    path("admin/alerts/board/", alert_board.page, name="alert-board"),
+    path("admin/alerts/board/<str:verb>/", alert_board.act, name="alert-board-act"),
     path("admin/traces/", evidence.trace_list, name="traces"),
     path("admin/traces/compare/", trace_pages.comparison, name="compare-traces"),
     path("admin/critical-paths/", trace_pages.critical_path, name="critical-path"),

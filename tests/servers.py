@@ -73,6 +73,8 @@ def _start() -> None:
     os.environ["PHAROS_HOME"] = str(root)
     # Only the tests about it send telemetry on; elsewhere its thread would hold connections.
     os.environ["PHAROS_FORWARD"] = "0"
+    # Rules are judged when a test says so.
+    os.environ["PHAROS_EVALUATE_ON_WRITE"] = "0"
     for name in ("DATABASE_URL", "REDIS_URL", "PORT", "PHAROS_HOST", "PHAROS_ROLE"):
         os.environ.pop(name, None)
     home = Home.current()

@@ -3,6 +3,7 @@
 from typing import Any
 
 from django.apps import AppConfig
+from django.conf import settings
 from django.db.models.signals import pre_delete
 from django.utils.translation import gettext_lazy as _
 
@@ -13,9 +14,12 @@ class AlertsConfig(AppConfig):
     verbose_name = _("Alerts")
 
     def ready(self) -> None:
-        """Register checks, audit channels (rules audit themselves, by version), and end what a
-        rule has open before it is deleted by any path."""
-        from apps.alerts import checks  # noqa: F401 (registers)
+        """Register checks, audit channels (rules audit themselves, by version), judge rules
+        when their figures are written, and end what a rule has open before it is deleted."""
+        from apps.alerts import (
+            checks,  # noqa: F401 (registers)
+            waking,
+        )
         from apps.alerts.models import (
             Cap,
             Channel,
@@ -24,8 +28,9 @@ class AlertsConfig(AppConfig):
             MuteWindow,
             Rule,
             Silence,
-        )  # fmt: skip
+        )
         from apps.core import audited
+        from apps.monitoring.intake import committed
 
         audited.watch(Channel, "channel", secret=["sealed_target", "sealed_secret", "target_hash"])
 
@@ -34,6 +39,8 @@ class AlertsConfig(AppConfig):
             (MuteWindow, "mute_window"), (Cap, "cap"),
         ):  # fmt: skip
             audited.watch(model, noun)
+        if settings.PHAROS_EVALUATE_ON_WRITE:
+            committed.listen_metrics(waking.waker.heard)
         pre_delete.connect(_end_episodes, sender=Rule, dispatch_uid="alerts.end_episodes")
 
 

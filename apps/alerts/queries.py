@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from datetime import datetime
 
-from django.db.models import Case, IntegerField, QuerySet, Value, When
+from django.db.models import Case, IntegerField, Value, When
 
 from apps.alerts.machine import OPEN, Severity
 from apps.alerts.models import Episode, Notification, OutboxState, Rule
@@ -53,16 +53,6 @@ def open_episodes(limit: int = 50) -> list[OpenEpisode]:
         .order_by(ranked, "-fired_at", "-pk")[:limit]
     )
     return [_open_episode(row) for row in rows]
-
-
-def episodes(states: list[str], severities: list[str]) -> QuerySet[Episode]:
-    """Episodes in these states (all when empty) and severities (all when empty), newest first."""
-    found = Episode.objects.order_by("-started_at", "-pk")
-    if states:
-        found = found.filter(state__in=states)
-    if severities:
-        found = found.filter(severity__in=severities)
-    return found
 
 
 def unhealthy_rules(limit: int = 50) -> list[RuleTrouble]:

@@ -1,27 +1,40 @@
-"""What beat and the outbox wake. Both tasks may run any number of times at once."""
+"""What beat, written figures and the outbox wake. Each may run any number of times at once."""
 
 from typing import Any
 
 from celery import shared_task
 
+from apps.alerts import waking
 from apps.alerts.delivery import NOTIFIERS
 from apps.alerts.escalation import escalate_due, faults
 from apps.alerts.escalation.runner import TASK as ESCALATE_TASK
-from apps.alerts.evaluation import evaluate_due
+from apps.alerts.evaluation import evaluate_due, evaluate_early
+from apps.alerts.foreign import intake as foreign
 from apps.alerts.outbox import DISPATCH_TASK, kick
 from apps.alerts.routing import route
 from apps.alerts.routing.enrol import ROUTE_TASK
 from apps.alerts.services import acknowledgements, digests, noise
 from apps.alerts.services.dispatch import dispatch
-from apps.alerts.services.housekeeping import prune
+from apps.alerts.services.housekeeping import mend_clock, prune
 
 
 @shared_task(name="apps.alerts.tasks.evaluate_rules", ignore_result=True)
 def evaluate_rules() -> dict[str, Any]:
     """Judge every rule whose tick has come."""
-    summary = evaluate_due()
-    prune()
-    return vars(summary)
+    return vars(evaluate_due())
+
+
+@shared_task(name=waking.WRITTEN_TASK, ignore_result=True)
+def evaluate_written(metrics: list[str]) -> dict[str, Any]:
+    """Judge the rules that read these metrics, for figures of theirs were just committed."""
+    return vars(evaluate_early(metrics))
+
+
+@shared_task(name="apps.alerts.tasks.keep_alert_tables_small", ignore_result=True)
+def keep_alert_tables_small() -> int:
+    """Drop old ticks and idle instances; mend what a database clock that stepped back has left."""
+    mend_clock()
+    return prune()
 
 
 @shared_task(name=ROUTE_TASK, ignore_result=True)
@@ -67,3 +80,11 @@ def escalate() -> int:
 def mend_policies() -> int:
     """End the alerts about policies that reach somebody again."""
     return faults.mend()
+
+
+@shared_task(name="apps.alerts.tasks.end_foreign_alerts", ignore_result=True)
+def end_foreign_alerts() -> int:
+    """End what other systems have not told again in time."""
+    ended = foreign.end_due()
+    foreign.prune()
+    return ended

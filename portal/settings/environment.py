@@ -70,6 +70,8 @@ LOG_FILES: int = env.int("PHAROS_LOG_FILES", default=5, validate=Range(1, 100))
 RECORDER: bool = env.bool("PHAROS_RECORDER", default=True)
 # False: this process sends nothing on to destinations, whatever the rows say.
 FORWARD: bool = env.bool("PHAROS_FORWARD", default=True)
+# False: rules are judged at their ticks only, not also when figures are written.
+EVALUATE_ON_WRITE: bool = env.bool("PHAROS_EVALUATE_ON_WRITE", default=True)
 # False: this process applies no proposal, whatever the rows say.
 LOOP: bool = env.bool("PHAROS_LOOP", default=True)
 PROFILING: bool = env.bool("PHAROS_PROFILING", default=False)

@@ -60,6 +60,7 @@ NAVIGATION: list[dict[str, Any]] = [
     ),
     _group(
         _("Alerts"),
+        _link(_("Board"), "notification_important", "alert-board", "alerts.view_episode"),
         _list(
             _("Episodes"), "notifications_active", "alerts", "episode",
             badge="portal.overview.badges.open_alerts", badge_variant="danger",

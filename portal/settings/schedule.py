@@ -17,7 +17,8 @@ def every(seconds: float, task: str, queue: str = "default") -> dict[str, Any]:
 
 CELERY_BEAT_SCHEDULE: dict[str, dict[str, Any]] = {
     "collect": every(5, "apps.monitoring.tasks.collect", "high"),
-    "evaluate-rules": every(5, "apps.alerts.tasks.evaluate_rules", "high"),
+    "evaluate-rules": every(1, "apps.alerts.tasks.evaluate_rules", "high"),
+    "keep-alert-tables-small": every(30, "apps.alerts.tasks.keep_alert_tables_small", "low"),
     "route-alerts": every(5, "apps.alerts.tasks.route_alerts", "high"),
     "dispatch-notifications": every(5, "apps.alerts.tasks.dispatch_notifications", "high"),
     "expire-acknowledgements": every(5, "apps.alerts.tasks.expire_acknowledgements", "high"),
@@ -25,6 +26,7 @@ CELERY_BEAT_SCHEDULE: dict[str, dict[str, Any]] = {
     "flag-noisy-rules": every(300, "apps.alerts.tasks.flag_noisy_rules", "low"),
     "escalate": every(5, "apps.alerts.tasks.escalate", "high"),
     "mend-policies": every(60, "apps.alerts.tasks.mend_policies", "low"),
+    "end-foreign-alerts": every(5, "apps.alerts.tasks.end_foreign_alerts"),
     "find-bottlenecks": every(15, "apps.monitoring.tasks.find_bottlenecks"),
     "watch-deployments": every(60, "apps.monitoring.tasks.watch_deployments"),
     "prune-bottlenecks": every(3600, "apps.monitoring.tasks.prune_bottlenecks", "low"),

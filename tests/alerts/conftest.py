@@ -38,6 +38,7 @@ class FakeSource:
     kind: str = "gauge"
     unit: str = "1"
     asked: int = 0
+    end: datetime | None = None
 
     def latest(self, query: SeriesQuery, window_s: float) -> list[Latest]:
         self.asked += 1
@@ -48,6 +49,12 @@ class FakeSource:
 
     def info(self, metric: str) -> MetricInfo | None:
         return MetricInfo(metric, self.unit, self.kind, 1)
+
+    def until(self, moment: datetime) -> None:
+        self.end = moment
+
+    def expect(self, rules) -> None:
+        pass
 
 
 class Bench:
@@ -74,7 +81,7 @@ class Bench:
 @pytest.fixture
 def built_in_rules(db) -> None:
     """The rules of the migrations, also where another test's flush has emptied their table."""
-    for name in ("0002_built_in_rules", "0010_self_watch_rules"):
+    for name in ("0002_built_in_rules", "0010_self_watch_rules", "0111_more_built_in_rules"):
         importlib.import_module(f"apps.alerts.migrations.{name}").create(apps, None)
 
 

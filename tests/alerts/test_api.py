@@ -36,7 +36,7 @@ pytestmark = pytest.mark.django_db
 @pytest.fixture(autouse=True)
 def catalogue(monkeypatch) -> None:
     monkeypatch.setattr(
-        "apps.alerts.services.thresholds.catalogue",
+        "apps.alerts.services.metrics.catalogue",
         lambda prefix="", limit=100: [i for i in KNOWN if i.name.startswith(prefix)][:limit],
     )
 

@@ -1,11 +1,29 @@
 """Addresses of the alert API."""
 
-from django.urls import path
+from django.urls import include, path
 
-from apps.alerts.api import silence_urls
+from apps.alerts.api import ruleviews, silence_urls
+from apps.alerts.api.history import HistoryView
 from apps.alerts.api.views import AlertsView, ThresholdView
 
 urlpatterns = [
+    path("", include("apps.alerts.api.incident_urls")),
+    path("", include("apps.alerts.api.foreign_urls")),
+    path("admin/alerts/rule", ruleviews.RulesView.as_view(), name="rules"),
+    path("admin/alerts/rule/preview", ruleviews.RulePreviewView.as_view(), name="rule-preview"),
+    path("admin/alerts/rule/<int:pk>", ruleviews.RuleView.as_view(), name="rule"),
+    path("admin/alerts/rule/<int:pk>/test", ruleviews.RuleTestView.as_view(), name="rule-test"),
+    path(
+        "admin/alerts/rule/<int:pk>/versions",
+        ruleviews.RuleVersionsView.as_view(),
+        name="rule-versions",
+    ),
+    path(
+        "admin/alerts/rule/<int:pk>/restore",
+        ruleviews.RuleRestoreView.as_view(),
+        name="rule-restore",
+    ),
+    path("admin/alerts/history", HistoryView.as_view(), name="alert-history"),
     path("admin/monitoring/alerts", AlertsView.as_view(), name="alerts"),
     *silence_urls.urlpatterns,
     path("admin/monitoring/threshold", ThresholdView.as_view(), name="threshold"),

@@ -7,7 +7,7 @@ from django.http import HttpResponse
 from drf_spectacular.utils import extend_schema
 from rest_framework.request import Request
 
-from apps.alerts import queries
+from apps.alerts import listing
 from apps.alerts.api.serializers import (
     AlertFilterSerializer,
     AlertSerializer,
@@ -30,8 +30,18 @@ class AlertsView(ListEndpoint):
     required_permissions: ClassVar = {"GET": "alerts.view_episode"}
 
     def rows(self, request: Request, asked: dict[str, Any]) -> QuerySet[Episode]:  # noqa: ARG002
-        """Episodes of the states and severities asked for."""
-        return queries.episodes(asked["state"], asked["severity"])
+        """Episodes as asked for."""
+        return listing.found(
+            listing.Wanted(
+                states=asked["state"],
+                severities=asked["severity"],
+                labels=asked["label"],
+                service=asked["service"],
+                rule=asked["rule"],
+                source=asked["source"],
+                since=asked["since"],
+            )
+        )
 
 
 class ThresholdView(Endpoint):

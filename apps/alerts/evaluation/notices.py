@@ -6,8 +6,9 @@ from typing import Any, Final
 
 from apps.alerts import conf
 from apps.alerts.links import ack_url
-from apps.alerts.machine import OPEN
+from apps.alerts.machine import OPEN, Reason
 from apps.alerts.models import Episode, Purpose, Rule
+from apps.alerts.template import render
 
 _ALSO_SHOWN: Final = 10
 
@@ -37,8 +38,8 @@ def payload_for(
         "episode": str(episode.pk),
         "rule": {
             "id": rule.pk if rule else None,
-            "name": rule.name if rule else episode.rule_name,
-            "summary": rule.summary if rule else str(getattr(episode, "summary", "")),
+            "name": episode.rule_name,
+            "summary": _summary(episode, rule) if rule else str(getattr(episode, "summary", "")),
         },
         "severity": episode.severity,
         "state": episode.state,
@@ -60,6 +61,12 @@ def payload_for(
     return payload
 
 
+def _summary(episode: Episode, rule: Rule) -> str:
+    # An alert on the rule itself says what is the matter with it.
+    own = episode.reason in (Reason.ERROR, Reason.OVERFLOW)
+    return episode.summary if own else told(rule, episode)
+
+
 def _links(episode: Episode) -> dict[str, str]:
     links = {"episode": conf.episode_url(episode.pk), "why": conf.why_url(episode.pk)}
     if episode.state in OPEN:
@@ -70,11 +77,12 @@ def _links(episode: Episode) -> dict[str, str]:
 
 def _breach(episode: Episode) -> dict[str, Any]:
     rule = episode.rule
+    its_own = rule is not None and episode.metric == rule.metric
     return {
         "episode": str(episode.pk),
         "rule": episode.rule_name,
         "metric": episode.metric,
-        "aggregation": rule.aggregation if rule else "",
+        "aggregation": rule.aggregation if rule and its_own else "",
         "unit": episode.unit,
         "labels": episode.labels,
         "direction": episode.direction,
@@ -83,7 +91,30 @@ def _breach(episode: Episode) -> dict[str, Any]:
         "threshold": episode.threshold,
         "severity": episode.severity,
         "since": (episode.fired_at or episode.started_at).isoformat(),
+        "facts": episode.facts,
     }
+
+
+def told(rule: Rule, episode: Episode) -> str:
+    """The rule's message filled in for this episode; its summary where it has none."""
+    if not rule.message:
+        return rule.summary
+    return render(
+        rule.message,
+        {
+            "rule": rule.name,
+            "summary": rule.summary,
+            "metric": episode.metric,
+            "unit": episode.unit,
+            "value": episode.value,
+            "worst": episode.peak,
+            "threshold": episode.threshold,
+            "severity": episode.severity,
+            "state": episode.state,
+            "labels": episode.labels,
+            "facts": episode.facts,
+        },
+    )
 
 
 def _ended(episode: Episode) -> dict[str, Any]:

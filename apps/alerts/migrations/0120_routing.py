@@ -14,7 +14,7 @@ import apps.alerts.models.route
 
 class Migration(migrations.Migration):
     dependencies = [
-        ("alerts", "0010_self_watch_rules"),
+        ("alerts", "0111_more_built_in_rules"),
         migrations.swappable_dependency(settings.AUTH_USER_MODEL),
     ]
 

@@ -2,7 +2,7 @@
 
 from apps.alerts.models.acknowledgement import AckEnd, Acknowledgement
 from apps.alerts.models.cap import Bucket, Cap, CapScope, Digest, DigestEntry
-from apps.alerts.models.channel import Channel, ChannelKind
+from apps.alerts.models.channel import Channel, channel_kinds
 from apps.alerts.models.episode import Episode, EpisodeEvent, Instance, Tick
 from apps.alerts.models.escalation import (
     Escalation,
@@ -36,6 +36,7 @@ from apps.alerts.models.schedule import (
     SwapState,
     Unit,
 )
+from apps.alerts.models.seen import SeenSeries
 from apps.alerts.models.silence import Silence, SilenceState
 from apps.alerts.models.statuspage import (
     Health,
@@ -57,7 +58,6 @@ __all__ = [
     "Cap",
     "CapScope",
     "Channel",
-    "ChannelKind",
     "ContactMethod",
     "Decision",
     "Dependency",
@@ -103,6 +103,7 @@ __all__ = [
     "Rule",
     "RuleVersion",
     "Schedule",
+    "SeenSeries",
     "Silence",
     "SilenceState",
     "Stage",
@@ -119,4 +120,5 @@ __all__ = [
     "Unit",
     "Verdict",
     "Weekday",
+    "channel_kinds",
 ]

@@ -2,6 +2,7 @@
 
 import uuid
 
+from django.contrib.postgres.indexes import GinIndex
 from django.db import models
 from django.db.models.functions import Now
 from django.utils.translation import gettext_lazy as _
@@ -48,6 +49,15 @@ class Episode(models.Model):
     value = models.FloatField(_("value"), null=True)
     peak = models.FloatField(_("worst value"), null=True)
     threshold = models.FloatField(_("threshold"), null=True)
+    reason = models.CharField(
+        _("because"), max_length=16, choices=REASONS,
+        default=Reason.BREACH, db_default=str(Reason.BREACH),
+    )  # fmt: skip
+    # What the verdict rests on besides the value: a baseline with its band, a budget, a silence.
+    facts = models.JSONField(
+        _("facts"), default=dict, blank=True,
+        db_default=models.Value({}, output_field=models.JSONField()),
+    )  # fmt: skip
     started_at = models.DateTimeField(_("started"))
     fired_at = models.DateTimeField(_("fired"), null=True)
     ended_at = models.DateTimeField(_("ended"), null=True)
@@ -55,6 +65,8 @@ class Episode(models.Model):
     updated_at = models.DateTimeField(_("updated"))
     # "" for our own rules; else who told it, and where it is shown there.
     source = models.CharField(_("source"), max_length=64, blank=True, default="", db_default="")
+    # What its sender says of it; our rules have their own.
+    summary = models.TextField(_("summary"), blank=True, default="", db_default="")
     external_url = models.CharField(max_length=2000, blank=True, default="", db_default="")
 
     class Meta:
@@ -76,6 +88,12 @@ class Episode(models.Model):
                 condition=models.Q(state__in=[str(state) for state in OPEN]),
                 name="alerts_episode_open",
             ),
+            models.Index(
+                fields=["-started_at", "-id"],
+                condition=models.Q(state__in=[str(state) for state in OPEN]),
+                name="alerts_episode_open_newest",
+            ),
+            GinIndex(fields=["labels"], name="alerts_episode_labels", opclasses=["jsonb_path_ops"]),
         ]
 
     def __str__(self) -> str:
@@ -110,7 +128,12 @@ class Instance(models.Model):
                 fields=["tick"],
                 condition=models.Q(state__in=[str(State.INACTIVE), str(State.RESOLVED)]),
                 name="alerts_instance_idle",
-            )
+            ),
+            models.Index(
+                fields=["rule"],
+                condition=models.Q(state__in=[str(state) for state in ACTIVE]),
+                name="alerts_instance_active",
+            ),
         ]
 
     def __str__(self) -> str:

@@ -3,6 +3,8 @@
 from datetime import timedelta
 from typing import Final
 
+import structlog
+from django.db import connection, transaction
 from django.db.models import Q
 from django.db.models.functions import Now
 
@@ -10,7 +12,11 @@ from apps.alerts import conf
 from apps.alerts.machine import ACTIVE
 from apps.alerts.models import Instance, Tick
 
-_AT_ONCE: Final = 5000
+log = structlog.get_logger(__name__)
+# Two thousand rules every fifteen seconds leave 4,000 ticks between two runs.
+_AT_ONCE: Final = 20_000
+# Beyond this a database clock that stepped back is not waited for.
+_WAITED_FOR_S: Final = 60
 
 
 def prune() -> int:
@@ -27,3 +33,26 @@ def prune() -> int:
         if ids:
             gone += model._default_manager.filter(pk__in=ids).delete()[0]
     return gone
+
+
+def mend_clock() -> int:
+    """Let rules go on that a database clock which stepped back has left due in the future.
+
+    A step of less than a minute is waited for: no tick is judged twice. After a longer one the
+    ticks that lie ahead are forgotten; how many rules that concerned.
+    """
+    with transaction.atomic(), connection.cursor() as cursor:
+        cursor.execute(
+            "UPDATE alerts_rule SET next_eval_at = statement_timestamp(), last_tick = NULL"
+            " WHERE enabled AND next_eval_at >"
+            " statement_timestamp() + make_interval(secs => interval_s + %s) RETURNING id",
+            [_WAITED_FOR_S],
+        )
+        rules = [row[0] for row in cursor.fetchall()]
+        if rules:
+            log.error("database_clock_stepped_back", rules=len(rules))
+            cursor.execute(
+                "DELETE FROM alerts_tick WHERE rule_id = ANY(%s) AND tick > statement_timestamp()",
+                [rules],
+            )
+    return len(rules)

@@ -8,6 +8,7 @@ from django.db import connection, transaction
 from django.db.models import F
 from django.db.models.functions import Now
 
+from apps.alerts.evaluation import own
 from apps.alerts.evaluation.clock import db_now
 from apps.alerts.evaluation.ledger import Ledger
 from apps.alerts.machine import ACTIVE, Reason, stop
@@ -15,9 +16,10 @@ from apps.alerts.models import Channel, Instance, Rule, RuleVersion
 from apps.core.errors import InvalidInputError
 from apps.core.services import audit as trail
 
-_AUDITED = (
-    "name", "summary", "metric", "aggregation", "scope", "by", "numerator_scope",
-    "remainder_scope", "min_samples", "direction", "warning", "critical", "critical_inclusive",
+AUDITED = (
+    "name", "summary", "message", "runbook", "condition", "config", "metric", "aggregation",
+    "scope", "by", "numerator_scope", "remainder_scope", "min_samples", "direction", "warning",
+    "critical", "clear_warning", "clear_critical", "warning_inclusive", "critical_inclusive",
     "for_s", "keep_firing_for_s", "window_s", "interval_s", "no_data", "enabled",
     "opens_incident",
 )  # fmt: skip
@@ -25,7 +27,7 @@ _AUDITED = (
 
 def snapshot(rule: Rule) -> dict[str, Any]:
     """All that people decide about a rule, as JSON; channels by name and masked target."""
-    taken: dict[str, Any] = {name: getattr(rule, name) for name in _AUDITED}
+    taken: dict[str, Any] = {name: getattr(rule, name) for name in AUDITED}
     rows = rule.channels.order_by("pk").values_list("pk", "name", "hint")
     taken["channels"] = [{"id": pk, "name": name, "target": hint} for pk, name, hint in rows]
     return taken
@@ -46,9 +48,7 @@ def save(
     try:
         rule.full_clean()
     except ValidationError as error:
-        raise InvalidInputError(
-            "The rule makes no sense: " + " ".join(error.messages), dict(_by_field(error))
-        ) from error
+        raise senseless(error) from error
     with transaction.atomic():
         store(rule)
         if channels is not None:
@@ -56,9 +56,16 @@ def save(
         return audit(rule, actor, before)
 
 
+def senseless(error: ValidationError) -> InvalidInputError:
+    """What was refused, by field."""
+    return InvalidInputError(
+        "The rule makes no sense: " + " ".join(error.messages), dict(_by_field(error))
+    )
+
+
 def store(rule: Rule) -> None:
     """Write only what people decide: the columns of the evaluations may have moved on meanwhile."""
-    rule.save(update_fields=_AUDITED if rule.pk else None)
+    rule.save(update_fields=AUDITED if rule.pk else None)
 
 
 def switch(rules: Iterable[Rule], actor: str, *, on: bool) -> int:
@@ -121,11 +128,11 @@ def end_active(rule: Rule, reason: Reason) -> int:
         active = list(
             Instance.objects.filter(rule=rule, state__in=ACTIVE).select_related("episode")
         )
-        if active:
-            ledger = Ledger(rule, db_now())
-            for instance in active:
-                ledger.record(instance, stop(instance.condition, reason), None)
-            ledger.write()
+        ledger = Ledger(rule, db_now())
+        for instance in active:
+            ledger.record(instance, stop(instance.condition, reason), None)
+        own.end_all(ledger, reason)
+        ledger.write()
     return len(active)
 
 

@@ -21,7 +21,7 @@ import orjson
 from django.conf import settings
 
 from apps.monitoring import recorder
-from apps.monitoring.intake import frames, limits
+from apps.monitoring.intake import committed, frames, limits
 from apps.monitoring.intake.commit import QUEUE_BYTES, QUEUE_ROWS, committer
 from apps.monitoring.intake.reply import RefusalError
 from apps.monitoring.intake.stats import CommitStats
@@ -184,6 +184,7 @@ class Processes:
         answer = await process.ask(head, pieces, size_bytes)
         process.stats = CommitStats(**answer["stats"])
         recorder.take_over(answer["told"])
+        committed.tell_metrics(answer["metrics"])
         return answer
 
     def facts(self) -> dict[str, Any]:

@@ -29,6 +29,8 @@ _SWITCH_S: Final = 0.001
 # Pages come before telemetry, which waits well.
 _NICENESS: Final = 5
 _DRAIN_S: Final = 10.0
+# Their names travel to the web with the next answer.
+written: Final = committed.Names()
 
 
 class Server:
@@ -80,6 +82,7 @@ class Server:
             body.release()
         answer["stats"] = dataclasses.asdict(committer().stats())
         answer["told"] = relay.take()
+        answer["metrics"] = written.take()
         with contextlib.suppress(ConnectionError):
             frames.write(self._writer, frames.REPLY, number, orjson.dumps(answer))
             await self._writer.drain()
@@ -113,6 +116,7 @@ def main(fd: int) -> None:
     gc.set_threshold(200_000, 20, 100)
     configure_logging(settings.LOGGING_CONFIG, settings.LOGGING)
     relay.open()
+    committed.listen_metrics(written.add)
     if settings.PHAROS_FORWARD:
         # Django's own set-up would do it too, for two seconds and 60 MB.
         committed.listen(switchboard.offer)

@@ -1,5 +1,6 @@
 """Which metrics there are."""
 
+from collections.abc import Collection
 from dataclasses import dataclass
 
 from apps.monitoring.queries import selection
@@ -26,6 +27,21 @@ def metric_exists(name: str) -> bool:
         )
         row = cursor.fetchone()
         return bool(row and row[0])
+
+
+def exactly(names: Collection[str]) -> dict[str, list[MetricInfo]]:
+    """The metrics of these very names; one name may have several units and kinds."""
+    found: dict[str, list[MetricInfo]] = {}
+    with selection.reader() as cursor:
+        cursor.execute(
+            "SELECT m.name, m.unit, m.kind, count(s.id) FROM tm_metric m"
+            " JOIN tm_series s ON s.metric_id = m.id WHERE m.name = ANY(%s)"
+            " GROUP BY m.name, m.unit, m.kind ORDER BY m.name, m.unit, m.kind",
+            [[name.replace("\0", "") for name in names]],
+        )
+        for name, unit, kind, n in cursor.fetchall():
+            found.setdefault(name, []).append(MetricInfo(name, unit, Kind(kind).name.lower(), n))
+    return found
 
 
 def catalogue(

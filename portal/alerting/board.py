@@ -1,0 +1,154 @@
+"""The board of open alerts: what is wrong now, since when, and who has it."""
+
+from datetime import timedelta
+from typing import Any, Final
+from uuid import UUID
+
+from django.contrib import admin, messages
+from django.core.exceptions import PermissionDenied
+from django.http import Http404, HttpRequest, HttpResponse, QueryDict
+from django.shortcuts import redirect
+from django.urls import reverse
+from django.utils.translation import gettext as _
+from django.utils.translation import ngettext
+from django.views.decorators.http import require_POST
+from rest_framework.exceptions import ValidationError
+
+from apps.alerts.api.serializers import labels_of
+from apps.alerts.evaluation.clock import db_now
+from apps.alerts.machine import Severity
+from apps.alerts.models import Episode, Rule
+from apps.alerts.models.words import SEVERITIES
+from apps.alerts.services import acknowledgements, silences
+from apps.core.errors import PortalError
+from portal.alerting import rows, topic
+from portal.evidence.guard import in_shell
+from portal.pages import render
+
+_FIELDS: Final = ("severity", "service", "rule", "label", "state", "taken", "group")
+_SILENCED_FOR: Final = timedelta(hours=1)
+_MOST_AT_ONCE: Final = 200
+ACKNOWLEDGE: Final = "alerts.add_acknowledgement"
+SILENCE: Final = "alerts.add_silence"
+
+
+@in_shell("alerts.view_episode")
+def page(request: HttpRequest) -> HttpResponse:
+    """Open alerts, the worst first."""
+    filters, mistakes = _filters(request.GET)
+    found = rows.groups(filters)
+    context: dict[str, Any] = {
+        "title": _("Alerts"),
+        "filters": filters,
+        "label": request.GET.get("label", "")[:1000],
+        "mistakes": mistakes,
+        "severities": SEVERITIES,
+        "groupings": _groupings(),
+        "groups": found,
+        "shown": sum(len(group.rows) for group in found),
+        "counts": rows.counts(filters),
+        "filtered": any(request.GET.get(name) for name in _FIELDS if name != "group"),
+        "any_rule": bool(found) or Rule.objects.filter(enabled=True).exists(),
+        "topic": topic.NAME,
+        "export": _export(request.GET),
+        "may_take": request.user.has_perm(ACKNOWLEDGE),
+        "may_silence": request.user.has_perm(SILENCE),
+        "may_see_incidents": request.user.has_perm("alerts.view_incident"),
+        "back": request.GET.urlencode(),
+    }
+    return render(request, "pages/alert_board.html", context, status=400 if mistakes else 200)
+
+
+def _groupings() -> list[tuple[str, str]]:
+    return [
+        ("rule", _("rule")), ("service", _("service")), ("severity", _("severity")),
+        ("none", _("nothing")),
+    ]  # fmt: skip
+
+
+def _filters(query: QueryDict) -> tuple[rows.Filters, dict[str, str]]:
+    """The filters of the address, and what is wrong with them; a wrong one is left out."""
+    given = {name: query.get(name, "").replace("\0", "")[:1000] for name in _FIELDS}
+    mistakes: dict[str, str] = {}
+    try:
+        labels = labels_of(given["label"])
+    except ValidationError:
+        labels, mistakes["label"] = {}, _("Write a label as name=value.")
+    known = {
+        "severity": [str(one) for one in Severity],
+        "state": ["open", "all"],
+        "taken": ["yes", "no"],
+        "group": rows.GROUPS,
+    }
+    for name, words in known.items():
+        if given[name] and given[name] not in words:
+            mistakes[name] = _("Choose one of the list.")
+            given[name] = ""
+    sound = {name: given[name] for name in ("severity", "service", "rule", "taken")}
+    return (
+        rows.Filters(
+            **sound, label=labels, state=given["state"] or "open", group=given["group"] or "rule"
+        ),
+        mistakes,
+    )
+
+
+def _export(query: QueryDict) -> str:
+    kept = {n: query[n] for n in ("severity", "service", "rule", "label") if query.get(n)}
+    told = QueryDict(mutable=True)
+    told.update({**kept, "format": "csv"})
+    return f"{reverse('alerts')}?{told.urlencode()}"
+
+
+@require_POST
+@admin.site.admin_view
+def act(request: HttpRequest, verb: str) -> HttpResponse:
+    """Take, let go or silence the chosen alerts, and go back to the board."""
+    if verb not in _VERBS:
+        raise Http404
+    permission, do = _VERBS[verb]
+    if not request.user.has_perm(permission):
+        raise PermissionDenied
+    try:
+        done = do(_chosen(request), request)
+    except PortalError as error:
+        messages.error(request, str(error.words))
+    else:
+        words = ngettext("Done for %(n)d alert.", "Done for %(n)d alerts.", done)
+        messages.success(request, words % {"n": done})
+    back = QueryDict(request.POST.get("back", "")[:4000]).urlencode()
+    return redirect(f"{reverse('alert-board')}?{back}" if back else reverse("alert-board"))
+
+
+def _chosen(request: HttpRequest) -> list[UUID]:
+    try:
+        return [UUID(text) for text in request.POST.getlist("episode")[:_MOST_AT_ONCE]]
+    except ValueError:
+        raise Http404 from None
+
+
+def _take(chosen: list[UUID], request: HttpRequest) -> int:
+    return acknowledgements.acknowledge(
+        chosen, request.user.get_username(), note=request.POST.get("note", "")
+    )
+
+
+def _let_go(chosen: list[UUID], request: HttpRequest) -> int:
+    return acknowledgements.unacknowledge(chosen, request.user.get_username())
+
+
+def _silence(chosen: list[UUID], request: HttpRequest) -> int:
+    by = request.user.get_username()
+    comment = request.POST.get("note", "").strip() or _("Silenced from the board.")
+    episodes = list(Episode.objects.filter(pk__in=chosen))
+    for episode in episodes:
+        wish = silences.Wish(silences.for_episode(episode), db_now() + _SILENCED_FOR, comment)
+        silences.create(wish, by)
+    return len(episodes)
+
+
+_VERBS: Final = {
+    "acknowledge": (ACKNOWLEDGE, _take),
+    "unacknowledge": (ACKNOWLEDGE, _let_go),
+    "silence": (SILENCE, _silence),
+}

@@ -1,0 +1,190 @@
+"""Rules judged when their figures are written, and on whose clock."""
+
+import threading
+from datetime import timedelta
+
+import pytest
+from django.db import connection
+from django.db.models.functions import Now
+
+from apps.alerts import conf, waking
+from apps.alerts.evaluation import clock, evaluate_due, evaluate_early
+from apps.alerts.models import Episode, Instance, Rule, Tick
+from apps.alerts.services import housekeeping
+from apps.monitoring.intake import committed
+from apps.monitoring.store.rows import Batch, Kind, Metric, Resource, Sample, Series
+from tests.alerts.conftest import T0, Bench
+
+CPU = "system.cpu.utilization"
+
+
+@pytest.fixture
+def early(bench):
+    """Judges the bench's rule between two ticks, so many seconds after the last moment."""
+
+    def judge(*values, after_s=3.0):
+        bench.now += timedelta(seconds=after_s)
+        bench.source.values = [({"host": f"h{n}"}, value) for n, value in enumerate(values)]
+        return evaluate_early([CPU], bench.source, lambda: bench.now)
+
+    return judge
+
+
+@pytest.mark.django_db
+@pytest.mark.usefixtures("no_wake_ups")
+class TestOnWrite:
+    def test_a_breach_fires_before_the_tick_and_the_tick_changes_nothing(self, bench, early):
+        assert early(0.95).evaluated == 1
+        episode = Episode.objects.get()
+        assert episode.state == "firing"
+        assert Rule.objects.get().next_eval_at == T0  # the ordinary tick stays due
+        bench.source.values = [({"host": "h0"}, 0.95)]
+        bench.now += timedelta(seconds=bench.rule.interval_s)
+        evaluate_due(bench.source, lambda: bench.now)
+        assert Episode.objects.get().pk == episode.pk
+
+    def test_a_rule_is_judged_at_most_once_a_second(self, early):
+        assert early(0.95).evaluated == 1
+        assert early(0.95, after_s=0.2).evaluated == 0
+        assert early(0.95, after_s=1).evaluated == 1
+
+    def test_what_is_missing_between_two_ticks_proves_nothing(self, early):
+        early(0.95)
+        for _ in range(5):
+            early()
+        for _ in range(5):
+            early(None)
+        assert Episode.objects.get().state == "firing"
+        assert Instance.objects.get().missed == 0
+        assert Rule.objects.get().no_data_since is None
+
+    def test_an_error_between_two_ticks_is_not_counted(self, bench, early):
+        bench.source.error = ValueError("down")
+        for _ in range(5):
+            early(0.95)
+        assert Rule.objects.get().errors_in_row == 0
+        assert not Episode.objects.exists()
+
+    def test_a_tick_that_comes_late_does_not_take_back_what_was_seen_since(self, bench, early):
+        Rule.objects.update(for_s=600)
+        bench.tick(0.95)
+        early(0.95, after_s=10)
+        seen = Instance.objects.get()
+        bench.source.values = [({}, 0.1)]
+        late = bench.now - timedelta(seconds=9)
+        Rule.objects.update(next_eval_at=late)
+        Tick.objects.filter(tick__gt=late - timedelta(seconds=15)).delete()
+        evaluate_due(bench.source, lambda: late)
+        assert Instance.objects.filter(fingerprint=seen.fingerprint).get().tick == seen.tick
+
+    def test_other_metrics_wake_nobody(self, bench):
+        assert evaluate_early(["other"], bench.source, lambda: bench.now).evaluated == 0
+
+
+class TestWaker:
+    def test_names_are_told_at_once_and_then_together(self, monkeypatch):
+        told: list[set[str]] = []
+        second, go = threading.Event(), threading.Event()
+        monkeypatch.setattr(waking.time, "sleep", lambda seconds: go.wait(20))
+
+        def publish(names):
+            told.append(set(names))
+            if len(told) == 2:
+                second.set()
+            return True
+
+        monkeypatch.setattr(waking, "publish", publish)
+        waker = waking.Waker()
+        waker.heard(["a"])
+        while not told:
+            threading.Event().wait(0.01)
+        waker.heard(["b"])
+        waker.heard(["c", "b"])
+        go.set()
+        assert second.wait(20)
+        assert told == [{"a"}, {"b", "c"}]
+
+    def test_without_a_broker_nothing_is_raised(self, monkeypatch):
+        def fail(*args, **kwargs):
+            raise ConnectionError("no redis")
+
+        monkeypatch.setattr("celery.current_app.send_task", fail)
+        assert waking.publish({"a"}) is False
+
+    def test_the_committer_tells_the_names_of_what_it_committed(self, monkeypatch):
+        heard: list[set[str]] = []
+        monkeypatch.setattr(
+            committed, "_metrics_listeners", [lambda names: heard.append(set(names))]
+        )
+        metric = Metric("m", "1", Kind.GAUGE)
+        series = Series(metric, Resource({}), {})
+        committed.tell([Batch(samples=[Sample(series, 1, 1.0), Sample(series, 2, 1.0)]), Batch()])
+        committed.tell([Batch()])
+        assert heard == [{"m"}]
+
+    def test_a_listener_that_fails_harms_nobody(self, monkeypatch):
+        heard = []
+        monkeypatch.setattr(
+            committed,
+            "_metrics_listeners",
+            [lambda names: 1 / 0, heard.append],
+        )
+        committed.tell_metrics(["m"])
+        assert heard == [["m"]]
+
+    def test_what_an_intake_process_keeps_of_names_is_bounded(self):
+        names = committed.Names()
+        names.add([str(n) for n in range(committed.MOST_NAMES)])
+        names.add(["one more"])
+        assert len(names.take()) == committed.MOST_NAMES
+        assert names.take() == []
+
+
+@pytest.mark.django_db
+@pytest.mark.usefixtures("no_wake_ups")
+class TestClock:
+    @pytest.mark.parametrize(
+        ("off_s", "judges"), [(0, True), (-6, True), (6, True), (61, False), (-61, False)]
+    )
+    def test_a_worker_far_off_the_databases_clock_judges_nothing(
+        self, bench, monkeypatch, off_s, judges
+    ):
+        real = clock.time.time
+        monkeypatch.setattr(clock.time, "time", lambda: real() + off_s)
+        bench.source.values = [({}, 0.95)]
+        assert evaluate_due(bench.source).evaluated == judges
+
+    def test_a_database_clock_that_stepped_far_back_does_not_stop_the_rules(self, bench):
+        bench.tick(0.95)
+        now = clock.db_now()
+        # As it looks after the clock went back by an hour: due, and judged, in the future.
+        Rule.objects.update(
+            next_eval_at=now + timedelta(hours=1), last_tick=now + timedelta(hours=1)
+        )
+        Tick.objects.update(tick=now + timedelta(hours=1))
+        assert evaluate_due(bench.source).evaluated == 0
+        assert housekeeping.mend_clock() == 1
+        bench.source.values = [({}, 0.95)]
+        assert evaluate_due(bench.source).evaluated == 1
+        # It is the same alert, and nobody is paged again.
+        assert Episode.objects.get().events.filter(kind="fired").count() == 1
+
+    def test_a_small_step_back_is_waited_for(self, bench):
+        Rule.objects.update(next_eval_at=Now() + timedelta(seconds=40))
+        assert housekeeping.mend_clock() == 0
+        assert evaluate_due(bench.source).evaluated == 0
+
+
+@pytest.mark.django_db
+@pytest.mark.usefixtures("no_wake_ups")
+def test_an_early_evaluation_of_many_rules_costs_few_statements(
+    make_rule, source, django_assert_max_num_queries
+):
+    rules = [make_rule(name=f"rule {n}", scope={"host": str(n)}) for n in range(50)]
+    bench = Bench(rules[0], source)
+    source.values = [({}, 0.95)]
+    with django_assert_max_num_queries(25):
+        assert evaluate_early([CPU], source, lambda: bench.now).evaluated == 50
+    assert Episode.objects.count() == 50
+    assert conf.RULES_AT_ONCE >= 50
+    assert connection.in_atomic_block
