@@ -66,7 +66,8 @@ def send_digests() -> int:
 
 @shared_task(name="apps.alerts.tasks.flag_noisy_rules", ignore_result=True)
 def flag_noisy_rules() -> int:
-    """Open tasks for rules that page too often."""
+    """Open tasks for rules that page too often, and forget what has long been steady."""
+    noise.forget_flaps()
     return noise.flag_noisy_rules()
 
 

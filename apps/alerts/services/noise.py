@@ -8,12 +8,13 @@ from django.db.models.functions import Now
 
 from apps.alerts import conf
 from apps.alerts.evaluation.clock import db_now
-from apps.alerts.models import NoisyRule, Notification, Purpose
+from apps.alerts.models import Flap, NoisyRule, Notification, Purpose
 
 _HOUR = timedelta(hours=1)
 # Messages within the hour are looked for among episodes that began within this time.
 _LOOK_BACK = timedelta(days=1)
 _MOST_RULES = 200
+_FORGOTTEN_AT_ONCE = 5000
 
 
 def flag_noisy_rules() -> int:
@@ -48,6 +49,13 @@ def flag_noisy_rules() -> int:
         new = [NoisyRule(rule_id=pk, most=n) for pk, n in most.items() if pk not in known]
         NoisyRule.objects.bulk_create(new, ignore_conflicts=True)
     return len(new)
+
+
+def forget_flaps() -> int:
+    """Delete a bounded number of histories that have been steady for a day; how many."""
+    old = Flap.objects.filter(flapping=False, seen_at__lt=db_now() - _LOOK_BACK)
+    pks = list(old.order_by("seen_at").values_list("pk", flat=True)[:_FORGOTTEN_AT_ONCE])
+    return Flap.objects.filter(pk__in=pks).delete()[0] if pks else 0
 
 
 def close(row: NoisyRule, by: str) -> bool:
