@@ -5,7 +5,6 @@ from collections.abc import Sequence
 from typing import Any, Final
 
 from django.db import transaction
-from django.utils.translation import gettext as _
 
 from apps.alerts import conf
 from apps.alerts.evaluation.clock import db_now
@@ -53,8 +52,8 @@ def payload_of(entries: Sequence[DigestEntry]) -> dict[str, Any]:
         "episode": None,
         "rule": {
             "id": None,
-            "name": _("%(n)d more messages in one") % {"n": len(entries)},
-            "summary": _("So many came that the cap of this channel held these back."),
+            "name": "",
+            "summary": "",
         },
         "severity": severity,
         "state": "",
