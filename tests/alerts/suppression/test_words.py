@@ -14,8 +14,8 @@ RULE = {"rule": {"name": "CPU", "summary": "of the rule"}, "scope": {"host": "h1
             {"purpose": "flapping", "flapping": {"started": True, "changes_in_an_hour": 6}},
             "[Flapping] CPU (host=h1)",
             (
-                "It changed 6 times within the last hour. Its warnings are held back until it comes "
-                "to rest."
+                "It changed 6 times within the last hour. Its warnings are held back until it "
+                "comes to rest."
             ),
         ),
         (
