@@ -20,12 +20,25 @@ class AlertsConfig(AppConfig):
             checks,  # noqa: F401 (registers)
             waking,
         )
-        from apps.alerts.models import Channel, Rule
+        from apps.alerts.models import (
+            Cap,
+            Channel,
+            Dependency,
+            Inhibition,
+            MuteWindow,
+            Rule,
+            Silence,
+        )
         from apps.core import audited
         from apps.monitoring.intake import committed
 
         audited.watch(Channel, "channel", secret=["sealed_target", "sealed_secret", "target_hash"])
 
+        for model, noun in (
+            (Silence, "silence"), (Inhibition, "inhibition"), (Dependency, "dependency"),
+            (MuteWindow, "mute_window"), (Cap, "cap"),
+        ):  # fmt: skip
+            audited.watch(model, noun)
         if settings.PHAROS_EVALUATE_ON_WRITE:
             committed.listen_metrics(waking.waker.heard)
         pre_delete.connect(_end_episodes, sender=Rule, dispatch_uid="alerts.end_episodes")

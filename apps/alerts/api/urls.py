@@ -2,7 +2,7 @@
 
 from django.urls import include, path
 
-from apps.alerts.api import ruleviews
+from apps.alerts.api import ruleviews, silence_urls
 from apps.alerts.api.history import HistoryView
 from apps.alerts.api.views import AlertsView, ThresholdView
 
@@ -25,5 +25,6 @@ urlpatterns = [
     ),
     path("admin/alerts/history", HistoryView.as_view(), name="alert-history"),
     path("admin/monitoring/alerts", AlertsView.as_view(), name="alerts"),
+    *silence_urls.urlpatterns,
     path("admin/monitoring/threshold", ThresholdView.as_view(), name="threshold"),
 ]

@@ -11,7 +11,7 @@ from django.template.loader import render_to_string
 from django.utils import translation
 from django.utils.translation import gettext as _
 
-from apps.alerts.delivery import links
+from apps.alerts.delivery import links, quiet_words
 
 _COLOURS: Final = {"critical": "#b91c1c", "warning": "#b45309", "resolved": "#15803d"}
 _NEUTRAL: Final = "#374151"
@@ -25,7 +25,8 @@ def context(payload: Mapping[str, Any], *, may_repeat: bool = False) -> dict[str
     return {
         "title": _one_line(_title(payload)),
         "purpose": purpose,
-        "summary": str(payload.get("summary") or rule.get("summary") or ""),
+        "summary": quiet_words.summary(payload)
+        or str(payload.get("summary") or rule.get("summary") or ""),
         "tone": tone(payload),
         "colour": _COLOURS.get(tone(payload), _NEUTRAL),
         "labels": _labels(payload.get("scope") or {}),
@@ -109,7 +110,7 @@ def _title(payload: Mapping[str, Any]) -> str:
     }
     if purpose == "resolved":
         return _("[Resolved] %(rule)s%(scope)s") % words
-    return _("[%(severity)s] %(rule)s%(scope)s") % words
+    return quiet_words.title(payload, words) or _("[%(severity)s] %(rule)s%(scope)s") % words
 
 
 def _breach(one: Mapping[str, Any]) -> dict[str, Any]:

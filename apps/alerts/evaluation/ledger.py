@@ -9,6 +9,7 @@ from django.db import transaction
 
 from apps.alerts import incidents
 from apps.alerts.evaluation import writing
+from apps.alerts.evaluation.flaps import Flaps
 from apps.alerts.evaluation.observed import Observed
 from apps.alerts.machine import RANK, Effect, Reason, Severity, State, Step
 from apps.alerts.models import Episode, EpisodeEvent, Instance, Rule
@@ -38,6 +39,7 @@ class Ledger:
         self.events: list[EpisodeEvent] = []
         self.firing: list[Episode] = []
         self.resolved: list[Episode] = []
+        self.flaps = Flaps(rule, tick)
 
     def record(
         self, instance: Instance, step: Step, value: float | None, seen: Observed | None = None
@@ -46,6 +48,7 @@ class Ledger:
 
         `seen` tells more of it: thresholds in the unit of the value, and facts.
         """
+        step = self.flaps.damp(instance, step)
         instance.condition = step.condition
         instance.tick = self.tick
         if value is not None:
@@ -165,6 +168,7 @@ def write_all(ledgers: Sequence[Ledger]) -> None:
     writing.update_episodes([row for ledger in ledgers for row in ledger.changed])
     writing.upsert_instances([row for ledger in ledgers for row in ledger.instances])
     writing.insert_events([row for ledger in ledgers for row in ledger.events])
+    writing.insert_events([row for ledger in ledgers for row in ledger.flaps.write()])
     for ledger in ledgers:
         # Without anything to tell it makes no query.
         enrol(ledger.firing, ledger.resolved, ledger.tick)

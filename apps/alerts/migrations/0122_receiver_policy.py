@@ -5,15 +5,21 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
-
     dependencies = [
-        ('alerts', '0160_oncall'),
+        ("alerts", "0171_incident_logs_only_grow"),
     ]
 
     operations = [
         migrations.AddField(
-            model_name='receiver',
-            name='policy',
-            field=models.ForeignKey(blank=True, null=True, on_delete=django.db.models.deletion.PROTECT, related_name='receivers', to='alerts.escalationpolicy', verbose_name='escalation policy'),
+            model_name="receiver",
+            name="policy",
+            field=models.ForeignKey(
+                blank=True,
+                null=True,
+                on_delete=django.db.models.deletion.PROTECT,
+                related_name="receivers",
+                to="alerts.escalationpolicy",
+                verbose_name="escalation policy",
+            ),
         ),
     ]

@@ -20,7 +20,7 @@ from apps.alerts.models.group import AlertGroup, Decision, Enrolment, GroupMembe
 from apps.alerts.models.incident import Incident, IncidentEpisode, IncidentEvent
 from apps.alerts.models.incident_work import IncidentLink, IncidentRole, IncidentTask, PostMortem
 from apps.alerts.models.inhibition import Dependency, Inhibition
-from apps.alerts.models.mutewindow import MuteWindow
+from apps.alerts.models.mutewindow import MuteWindow, Weekday
 from apps.alerts.models.noisyrule import NoisyRule
 from apps.alerts.models.notification import Attempt, Notification, OutboxState, Outcome, Purpose
 from apps.alerts.models.people import CalendarFeed, ContactMethod, Team
@@ -119,5 +119,6 @@ __all__ = [
     "Tick",
     "Unit",
     "Verdict",
+    "Weekday",
     "channel_kinds",
 ]
