@@ -3,10 +3,13 @@
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from apps.alerts.models import Outcome
 from apps.core.errors import InvalidInputError
+
+if TYPE_CHECKING:
+    from apps.alerts.delivery.phone.provider import Account
 
 
 @dataclass(frozen=True)
@@ -19,6 +22,9 @@ class Envelope:
     payload: Mapping[str, Any] = field(repr=False)
     attempt: int = 1
     may_repeat: bool = False
+    # For kinds that send by an account with a provider, and where it reports what became of it.
+    account: "Account | None" = None
+    receipt_url: str = ""
 
 
 @dataclass(frozen=True)
@@ -29,6 +35,8 @@ class Delivered:
     status_code: int | None = None
     error: str = ""
     retry_after_s: float | None = None
+    # How the provider calls the message.
+    provider_id: str = ""
 
 
 class Notifier(ABC):

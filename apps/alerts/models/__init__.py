@@ -1,14 +1,20 @@
 """Rules, what they found, and what was sent about it."""
 
 from apps.alerts.models.channel import Channel, ChannelKind
+from apps.alerts.models.deadman import DeadMan
 from apps.alerts.models.episode import Episode, EpisodeEvent, Instance, Tick
 from apps.alerts.models.notification import Attempt, Notification, OutboxState, Outcome, Purpose
+from apps.alerts.models.phone import PhoneAccount
+from apps.alerts.models.receipt import AwaitedReceipt, DeliveryReceipt, ReceiptState
 from apps.alerts.models.rule import Direction, Rule, RuleVersion
 
 __all__ = [
     "Attempt",
+    "AwaitedReceipt",
     "Channel",
     "ChannelKind",
+    "DeadMan",
+    "DeliveryReceipt",
     "Direction",
     "Episode",
     "EpisodeEvent",
@@ -16,7 +22,9 @@ __all__ = [
     "Notification",
     "OutboxState",
     "Outcome",
+    "PhoneAccount",
     "Purpose",
+    "ReceiptState",
     "Rule",
     "RuleVersion",
     "Tick",
