@@ -3,21 +3,27 @@
 from apps.alerts.models.channel import Channel, ChannelKind
 from apps.alerts.models.deadman import DeadMan
 from apps.alerts.models.episode import Episode, EpisodeEvent, Instance, Tick
+from apps.alerts.models.group import AlertGroup, Decision, Enrolment, GroupMember, Verdict
 from apps.alerts.models.notification import Attempt, Notification, OutboxState, Outcome, Purpose
 from apps.alerts.models.phone import PhoneAccount
 from apps.alerts.models.receipt import AwaitedReceipt, DeliveryReceipt, ReceiptState
+from apps.alerts.models.route import Receiver, Route
 from apps.alerts.models.rule import Direction, Rule, RuleVersion
 
 __all__ = [
+    "AlertGroup",
     "Attempt",
     "AwaitedReceipt",
     "Channel",
     "ChannelKind",
     "DeadMan",
     "DeliveryReceipt",
+    "Decision",
     "Direction",
+    "Enrolment",
     "Episode",
     "EpisodeEvent",
+    "GroupMember",
     "Instance",
     "Notification",
     "OutboxState",
@@ -25,7 +31,10 @@ __all__ = [
     "PhoneAccount",
     "Purpose",
     "ReceiptState",
+    "Receiver",
+    "Route",
     "Rule",
     "RuleVersion",
     "Tick",
+    "Verdict",
 ]
