@@ -7,6 +7,7 @@ from celery import shared_task
 from apps.alerts.delivery import NOTIFIERS
 from apps.alerts.evaluation import evaluate_due
 from apps.alerts.outbox import DISPATCH_TASK, kick
+from apps.alerts.services import deadman, ladder, receipts
 from apps.alerts.services.dispatch import dispatch
 from apps.alerts.services.housekeeping import prune
 
@@ -15,6 +16,7 @@ from apps.alerts.services.housekeeping import prune
 def evaluate_rules() -> dict[str, Any]:
     """Judge every rule whose tick has come."""
     summary = evaluate_due()
+    deadman.beat()
     prune()
     return vars(summary)
 
@@ -24,5 +26,12 @@ def dispatch_notifications(kind: str | None = None) -> int:
     """Send what is due of one channel kind. Without a kind: wake one task for each."""
     if kind is not None:
         return dispatch(kind)
+    ladder.sweep()
     kick(NOTIFIERS)
     return 0
+
+
+@shared_task(name="apps.alerts.tasks.collect_receipts", ignore_result=True)
+def collect_receipts() -> int:
+    """Ask providers what became of messages they took over."""
+    return receipts.collect()

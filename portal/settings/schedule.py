@@ -19,6 +19,7 @@ CELERY_BEAT_SCHEDULE: dict[str, dict[str, Any]] = {
     "collect": every(5, "apps.monitoring.tasks.collect", "high"),
     "evaluate-rules": every(5, "apps.alerts.tasks.evaluate_rules", "high"),
     "dispatch-notifications": every(5, "apps.alerts.tasks.dispatch_notifications", "high"),
+    "collect-receipts": every(5, "apps.alerts.tasks.collect_receipts"),
     "find-bottlenecks": every(15, "apps.monitoring.tasks.find_bottlenecks"),
     "watch-deployments": every(60, "apps.monitoring.tasks.watch_deployments"),
     "prune-bottlenecks": every(3600, "apps.monitoring.tasks.prune_bottlenecks", "low"),

@@ -61,7 +61,7 @@ def main(instant: str) -> None:
 
         engine._schedule = schedule
     if instant == "claimed":
-        dispatch._send = stop_here
+        dispatch.send_now = stop_here
     if instant == "sent":
         dispatch.settle = stop_before(dispatch.settle)
     if instant in ("before-commit", "after-commit", "evaluate"):

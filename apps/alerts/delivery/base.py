@@ -37,6 +37,8 @@ class Delivered:
     retry_after_s: float | None = None
     # How the provider calls the message.
     provider_id: str = ""
+    # The provider has it, and tells later whether the telephone got it.
+    receipt_due: bool = False
 
 
 class Notifier(ABC):

@@ -69,7 +69,7 @@ class Sens(Provider):
         code = asking.code(asking.dig(first, "requestStatusCode"))
         if code != "A000":
             return Delivered(Outcome.PERMANENT, answer.status, f"SENS refused it ({code}).")
-        return Delivered(Outcome.OK, answer.status, provider_id=message[:100])
+        return Delivered(Outcome.OK, answer.status, provider_id=message[:100], receipt_due=True)
 
     def ask(self, account: Account, provider_id: str) -> Receipt | None:
         path = f"{_path(account)}/{quote(provider_id, safe='')}"

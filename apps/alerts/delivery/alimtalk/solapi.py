@@ -68,7 +68,7 @@ class Solapi(Provider):
         if str(code) != _ACCEPTED:
             words_ = f"SOLAPI refused it ({asking.code(code)})."
             return Delivered(Outcome.PERMANENT, answer.status, words_)
-        return Delivered(Outcome.OK, answer.status, provider_id=message[:100])
+        return Delivered(Outcome.OK, answer.status, provider_id=message[:100], receipt_due=True)
 
     def ask(self, account: Account, provider_id: str) -> Receipt | None:
         path = "/messages/v4/list?" + urlencode({"messageId": provider_id})

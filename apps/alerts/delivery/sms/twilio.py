@@ -78,7 +78,7 @@ class Twilio(Provider):
         sid = asking.dig(found, "sid")
         if not isinstance(sid, str) or not sid:
             return asking.nonsense(answer)
-        return Delivered(Outcome.OK, answer.status, provider_id=sid[:64])
+        return Delivered(Outcome.OK, answer.status, provider_id=sid[:64], receipt_due=True)
 
     def ask(self, account: Account, provider_id: str) -> Receipt | None:
         path = f"{_resource(account)}/{quote(provider_id, safe='')}.json"
