@@ -22,7 +22,7 @@ from apps.alerts.machine import Severity
 from apps.alerts.models import Channel, Notification, OutboxState, Outcome, Purpose
 from apps.alerts.services import deadman
 from apps.alerts.services.dispatch import send_now
-from apps.alerts.services.outbox import envelope_for
+from apps.alerts.services.envelopes import envelope_for
 from apps.core.vault import SealBrokenError
 
 log = structlog.get_logger(__name__)

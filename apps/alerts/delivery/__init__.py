@@ -1,16 +1,29 @@
 """Handing messages over: one notifier for each kind of channel, found by its kind."""
 
-from apps.alerts.delivery import alimtalk, email, sms, webhook
-from apps.alerts.delivery.base import NOTIFIERS, Delivered, Envelope, Notifier, notifier_for
+from apps.alerts.delivery import alimtalk, email, heartbeat, sms, webhook
+from apps.alerts.delivery.base import (
+    NOTIFIERS,
+    Delivered,
+    Envelope,
+    Notifier,
+    notifier_for,
+    packed,
+    unpacked,
+)
+from apps.alerts.delivery.fields import Setting
 
 __all__ = [
     "NOTIFIERS",
     "Delivered",
     "Envelope",
     "Notifier",
+    "Setting",
     "alimtalk",
     "email",
+    "heartbeat",
     "notifier_for",
+    "packed",
     "sms",
+    "unpacked",
     "webhook",
 ]

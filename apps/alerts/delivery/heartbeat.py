@@ -9,8 +9,8 @@ from typing import Final
 from django.utils.translation import gettext_lazy as _
 
 from apps.alerts.delivery.base import Delivered, Envelope, Notifier
+from apps.alerts.delivery.fields import checked_url
 from apps.alerts.delivery.phone import asking
-from apps.alerts.delivery.webhook import WebhookNotifier
 from apps.alerts.models import Outcome
 
 _HEADERS: Final = {"Content-Type": "text/plain; charset=utf-8"}
@@ -20,10 +20,11 @@ class HeartbeatNotifier(Notifier, kind="heartbeat"):
     """Calls one address."""
 
     label = _("Heartbeat")
+    target_label = _("URL")
 
     def validate(self, target: str) -> str:
         """An http or https URL."""
-        return WebhookNotifier.validate(self, target)  # type: ignore[arg-type]
+        return checked_url(target)
 
     def send(self, envelope: Envelope) -> Delivered:
         """The answer's body does not matter."""

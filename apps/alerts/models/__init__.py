@@ -1,6 +1,6 @@
 """Rules, what they found, and what was sent about it."""
 
-from apps.alerts.models.channel import Channel, ChannelKind
+from apps.alerts.models.channel import Channel, channel_kinds
 from apps.alerts.models.deadman import DeadMan
 from apps.alerts.models.episode import Episode, EpisodeEvent, Instance, Tick
 from apps.alerts.models.group import AlertGroup, Decision, Enrolment, GroupMember, Verdict
@@ -15,10 +15,9 @@ __all__ = [
     "Attempt",
     "AwaitedReceipt",
     "Channel",
-    "ChannelKind",
     "DeadMan",
-    "DeliveryReceipt",
     "Decision",
+    "DeliveryReceipt",
     "Direction",
     "Enrolment",
     "Episode",
@@ -37,4 +36,5 @@ __all__ = [
     "RuleVersion",
     "Tick",
     "Verdict",
+    "channel_kinds",
 ]

@@ -4,8 +4,7 @@ import os
 import random
 import socket
 import uuid
-from collections.abc import Collection, Mapping
-from dataclasses import dataclass, replace
+from collections.abc import Collection
 from datetime import timedelta
 from typing import Any, Final
 
@@ -15,20 +14,12 @@ from django.db.models.functions import Now
 from django.utils.translation import gettext_lazy as _
 
 from apps.alerts import conf
-from apps.alerts.delivery import Delivered, Envelope
-from apps.alerts.models import (
-    Attempt,
-    Channel,
-    EpisodeEvent,
-    Notification,
-    OutboxState,
-    Outcome,
-    PhoneAccount,
-)
+from apps.alerts.delivery import Delivered
+from apps.alerts.models import Attempt, EpisodeEvent, Notification, OutboxState, Outcome
 from apps.alerts.outbox import kick_on_commit
-from apps.alerts.services import deadman, ladder, phones, receipts
+from apps.alerts.services import deadman, ladder, receipts
+from apps.alerts.services.envelopes import Claim, opened
 from apps.core.errors import ConflictError
-from apps.core.vault import SealBrokenError
 
 # Messages of one episode, or of one group, to one channel leave in order: "resolved" never
 # overtakes "firing".
@@ -77,16 +68,6 @@ _GIVEN_UP_AT_ONCE: Final = 100
 _WORKER: Final = f"{socket.gethostname()}-{os.environ.get('PHAROS_ROLE', 'cli')}"
 
 
-@dataclass(frozen=True)
-class Claim:
-    """A message leased to this worker. `refusal`: why it cannot even be tried."""
-
-    notification: Notification
-    token: uuid.UUID
-    envelope: Envelope | None
-    refusal: str = ""
-
-
 def claim(
     kind: str, limit: int, busy: Collection[int] = (), *, troubled: bool = True
 ) -> list[Claim]:
@@ -117,8 +98,7 @@ def claim(
             Attempt(notification=row, number=row.attempt, may_repeat=row.may_repeat, worker=_WORKER)
             for row in rows
         )
-    accounts = phones.accounts_of(row.channel for row in rows)
-    return [_open(row, token, accounts) for row in rows]
+    return opened(rows, token)
 
 
 def settle(claimed: Claim, result: Delivered) -> bool:
@@ -134,6 +114,8 @@ def settle(claimed: Claim, result: Delivered) -> bool:
         "lease_until": None,
         **_next(row, result),
     }
+    if result.provider_id:
+        columns["provider_id"] = result.provider_id[:255]
     with transaction.atomic():
         mine = Notification.objects.filter(
             pk=row.pk, lease_token=claimed.token, state=OutboxState.SENDING
@@ -217,37 +199,6 @@ def _give_up_exhausted(kind: str) -> None:
             error=error,
         )  # fmt: skip
         _follow_up(row, Delivered(Outcome.UNKNOWN, error=error), OutboxState.DEAD)
-
-
-def envelope_for(
-    channel: Channel, key: str, payload: Mapping[str, Any], account: PhoneAccount | None = None
-) -> Envelope:
-    """A first attempt for a channel. Raises `vault.SealBrokenError`."""
-    return Envelope(
-        key=key,
-        target=channel.target,
-        secret=channel.secret,
-        payload=payload,
-        account=None if account is None else phones.opened(account),
-    )
-
-
-def _open(row: Notification, token: uuid.UUID, accounts: Mapping[str, PhoneAccount]) -> Claim:
-    channel = row.channel
-    if channel is None:
-        return Claim(row, token, None, "The channel was deleted.")
-    if not channel.enabled:
-        return Claim(row, token, None, "The channel is switched off.")
-    account = accounts.get(str(channel.config.get(phones.SETTING, "")))
-    try:
-        envelope = envelope_for(channel, row.key, row.payload, account)
-    except SealBrokenError as error:
-        return Claim(row, token, None, str(error))
-    url = receipts.callback_url(row, account.provider) if account else ""
-    envelope = replace(
-        envelope, attempt=row.attempt, may_repeat=row.may_repeat, receipt_url=url
-    )
-    return Claim(row, token, envelope)
 
 
 def _note(row: Notification, episode: uuid.UUID, state: str, error: str) -> None:

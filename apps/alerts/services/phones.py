@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Mapping
 from typing import Any
 
+from django.db.models import QuerySet
 from django.utils.translation import gettext_lazy as _
 
 from apps.alerts.delivery.phone import Account, provider_for
@@ -38,7 +39,7 @@ def delete(account: PhoneAccount) -> None:
     account.delete()
 
 
-def used_by(account: PhoneAccount) -> "Any":
+def used_by(account: PhoneAccount) -> QuerySet[Channel]:
     """The channels that name this account."""
     return Channel.objects.filter(**{f"config__{SETTING}": account.name}).order_by("name")
 
@@ -55,18 +56,26 @@ def opened(account: PhoneAccount) -> Account:
 
 def accounts_of(channels: Iterable[Channel | None]) -> dict[str, PhoneAccount]:
     """The accounts these channels name, by name, in one query."""
-    names = {str(one.config.get(SETTING, "")) for one in channels if one is not None} - {""}
+    names = {name_of(one) for one in channels if one is not None} - {""}
     if not names:
         return {}
     return {one.name: one for one in PhoneAccount.objects.filter(name__in=names)}
 
 
-def check(kind: str, name: str) -> None:
-    """Raise InvalidInputError unless an account of this name serves this kind of channel."""
+def name_of(channel: Channel) -> str:
+    """The name of the account a channel sends by; "" for kinds that have none."""
+    return str(channel.config.get(SETTING, "") or "")
+
+
+def check(kind: str, name: str, target: str) -> None:
+    """Raise InvalidInputError unless an account of this name serves this kind and target."""
     account = PhoneAccount.objects.filter(name=name).first()
     if account is None:
         words = _("There is no phone account %(name)s. Make one in the admin first.")
         raise InvalidInputError(words % {"name": name or "–"})
-    if kind not in provider_for(account.provider).kinds:
+    provider = provider_for(account.provider)
+    if kind not in provider.kinds:
         words = _("The account %(name)s does not serve this kind of channel.")
         raise InvalidInputError(words % {"name": name})
+    if target.startswith("arn:") and not provider.takes_topics:
+        raise InvalidInputError(_("Only Amazon SNS sends to topics."))

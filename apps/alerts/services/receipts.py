@@ -194,7 +194,7 @@ def _accounts(rows: list[Notification]) -> dict[int, Account]:
     known = phones.accounts_of(row.channel for row in rows)
     found: dict[int, Account] = {}
     for row in rows:
-        name = str(row.channel.config.get(phones.SETTING, "")) if row.channel else ""
+        name = phones.name_of(row.channel) if row.channel else ""
         if name in known:
             try:
                 found[row.pk] = phones.opened(known[name])

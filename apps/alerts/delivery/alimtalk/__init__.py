@@ -3,16 +3,18 @@
 from django.utils.translation import gettext_lazy as _
 
 from apps.alerts.delivery.alimtalk import nhn, sens, solapi
-from apps.alerts.delivery.base import Delivered, Envelope, Notifier
-from apps.alerts.delivery.phone import numbers, provider_for
-from apps.alerts.models import Outcome
+from apps.alerts.delivery.phone import numbers
+from apps.alerts.delivery.phone.notifier import PhoneNotifier
 from apps.core.errors import InvalidInputError
 
 __all__ = ["AlimTalkNotifier", "nhn", "sens", "solapi"]
 
 
-class AlimTalkNotifier(Notifier, kind="alimtalk"):
+class AlimTalkNotifier(PhoneNotifier, kind="alimtalk"):
     """Sends one filled-in template to one Korean number."""
+
+    label = _("KakaoTalk AlimTalk")
+    target_help = _("A Korean number, +821012345678.")
 
     def validate(self, target: str) -> str:
         """A Korean number in E.164."""
@@ -20,8 +22,3 @@ class AlimTalkNotifier(Notifier, kind="alimtalk"):
         if numbers.korean(number) is None:
             raise InvalidInputError(_("AlimTalk reaches Korean numbers only: +82…"))
         return number
-
-    def send(self, envelope: Envelope) -> Delivered:
-        if envelope.account is None:
-            return Delivered(Outcome.PERMANENT, error="The channel has no account.")
-        return provider_for(envelope.account.provider).send(envelope.account, envelope)

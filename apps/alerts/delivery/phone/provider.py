@@ -81,6 +81,7 @@ class Provider(ABC):
     # It calls back, or can be asked, what became of a message.
     calls_back: ClassVar[bool] = False
     can_be_asked: ClassVar[bool] = False
+    takes_topics: ClassVar[bool] = False
 
     def __init_subclass__(cls, **_kwargs: Any) -> None:
         if getattr(cls, "name", ""):

@@ -2,17 +2,19 @@
 
 from django.utils.translation import gettext_lazy as _
 
-from apps.alerts.delivery.base import Delivered, Envelope, Notifier
-from apps.alerts.delivery.phone import numbers, provider_for
+from apps.alerts.delivery.phone import numbers
+from apps.alerts.delivery.phone.notifier import PhoneNotifier
 from apps.alerts.delivery.sms import sns, twilio
-from apps.alerts.models import Outcome
 from apps.core.errors import InvalidInputError
 
 __all__ = ["SmsNotifier", "sns", "twilio"]
 
 
-class SmsNotifier(Notifier, kind="sms"):
+class SmsNotifier(PhoneNotifier, kind="sms"):
     """Sends one text to one number, or to one topic of Amazon SNS."""
+
+    label = _("SMS")
+    target_help = _("A number with its country, +821012345678, or the ARN of a topic of Amazon SNS.")
 
     def validate(self, target: str) -> str:
         """A number in E.164, or the ARN of a topic."""
@@ -23,7 +25,6 @@ class SmsNotifier(Notifier, kind="sms"):
             return target
         return numbers.canonical(target)
 
-    def send(self, envelope: Envelope) -> Delivered:
-        if envelope.account is None:
-            return Delivered(Outcome.PERMANENT, error="The channel has no account.")
-        return provider_for(envelope.account.provider).send(envelope.account, envelope)
+    def mask(self, target: str) -> str:
+        """A topic is no secret; of a number, its ends."""
+        return target if target.startswith("arn:") else numbers.masked(target)

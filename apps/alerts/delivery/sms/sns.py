@@ -54,6 +54,7 @@ class Sns(Provider):
         Field("sender", _("Sender id"), required=False),
     )  # fmt: skip
     secret_label = _("Secret access key")
+    takes_topics = True
 
     def validate(self, account: Account) -> None:
         super().validate(account)

@@ -7,6 +7,7 @@ https://www.twilio.com/docs/usage/webhooks/webhooks-security
 import base64
 import hashlib
 import hmac
+from collections.abc import Mapping
 from typing import Final
 from urllib.parse import quote, urlencode
 
@@ -97,11 +98,11 @@ class Twilio(Provider):
         return _receipt(status, callback.form.get("ErrorCode", ""))
 
 
-def signature(token: str, url: str, form: "dict[str, str] | object") -> str:
+def signature(token: str, url: str, form: Mapping[str, str]) -> str:
     """Base64 of HMAC-SHA1 over the URL and each name with its value, sorted by name."""
-    pairs = sorted(dict(form).items())  # type: ignore[call-overload]
-    signed = url + "".join(name + value for name, value in pairs)
-    return base64.b64encode(hmac.new(token.encode(), signed.encode(), hashlib.sha1).digest()).decode()
+    signed = url + "".join(name + value for name, value in sorted(form.items()))
+    mac = hmac.new(token.encode(), signed.encode(), hashlib.sha1).digest()
+    return base64.b64encode(mac).decode()
 
 
 def _receipt(status: str, error: str) -> Receipt:
