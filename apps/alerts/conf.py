@@ -49,6 +49,10 @@ WIDTH_IN_TROUBLE: Final = 4
 HEARTBEAT_S: Final = 60.0
 STAGE_LATE_S: Final = 60.0
 
+# An acknowledgement nobody renews is let go after this, so that nothing is taken and forgotten.
+ACK_TIMEOUT_S: Final = 4 * 3600
+SILENCE_LONGEST_S: Final = 90 * 86_400
+
 
 def base_url() -> str:
     """Where people reach the portal, without a trailing slash.

@@ -1,6 +1,6 @@
 """Handing messages over: one notifier for each kind of channel, found by its kind."""
 
-from apps.alerts.delivery import alimtalk, email, heartbeat, sms, webhook
+from apps.alerts.delivery import alimtalk, email, heartbeat, slack, sms, webhook
 from apps.alerts.delivery.base import (
     NOTIFIERS,
     Delivered,
@@ -23,6 +23,7 @@ __all__ = [
     "heartbeat",
     "notifier_for",
     "packed",
+    "slack",
     "sms",
     "unpacked",
     "webhook",

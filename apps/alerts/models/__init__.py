@@ -1,5 +1,6 @@
 """Rules, what they found, and what was sent about it."""
 
+from apps.alerts.models.acknowledgement import AckEnd, Acknowledgement
 from apps.alerts.models.channel import Channel, channel_kinds
 from apps.alerts.models.deadman import DeadMan
 from apps.alerts.models.episode import Episode, EpisodeEvent, Instance, Tick
@@ -9,8 +10,11 @@ from apps.alerts.models.phone import PhoneAccount
 from apps.alerts.models.receipt import AwaitedReceipt, DeliveryReceipt, ReceiptState
 from apps.alerts.models.route import Receiver, Route
 from apps.alerts.models.rule import Direction, Rule, RuleVersion
+from apps.alerts.models.silence import Silence, SilenceState
 
 __all__ = [
+    "AckEnd",
+    "Acknowledgement",
     "AlertGroup",
     "Attempt",
     "AwaitedReceipt",
@@ -34,6 +38,8 @@ __all__ = [
     "Route",
     "Rule",
     "RuleVersion",
+    "Silence",
+    "SilenceState",
     "Tick",
     "Verdict",
     "channel_kinds",

@@ -19,7 +19,9 @@ class PhoneAccount(models.Model):
         help_text=_("Channels refer to it by this name, which cannot be changed later."),
     )  # fmt: skip
     provider = models.CharField(_("provider"), max_length=16)
-    settings = models.JSONField(_("settings"), default=dict, db_default=Value({}, models.JSONField()))
+    settings = models.JSONField(
+        _("settings"), default=dict, db_default=Value({}, models.JSONField())
+    )
     sealed_secret = SealedTextField(purpose=PURPOSE)
     endpoint = models.URLField(
         _("endpoint"), max_length=500, blank=True, default="", db_default="",

@@ -77,7 +77,9 @@ class _Run:
         flying = [one.notification for one, _ in self._flying.values()]
         busy = {row.channel_id for row in flying if row.channel_id is not None}
         # Channels in trouble share half of the bulkhead: the other half stays for those that work.
-        ill = sum(row.channel is not None and row.channel.failing_since is not None for row in flying)
+        ill = sum(
+            row.channel is not None and row.channel.failing_since is not None for row in flying
+        )
         claims = claim(self.kind, free, busy, troubled=ill < conf.WIDTH_IN_TROUBLE)
         for one in claims:
             self.attempts += 1

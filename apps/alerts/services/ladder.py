@@ -36,7 +36,9 @@ def check(channel: Channel, fallback: Channel | None) -> None:
     rung, rungs = fallback, 0
     while rung is not None:
         if rung.pk == channel.pk:
-            raise InvalidInputError(_("A channel cannot fall back to itself, not by others either."))
+            raise InvalidInputError(
+                _("A channel cannot fall back to itself, not by others either.")
+            )
         rungs += 1
         if rungs >= conf.LONGEST_LADDER:
             words = _("A ladder has at most %(n)d channels.") % {"n": conf.LONGEST_LADDER}
@@ -119,7 +121,12 @@ def fail_over(row: Notification, why: str) -> Notification | None:
             episode_id=row.episode_id,
             at=Now(),
             kind="notification_failed_over",
-            detail={"notification": row.pk, "channel": first, "to": target.name, "error": why[:200]},
+            detail={
+                "notification": row.pk,
+                "channel": first,
+                "to": target.name,
+                "error": why[:200],
+            },
         )
     recorder.count("pharos.notification.failovers", attrs={"kind": row.kind, "to": target.kind})
     log.warning("notification_failed_over", notification=row.pk, to=target.pk)

@@ -8,11 +8,10 @@ from typing import Final
 import structlog
 from django.core import signing
 from django.db import connection, transaction
-
 from django.db.models.functions import Now
 
 from apps.alerts import conf
-from apps.alerts.delivery.phone import Account, Callback, ForgedError, Receipt, provider_for
+from apps.alerts.delivery.phone import Account, Callback, Receipt, provider_for
 from apps.alerts.evaluation.clock import db_now
 from apps.alerts.machine import Severity
 from apps.alerts.models import (

@@ -105,7 +105,9 @@ def _judge(answer: asking.Answer, found: Any) -> Delivered:
         code = asking.code(first.get("resultCode"))
         return Delivered(Outcome.PERMANENT, answer.status, f"NHN Cloud refused it ({code}).")
     number = asking.code(first.get("recipientSeq"))
-    return Delivered(Outcome.OK, answer.status, provider_id=f"{request[:80]}/{number}", receipt_due=True)
+    return Delivered(
+        Outcome.OK, answer.status, provider_id=f"{request[:80]}/{number}", receipt_due=True
+    )
 
 
 def _receipt(found: dict[str, Any]) -> Receipt:

@@ -85,9 +85,7 @@ class Template:
     def fill(self, envelope: Envelope) -> Filled:
         """Filled in from a message; values are shortened until the whole fits."""
         facts = words.facts(envelope.payload, may_repeat=envelope.may_repeat)
-        values = {
-            name: facts.get(self.variables.get(name, name), "") or "-" for name in self.names
-        }
+        values = {name: facts.get(self.variables.get(name, name), "") or "-" for name in self.names}
         fixed = len(_VARIABLE.sub("", self.text))
         uses = _VARIABLE.findall(self.text)
         room = max(1, (LONGEST - fixed) // max(1, len(uses)))

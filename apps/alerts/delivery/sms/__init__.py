@@ -14,7 +14,9 @@ class SmsNotifier(PhoneNotifier, kind="sms"):
     """Sends one text to one number, or to one topic of Amazon SNS."""
 
     label = _("SMS")
-    target_help = _("A number with its country, +821012345678, or the ARN of a topic of Amazon SNS.")
+    target_help = _(
+        "A number with its country, +821012345678, or the ARN of a topic of Amazon SNS."
+    )
 
     def validate(self, target: str) -> str:
         """A number in E.164, or the ARN of a topic."""

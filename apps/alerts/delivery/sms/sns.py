@@ -21,7 +21,9 @@ from apps.alerts.delivery.phone.provider import Account, Field, Provider
 from apps.alerts.models import Outcome
 from apps.core.errors import InvalidInputError
 
-TOPIC: Final = re.compile(r"arn:aws[a-z-]*:sns:[a-z0-9-]{1,30}:\d{12}:[A-Za-z0-9_-]{1,256}(\.fifo)?")
+TOPIC: Final = re.compile(
+    r"arn:aws[a-z-]*:sns:[a-z0-9-]{1,30}:\d{12}:[A-Za-z0-9_-]{1,256}(\.fifo)?"
+)
 _REGION: Final = re.compile(r"[a-z]{2}(-[a-z]+)+-\d")
 _ID: Final = re.compile(rb"<MessageId>([^<]{1,100})</MessageId>")
 _CODE: Final = re.compile(rb"<Code>([^<]{1,60})</Code>")
@@ -62,7 +64,9 @@ class Sns(Provider):
             raise InvalidInputError(_("A region looks like ap-northeast-2."))
 
     def at(self, account: Account) -> str:
-        return (account.endpoint or f"https://sns.{account.text('region')}.amazonaws.com").rstrip("/")
+        return (account.endpoint or f"https://sns.{account.text('region')}.amazonaws.com").rstrip(
+            "/"
+        )
 
     def send(self, account: Account, envelope: Envelope) -> Delivered:
         keys = _keys(account)
