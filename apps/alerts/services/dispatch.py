@@ -11,7 +11,8 @@ from django.db import InterfaceError, OperationalError, connection
 from apps.alerts import conf
 from apps.alerts.delivery import Delivered, Envelope, notifier_for
 from apps.alerts.models import Outcome
-from apps.alerts.services.outbox import Claim, claim, settle
+from apps.alerts.services.envelopes import Claim
+from apps.alerts.services.outbox import claim, settle
 from apps.monitoring import recorder
 
 log = structlog.get_logger(__name__)

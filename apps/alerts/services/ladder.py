@@ -157,7 +157,7 @@ def _first_try_is_old(row: Notification) -> bool:
 
 
 def note_health(row: Notification, result: Delivered) -> None:
-    """Keep on the channel whether it works. Guarded, so that a busy one is not written each time."""
+    """Keep on the channel whether it works; guarded, so that a busy one is written seldom."""
     if row.channel_id is None:
         return
     mine = Channel.objects.filter(pk=row.channel_id)

@@ -22,6 +22,7 @@ from apps.alerts.delivery.phone.provider import (
     Receipt,
 )
 from apps.alerts.models import Outcome
+from apps.core.outgoing import Answer
 
 _OK: Final = "MRC01"
 # NHN's own SMS: it went out, or it did not.
@@ -90,7 +91,7 @@ def _body(account: Account, envelope: Envelope) -> dict[str, Any]:
     }
 
 
-def _judge(answer: asking.Answer, found: Any) -> Delivered:
+def _judge(answer: Answer, found: Any) -> Delivered:
     header = asking.dig(found, "header")
     if not isinstance(header, dict) or not isinstance(header.get("isSuccessful"), bool):
         return asking.nonsense(answer)

@@ -7,7 +7,14 @@ import orjson
 
 from apps.alerts.delivery.base import Delivered
 from apps.alerts.models import Outcome
-from apps.core.outgoing import Answer, BrokenOffError, Line, UnreachableError, retry_after_s
+from apps.core.outgoing import (
+    Answer,
+    BrokenOffError,
+    Line,
+    NeverAskedError,
+    UnreachableError,
+    retry_after_s,
+)
 
 # Well inside the deadline of a send.
 _WHOLE_S: Final = 12.0
@@ -19,6 +26,8 @@ def post(endpoint: str, path: str, body: bytes, headers: Mapping[str, str]) -> A
     try:
         with Line(endpoint, whole_s=_WHOLE_S) as line:
             return line.post(path, body, headers)
+    except NeverAskedError as error:
+        return Delivered(Outcome.PERMANENT, error=str(error))
     except UnreachableError as error:
         return Delivered(Outcome.TRANSIENT, error=str(error))
     except BrokenOffError as error:

@@ -20,6 +20,7 @@ from apps.alerts.delivery.phone import asking, words
 from apps.alerts.delivery.phone.provider import Account, Field, Provider
 from apps.alerts.models import Outcome
 from apps.core.errors import InvalidInputError
+from apps.core.outgoing import Answer
 
 TOPIC: Final = re.compile(
     r"arn:aws[a-z-]*:sns:[a-z0-9-]{1,30}:\d{12}:[A-Za-z0-9_-]{1,256}(\.fifo)?"
@@ -133,7 +134,7 @@ def _once(envelope: Envelope) -> dict[str, str]:
     return {"MessageDeduplicationId": envelope.key, "MessageGroupId": "pharos"}
 
 
-def _judge(answer: asking.Answer) -> Delivered:
+def _judge(answer: Answer) -> Delivered:
     code = _CODE.search(answer.body)
     name = code[1].decode(errors="replace") if code else ""
     if name in _THROTTLED:
