@@ -15,11 +15,13 @@ class AlertsConfig(AppConfig):
     def ready(self) -> None:
         """Register checks, audit channels (rules audit themselves, by version), and end what a
         rule has open before it is deleted by any path."""
-        from apps.alerts import checks  # noqa: F401 (registers)
-        from apps.alerts.models import Channel, Rule
+        from apps.alerts import checks, collecting, health  # noqa: F401 (register)
+        from apps.alerts.models import Channel, DeadMan, PhoneAccount, Rule
         from apps.core import audited
 
         audited.watch(Channel, "channel", secret=["sealed_target", "sealed_secret", "target_hash"])
+        audited.watch(PhoneAccount, "phoneaccount", secret=["sealed_secret"])
+        audited.watch(DeadMan, "deadman")
 
         pre_delete.connect(_end_episodes, sender=Rule, dispatch_uid="alerts.end_episodes")
 

@@ -7,7 +7,7 @@ With the database away too it still does, by what it last knew.
 import threading
 import time
 import uuid
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, Final
 
 import structlog
@@ -20,7 +20,7 @@ from apps.alerts import conf
 from apps.alerts.delivery import Delivered, Envelope
 from apps.alerts.machine import Severity
 from apps.alerts.models import Channel, Notification, OutboxState, Outcome, Purpose
-from apps.alerts.services import deadman
+from apps.alerts.services import deadman, phones
 from apps.alerts.services.dispatch import send_now
 from apps.alerts.services.envelopes import envelope_for
 from apps.core.vault import SealBrokenError
@@ -88,7 +88,8 @@ class Watcher:
         self._second = None
         if second is not None and second.enabled:
             try:
-                self._second = second.kind, envelope_for(second, str(uuid.uuid4()), {})
+                account = phones.accounts_of([second]).get(phones.name_of(second))
+                self._second = second.kind, envelope_for(second, uuid.uuid4().hex, {}, account)
             except SealBrokenError:
                 log.error("second_channel_sealed", channel=second.pk)  # noqa: TRY400
 
@@ -115,11 +116,7 @@ class Watcher:
             return None
         kind, envelope = self._second
         payload = _payload(purpose, trouble, late_s, self._late_after_s)
-        fresh = Envelope(
-            key=uuid.uuid4().hex, target=envelope.target, secret=envelope.secret, payload=payload,
-            account=envelope.account,
-        )  # fmt: skip
-        return payload, send_now(kind, fresh)
+        return payload, send_now(kind, replace(envelope, key=uuid.uuid4().hex, payload=payload))
 
 
 def start() -> None:

@@ -61,7 +61,9 @@ NAVIGATION: list[dict[str, Any]] = [
         ),
         _list(_("Rules"), "rule", "alerts", "rule"),
         _list(_("Channels"), "send", "alerts", "channel"),
+        _list(_("Phone accounts"), "badge", "alerts", "phoneaccount"),
         _list(_("Notifications"), "outgoing_mail", "alerts", "notification"),
+        _list(_("Dead man's switch"), "monitor_heart", "alerts", "deadman"),
     ),
     _group(
         _("Closed loop"),

@@ -52,7 +52,7 @@ class Migration(migrations.Migration):
                 ),
                 (
                     "endpoint",
-                    models.URLField(
+                    models.CharField(
                         blank=True,
                         db_default="",
                         default="",

@@ -99,6 +99,7 @@ class Notification(models.Model):
         verbose_name_plural = _("notifications")
         ordering = ["-pk"]
         indexes = [
+            models.Index(fields=["-created_at", "-id"], name="alerts_notification_newest"),
             models.Index(
                 fields=["kind", "priority", "next_attempt_at"],
                 condition=models.Q(state__in=["pending", "sending"]),

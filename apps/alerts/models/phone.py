@@ -23,7 +23,7 @@ class PhoneAccount(models.Model):
         _("settings"), default=dict, db_default=Value({}, models.JSONField())
     )
     sealed_secret = SealedTextField(purpose=PURPOSE)
-    endpoint = models.URLField(
+    endpoint = models.CharField(
         _("endpoint"), max_length=500, blank=True, default="", db_default="",
         help_text=_("Empty: the provider's own address. Set it for a proxy or a test receiver."),
     )  # fmt: skip

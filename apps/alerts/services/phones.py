@@ -19,15 +19,18 @@ def store(account: PhoneAccount, settings: Mapping[str, Any], secret: str = "") 
 
     Raises InvalidInputError for settings that cannot work.
     """
+    fill(account, settings, secret)
+    account.save()
+
+
+def fill(account: PhoneAccount, settings: Mapping[str, Any], secret: str = "") -> None:
+    """Put settings into an unsaved change of an account. Raises as `store`."""
     provider = provider_for(account.provider)
     known = {one.name for one in provider.fields}
     account.settings = {name: value for name, value in settings.items() if name in known}
     if secret:
         account.sealed_secret = secret
-    elif not account.sealed_secret:
-        account.sealed_secret = ""
     provider.validate(opened(account))
-    account.save()
 
 
 def delete(account: PhoneAccount) -> None:

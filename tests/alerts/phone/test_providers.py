@@ -132,7 +132,10 @@ def test_the_signature_is_the_one_of_twilios_own_documentation():
 
 @pytest.mark.parametrize(
     ("status", "state"),
-    [("delivered", "delivered"), ("undelivered", "failed"), ("sent", "on_its_way"), ("x", "on_its_way")],
+    [
+        ("delivered", "delivered"), ("undelivered", "failed"), ("sent", "on_its_way"),
+        ("x", "on_its_way"),
+    ],
 )  # fmt: skip
 def test_a_callback_counts_only_with_its_signature(status, state, provider):
     opened = account("twilio", provider)

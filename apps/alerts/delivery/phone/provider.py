@@ -4,11 +4,11 @@ from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, ClassVar, Final
-from urllib.parse import urlsplit
 
 from django.utils.translation import gettext_lazy as _
 
 from apps.alerts.delivery.base import Delivered, Envelope
+from apps.alerts.delivery.fields import checked_url
 from apps.core.errors import InvalidInputError
 
 DELIVERED: Final = "delivered"
@@ -93,8 +93,8 @@ class Provider(ABC):
             if one.required and not account.text(one.name).strip():
                 words = _("%(field)s is missing.") % {"field": one.label}
                 raise InvalidInputError(words, {one.name: [str(words)]})
-        if account.endpoint and urlsplit(account.endpoint).scheme not in ("http", "https"):
-            raise InvalidInputError(_("An endpoint begins with http:// or https://."))
+        if account.endpoint:
+            checked_url(account.endpoint)
 
     def at(self, account: Account) -> str:
         """Where requests of this account go, without a slash at the end."""
