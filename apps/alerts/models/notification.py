@@ -1,5 +1,6 @@
 """The outbox: messages owed, committed together with the state change they tell of."""
 
+from django.conf import settings
 from django.db import models
 from django.db.models.functions import Now
 from django.utils.translation import gettext_lazy as _
@@ -15,6 +16,10 @@ class Purpose(models.TextChoices):
 
     FIRING = "firing", _("Firing")
     RESOLVED = "resolved", _("Resolved")
+    ESCALATION = "escalation", _("Escalation")
+    DIGEST = "digest", _("Digest")
+    FLAPPING = "flapping", _("Flapping")
+    INCIDENT = "incident", _("Incident")
     TEST = "test", _("Test")
 
 
@@ -49,8 +54,23 @@ class Notification(models.Model):
     channel = models.ForeignKey(
         Channel, null=True, on_delete=models.SET_NULL, related_name="notifications"
     )
+    # A message of a group tells of all its alerts; `episode` is then the one at its head.
+    group = models.ForeignKey(
+        "alerts.AlertGroup", null=True, on_delete=models.SET_NULL, related_name="notifications"
+    )
+    person = models.ForeignKey(
+        settings.AUTH_USER_MODEL, null=True, on_delete=models.SET_NULL, related_name="+",
+        verbose_name=_("person"),
+    )  # fmt: skip
+    escalation_id = models.BigIntegerField(_("escalation"), null=True)
+    fallback_of = models.ForeignKey(
+        "self", null=True, on_delete=models.SET_NULL, related_name="fallbacks",
+        verbose_name=_("instead of"),
+    )  # fmt: skip
+    # Why it was sent: first, new, raised, repeat, …
+    reason = models.CharField(_("reason"), max_length=32, blank=True, db_default="")
     kind = models.CharField(_("kind"), max_length=16, choices=ChannelKind.choices)
-    purpose = models.CharField(_("message"), max_length=8, choices=Purpose.choices)
+    purpose = models.CharField(_("message"), max_length=16, choices=Purpose.choices)
     severity = models.CharField(_("severity"), max_length=8, choices=SEVERITIES, blank=True)
     # 0 leaves first.
     priority = models.PositiveSmallIntegerField(default=1)
@@ -83,6 +103,11 @@ class Notification(models.Model):
                 fields=["episode", "channel"],
                 condition=models.Q(state__in=["pending", "sending"]),
                 name="alerts_notification_order",
+            ),
+            models.Index(
+                fields=["group", "channel"],
+                condition=models.Q(state__in=["pending", "sending"]),
+                name="alerts_notification_turn",
             ),
         ]
 

@@ -21,7 +21,8 @@ from apps.alerts.outbox import kick_on_commit
 from apps.core.errors import ConflictError
 from apps.core.vault import SealBrokenError
 
-# Messages of one episode to one channel leave in order: "resolved" never overtakes "firing".
+# Messages of one episode, or of one group, to one channel leave in order: "resolved" never
+# overtakes "firing".
 # A row still "sending" under an expired lease lost its worker, and may have arrived.
 # A few rows for each channel, so that one slow receiver cannot fill the bulkhead.
 _CLAIM: Final = """
@@ -38,6 +39,11 @@ WITH picked AS MATERIALIZED (
            AND NOT EXISTS (
                SELECT 1 FROM alerts_notification AS earlier
                 WHERE earlier.episode_id = due.episode_id
+                  AND earlier.channel_id = due.channel_id
+                  AND earlier.id < due.id AND earlier.state IN ('pending', 'sending'))
+           AND NOT EXISTS (
+               SELECT 1 FROM alerts_notification AS earlier
+                WHERE earlier.group_id = due.group_id
                   AND earlier.channel_id = due.channel_id
                   AND earlier.id < due.id AND earlier.state IN ('pending', 'sending'))
          ORDER BY due.priority, due.next_attempt_at, due.id

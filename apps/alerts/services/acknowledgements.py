@@ -1,0 +1,127 @@
+"""Take an episode, and let it go again."""
+
+from collections.abc import Iterable
+from datetime import datetime, timedelta
+from typing import Any, Final
+from uuid import UUID
+
+from django.db import transaction
+from django.utils.translation import gettext as _
+
+from apps.alerts import conf
+from apps.alerts.evaluation.clock import db_now
+from apps.alerts.machine import OPEN
+from apps.alerts.models import Acknowledgement, Episode, EpisodeEvent
+from apps.alerts.models.acknowledgement import AckEnd
+from apps.core.errors import InvalidInputError
+
+SHORTEST_S: Final = 300
+LONGEST_S: Final = 4 * 86_400
+_AT_ONCE: Final = 500
+# Who an acknowledgement's own timer is, in history.
+TIMER: Final = "timer"
+
+
+def acknowledge(
+    episodes: Iterable[Episode | UUID], by: str, *, timeout_s: int | None = None, note: str = ""
+) -> int:
+    """Take open episodes for `by`; how many were taken.
+
+    After `timeout_s` (None: `conf.ACK_TIMEOUT_S`; 0: never) they page again unless they have ended.
+    One that is taken already is left as it is, unless a timeout is asked for: then it is renewed.
+    Raises InvalidInputError for a timeout that is too short or too long.
+    """
+    lasting = conf.ACK_TIMEOUT_S if timeout_s is None else timeout_s
+    if lasting and not SHORTEST_S <= lasting <= LONGEST_S:
+        raise InvalidInputError(
+            _("An acknowledgement lasts between %(least)d and %(most)d seconds.")
+            % {"least": SHORTEST_S, "most": LONGEST_S},
+            {"field": "timeout_s"},
+        )
+    with transaction.atomic():
+        locked = _locked(episodes)
+        now = db_now()
+        until = now + timedelta(seconds=lasting) if lasting else None
+        held = _held(locked)
+        if timeout_s is None:
+            locked = [one for one in locked if one.pk not in held]
+        else:
+            _end(list(held.values()), AckEnd.REPLACED, by, now)
+        Acknowledgement.objects.bulk_create(
+            Acknowledgement(episode=one, by=by[:200], at=now, note=note[:2000], until=until)
+            for one in locked
+        )
+        detail = {"by": by, "until": until.isoformat() if until else None, "note": note[:2000]}
+        _tell(locked, "acknowledged", now, detail)
+    return len(locked)
+
+
+def unacknowledge(
+    episodes: Iterable[Episode | UUID], by: str, *, reason: AckEnd = AckEnd.WITHDRAWN
+) -> int:
+    """Let go of episodes that are taken: they page again; how many there were."""
+    with transaction.atomic():
+        locked = _locked(episodes)
+        held = _held(locked)
+        if not held:
+            return 0
+        now = db_now()
+        _end(list(held.values()), reason, by, now)
+        free = [one for one in locked if one.pk in held]
+        _tell(free, "unacknowledged", now, {"by": by, "reason": str(reason)})
+    return len(free)
+
+
+def expire() -> int:
+    """Let go of what is past its time, and close what ended with its episode; how many timed out.
+
+    Any number may run at once: rows another one holds are skipped.
+    """
+    _close_ended()
+    with transaction.atomic():
+        due = list(
+            Acknowledgement.objects.select_for_update(skip_locked=True, of=("self",))
+            .filter(ended_at=None, until__lte=db_now())
+            .order_by("until")
+            .values_list("episode_id", flat=True)[:_AT_ONCE]
+        )
+        return unacknowledge(due, TIMER, reason=AckEnd.TIMEOUT) if due else 0
+
+
+def _close_ended() -> None:
+    with transaction.atomic():
+        over = list(
+            Acknowledgement.objects.select_for_update(skip_locked=True, of=("self",))
+            .filter(ended_at=None)
+            .exclude(episode__state__in=OPEN)
+            .values_list("pk", flat=True)[:_AT_ONCE]
+        )
+        if over:
+            Acknowledgement.objects.filter(pk__in=over).update(
+                ended_at=db_now(), end_reason=AckEnd.RESOLVED
+            )
+
+
+def _locked(episodes: Iterable[Episode | UUID]) -> list[Episode]:
+    # In one order, so that two of these cannot deadlock. The lock makes what follows one step: two
+    # people who press the button at once take it one after the other.
+    pks = {one.pk if isinstance(one, Episode) else one for one in episodes}
+    rows = Episode.objects.select_for_update(no_key=True).filter(pk__in=pks, state__in=OPEN)
+    return list(rows.order_by("pk"))
+
+
+def _held(locked: list[Episode]) -> dict[UUID, Acknowledgement]:
+    rows = Acknowledgement.objects.filter(episode__in=locked, ended_at=None)
+    return {row.episode_id: row for row in rows}
+
+
+def _end(rows: list[Acknowledgement], reason: AckEnd, by: str, now: datetime) -> None:
+    Acknowledgement.objects.filter(pk__in=[row.pk for row in rows], ended_at=None).update(
+        ended_at=now, ended_by=by[:200], end_reason=reason
+    )
+
+
+def _tell(episodes: list[Episode], kind: str, now: datetime, detail: dict[str, Any]) -> None:
+    EpisodeEvent.objects.bulk_create(
+        EpisodeEvent(episode=one, at=now, kind=kind, detail=detail) for one in episodes
+    )
