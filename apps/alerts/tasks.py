@@ -9,6 +9,7 @@ from apps.alerts.evaluation import evaluate_due
 from apps.alerts.outbox import DISPATCH_TASK, kick
 from apps.alerts.routing import route
 from apps.alerts.routing.enrol import ROUTE_TASK
+from apps.alerts.services import acknowledgements, digests, noise
 from apps.alerts.services.dispatch import dispatch
 from apps.alerts.services.housekeeping import prune
 
@@ -34,3 +35,21 @@ def dispatch_notifications(kind: str | None = None) -> int:
         return dispatch(kind)
     kick(NOTIFIERS)
     return 0
+
+
+@shared_task(name="apps.alerts.tasks.expire_acknowledgements", ignore_result=True)
+def expire_acknowledgements() -> int:
+    """Let go of what was taken for too long."""
+    return acknowledgements.expire()
+
+
+@shared_task(name="apps.alerts.tasks.send_digests", ignore_result=True)
+def send_digests() -> int:
+    """Tell together what was over the caps."""
+    return digests.send_due()
+
+
+@shared_task(name="apps.alerts.tasks.flag_noisy_rules", ignore_result=True)
+def flag_noisy_rules() -> int:
+    """Open tasks for rules that page too often."""
+    return noise.flag_noisy_rules()
