@@ -5,6 +5,8 @@ from typing import Any
 from celery import shared_task
 
 from apps.alerts.delivery import NOTIFIERS
+from apps.alerts.escalation import escalate_due, faults
+from apps.alerts.escalation.runner import TASK as ESCALATE_TASK
 from apps.alerts.evaluation import evaluate_due
 from apps.alerts.outbox import DISPATCH_TASK, kick
 from apps.alerts.routing import route
@@ -53,3 +55,17 @@ def send_digests() -> int:
 def flag_noisy_rules() -> int:
     """Open tasks for rules that page too often."""
     return noise.flag_noisy_rules()
+
+
+
+
+@shared_task(name=ESCALATE_TASK, ignore_result=True)
+def escalate() -> int:
+    """Take every step of an escalation that is due."""
+    return escalate_due()
+
+
+@shared_task(name="apps.alerts.tasks.mend_policies", ignore_result=True)
+def mend_policies() -> int:
+    """End the alerts about policies that reach somebody again."""
+    return faults.mend()

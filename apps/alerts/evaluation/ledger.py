@@ -7,6 +7,7 @@ import structlog
 from django.db import transaction
 
 from apps.alerts.evaluation.flaps import Flaps
+from apps.alerts import incidents
 from apps.alerts.machine import Effect, Step
 from apps.alerts.models import Episode, EpisodeEvent, Instance, Rule
 from apps.alerts.routing.enrol import enrol
@@ -73,6 +74,7 @@ class Ledger:
         EpisodeEvent.objects.bulk_create([*self._events, *self._flaps.write()])
         enrol(self._firing, self._resolved, self.tick)
         if self._firing or self._resolved:
+            incidents.changed(self.rule, self._firing, self._resolved, self.tick)
             transaction.on_commit(self.tell)
 
     def tell(self) -> None:
