@@ -57,8 +57,6 @@ def flag_noisy_rules() -> int:
     return noise.flag_noisy_rules()
 
 
-
-
 @shared_task(name=ESCALATE_TASK, ignore_result=True)
 def escalate() -> int:
     """Take every step of an escalation that is due."""

@@ -6,8 +6,8 @@ from typing import Any, Final
 import structlog
 from django.db import transaction
 
-from apps.alerts.evaluation.flaps import Flaps
 from apps.alerts import incidents
+from apps.alerts.evaluation.flaps import Flaps
 from apps.alerts.machine import Effect, Step
 from apps.alerts.models import Episode, EpisodeEvent, Instance, Rule
 from apps.alerts.routing.enrol import enrol

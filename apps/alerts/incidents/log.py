@@ -12,7 +12,7 @@ _LONGEST: Final = 10_000
 COMMENT: Final = "comment"
 
 
-def note(incident: Incident, kind: str, by: str, text: str = "", **detail: Any) -> IncidentEvent:
+def note(incident: Incident, kind: str, by: str, text: str = "", /, **detail: Any) -> IncidentEvent:
     """Add a line, in the transaction of the change it tells of."""
     return IncidentEvent.objects.create(
         incident=incident, kind=kind, actor=by[:200], text=text, detail=detail

@@ -11,7 +11,7 @@ import apps.alerts.incident_machine
 
 class Migration(migrations.Migration):
     dependencies = [
-        ("alerts", "0010_self_watch_rules"),
+        ("alerts", "0131_reasons_and_caps"),
         migrations.swappable_dependency(settings.AUTH_USER_MODEL),
     ]
 
@@ -162,6 +162,11 @@ class Migration(migrations.Migration):
             model_name="episode",
             name="external_url",
             field=models.CharField(blank=True, db_default="", default="", max_length=2000),
+        ),
+        migrations.AddField(
+            model_name="episode",
+            name="summary",
+            field=models.TextField(blank=True, db_default="", default="", verbose_name="summary"),
         ),
         migrations.AddField(
             model_name="episode",
@@ -758,6 +763,7 @@ class Migration(migrations.Migration):
                 ("generator_url", models.CharField(blank=True, default="", max_length=2000)),
                 ("starts_at", models.DateTimeField(verbose_name="started")),
                 ("ends_at", models.DateTimeField(verbose_name="ends")),
+                ("timed", models.BooleanField(default=False)),
                 ("updated_at", models.DateTimeField(verbose_name="last told")),
                 (
                     "episode",
@@ -772,7 +778,7 @@ class Migration(migrations.Migration):
             options={
                 "verbose_name": "foreign alert",
                 "verbose_name_plural": "foreign alerts",
-                "default_permissions": ("view",),
+                "default_permissions": ("add", "view"),
                 "indexes": [
                     models.Index(
                         condition=models.Q(("episode__isnull", False)),

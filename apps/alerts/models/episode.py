@@ -55,6 +55,8 @@ class Episode(models.Model):
     updated_at = models.DateTimeField(_("updated"))
     # "" for our own rules; else who told it, and where it is shown there.
     source = models.CharField(_("source"), max_length=64, blank=True, default="", db_default="")
+    # What its sender says of it; our rules have their own.
+    summary = models.TextField(_("summary"), blank=True, default="", db_default="")
     external_url = models.CharField(max_length=2000, blank=True, default="", db_default="")
 
     class Meta:

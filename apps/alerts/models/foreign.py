@@ -9,7 +9,8 @@ from apps.alerts.models.episode import Episode
 class ForeignAlert(models.Model):
     """The last word of another system about one label set. Its episode is the history.
 
-    `ends_at`: when it ends unless it is told again; past, it has ended.
+    `ends_at`: when it ends unless it is told again; past, it has ended. `timed`: nobody named that
+    time, it follows from the last telling.
     """
 
     source = models.CharField(_("source"), max_length=64)
@@ -19,14 +20,15 @@ class ForeignAlert(models.Model):
     generator_url = models.CharField(max_length=2000, blank=True, default="")
     starts_at = models.DateTimeField(_("started"))
     ends_at = models.DateTimeField(_("ends"))
+    timed = models.BooleanField(default=False)
     updated_at = models.DateTimeField(_("last told"))
-    # None while nobody needs to be told: it ended.
+    # None once it has ended.
     episode = models.ForeignKey(Episode, null=True, on_delete=models.SET_NULL, related_name="+")
 
     class Meta:
         verbose_name = _("foreign alert")
         verbose_name_plural = _("foreign alerts")
-        default_permissions = ("view",)
+        default_permissions = ("add", "view")
         constraints = [
             models.UniqueConstraint(fields=["source", "fingerprint"], name="alerts_foreign_once")
         ]
