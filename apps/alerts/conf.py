@@ -11,6 +11,9 @@ ERRORS_UNTIL_UNHEALTHY: Final = 3
 # One task run stops taking up further rules after this; the next poll goes on where it stopped.
 EVALUATE_BUDGET_S: Final = 20.0
 DISPATCH_BUDGET_S: Final = 25.0
+ROUTE_BUDGET_S: Final = 25.0
+# A group that cannot be flushed is left alone for this long.
+ROUTE_REST_S: Final = 30.0
 TICKS_KEPT_S: Final = 3600
 IDLE_INSTANCES_KEPT_S: Final = 7 * 86_400
 
@@ -28,6 +31,11 @@ WIDTH_PER_CHANNEL: Final = 3
 # An acknowledgement nobody renews is let go after this, so that nothing is taken and forgotten.
 ACK_TIMEOUT_S: Final = 4 * 3600
 SILENCE_LONGEST_S: Final = 90 * 86_400
+# How long a first page waits for what could explain it, where its route says nothing.
+HOLD_S: Final = 30
+DIGEST_S: Final = 300
+# More messages of one rule in an hour than this, on one channel, and somebody should look at it.
+NOISY_PER_HOUR: Final = 10
 
 
 def base_url() -> str:
@@ -44,3 +52,8 @@ def base_url() -> str:
 def episode_url(episode: UUID) -> str:
     """The page of an episode; spelt out, so that no message depends on the URL configuration."""
     return f"{base_url()}/admin/alerts/episode/{episode}/change/"
+
+
+def why_url(episode: UUID) -> str:
+    """Where it says why somebody was, or was not, told of an episode."""
+    return f"{base_url()}/admin/alerts/why/{episode}/"

@@ -7,6 +7,8 @@ from celery import shared_task
 from apps.alerts.delivery import NOTIFIERS
 from apps.alerts.evaluation import evaluate_due
 from apps.alerts.outbox import DISPATCH_TASK, kick
+from apps.alerts.routing import route
+from apps.alerts.routing.enrol import ROUTE_TASK
 from apps.alerts.services.dispatch import dispatch
 from apps.alerts.services.housekeeping import prune
 
@@ -17,6 +19,12 @@ def evaluate_rules() -> dict[str, Any]:
     summary = evaluate_due()
     prune()
     return vars(summary)
+
+
+@shared_task(name=ROUTE_TASK, ignore_result=True)
+def route_alerts() -> dict[str, Any]:
+    """Route what changed, and flush every group that is due."""
+    return vars(route())
 
 
 @shared_task(name=DISPATCH_TASK, ignore_result=True)

@@ -18,6 +18,7 @@ def every(seconds: float, task: str, queue: str = "default") -> dict[str, Any]:
 CELERY_BEAT_SCHEDULE: dict[str, dict[str, Any]] = {
     "collect": every(5, "apps.monitoring.tasks.collect", "high"),
     "evaluate-rules": every(5, "apps.alerts.tasks.evaluate_rules", "high"),
+    "route-alerts": every(5, "apps.alerts.tasks.route_alerts", "high"),
     "dispatch-notifications": every(5, "apps.alerts.tasks.dispatch_notifications", "high"),
     "find-bottlenecks": every(15, "apps.monitoring.tasks.find_bottlenecks"),
     "watch-deployments": every(60, "apps.monitoring.tasks.watch_deployments"),

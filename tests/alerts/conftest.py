@@ -18,6 +18,7 @@ from django.apps import apps
 
 from apps.alerts.evaluation import evaluate_due
 from apps.alerts.models import Channel, Rule, RuleVersion
+from apps.alerts.routing import route
 from apps.alerts.services import channels
 from apps.monitoring.queries.catalogue import MetricInfo
 from apps.monitoring.queries.series import Latest, SeriesQuery
@@ -58,13 +59,15 @@ class Bench:
         Rule.objects.filter(pk=rule.pk).update(next_eval_at=T0)
 
     def tick(self, *values: float | None, times: int = 1):
-        """Evaluate at the next tick with these values, one series each (none: no series)."""
+        """Evaluate at the next tick with these values, one series each (none: no series), and
+        route what follows."""
         for _ in range(times):
             self.now += timedelta(seconds=self.rule.interval_s)
             self.source.values = [
                 ({"host": f"h{n}"} if n else {}, value) for n, value in enumerate(values)
             ]
             summary = evaluate_due(self.source, lambda: self.now)
+            route(lambda: self.now)
         return summary
 
 
@@ -116,6 +119,7 @@ def no_wake_ups(monkeypatch) -> list[list[str]]:
     """Collects wake-ups instead of publishing them."""
     woken: list[list[str]] = []
     monkeypatch.setattr("apps.alerts.outbox.kick", lambda kinds: woken.append(sorted(kinds)))
+    monkeypatch.setattr("apps.alerts.outbox.wake", lambda task, kwargs=None: None)
     return woken
 
 

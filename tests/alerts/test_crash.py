@@ -10,7 +10,7 @@ import pytest
 from django.db import connection
 from django.db.models.functions import Now
 
-from apps.alerts.models import Attempt, Episode, Notification, Tick
+from apps.alerts.models import AlertGroup, Attempt, Enrolment, Episode, Notification, Tick
 from apps.alerts.services import channels
 from tests.alerts.conftest import wait_until
 from tests.conftest import PROJECT, child_environment
@@ -94,7 +94,17 @@ def test_killed_before_commit_nothing_happened_and_the_tick_is_taken_again(rule,
 
 def test_killed_between_commit_and_send_the_next_worker_sends(rule, start, receiver):
     start("after-commit").reach().kill()
-    assert Notification.objects.get().state == "pending"
+    assert Enrolment.objects.count() == 1
+    start("dispatch").finish()
+    assert Notification.objects.get().state == "sent"
+    assert repeats(receiver) == ["false"]
+
+
+def test_killed_while_routing_nothing_happened_and_the_next_router_routes(rule, start, receiver):
+    start("after-commit").reach().kill()
+    start("routed").reach().kill()
+    assert not Notification.objects.exists()
+    assert AlertGroup.objects.get().flush_seq == 0
     start("dispatch").finish()
     assert Notification.objects.get().state == "sent"
     assert repeats(receiver) == ["false"]

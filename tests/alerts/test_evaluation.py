@@ -10,6 +10,7 @@ from apps.alerts.evaluation import evaluate_due
 from apps.alerts.evaluation.clock import db_now, tick_at
 from apps.alerts.evaluation.reading import RuleError, fingerprint, read
 from apps.alerts.models import Episode, EpisodeEvent, Instance, Notification, Rule, Tick
+from apps.alerts.routing import route
 from apps.alerts.services import channels, housekeeping, rules
 from tests.alerts.conftest import T0, Bench
 
@@ -305,6 +306,7 @@ def test_switching_a_rule_off_ends_its_alert_and_tells_so(bench):
     bench.tick(0.95)
     rules.switch(Rule.objects.all(), "staff", on=False)
     assert Episode.objects.get().end_reason == "paused"
+    route(lambda: bench.now)
     assert Notification.objects.get(purpose="resolved").payload["reason"] == "paused"
     bench.tick(0.95)
     assert Tick.objects.count() == 1
@@ -315,6 +317,7 @@ def test_deleting_a_rule_keeps_its_history_and_ends_its_alert(bench):
     rules.delete(bench.rule, "staff")
     episode = Episode.objects.get()
     assert (episode.rule, episode.rule_name, episode.state) == (None, "CPU", "resolved")
+    route(lambda: bench.now)
     assert Notification.objects.filter(purpose="resolved").count() == 1
     assert not Instance.objects.exists()
 

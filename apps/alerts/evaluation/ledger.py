@@ -1,17 +1,14 @@
 """What one evaluation changes, collected and written in a handful of statements."""
 
-from collections import defaultdict
 from datetime import datetime
 from typing import Any, Final
-from uuid import UUID
 
 import structlog
 from django.db import transaction
 
-from apps.alerts.evaluation.notices import notices, payload_for
-from apps.alerts.machine import OPEN, Effect, Step
-from apps.alerts.models import Channel, Episode, EpisodeEvent, Instance, Notification, Purpose, Rule
-from apps.alerts.outbox import kick_on_commit
+from apps.alerts.machine import Effect, Step
+from apps.alerts.models import Episode, EpisodeEvent, Instance, Rule
+from apps.alerts.routing.enrol import enrol
 
 log = structlog.get_logger(__name__)
 _INSTANCE_COLUMNS: Final = [
@@ -45,7 +42,6 @@ class Ledger:
         self._events: list[EpisodeEvent] = []
         self._firing: list[Episode] = []
         self._resolved: list[Episode] = []
-        self._open: list[Episode] = []
 
     def record(self, instance: Instance, step: Step, value: float | None) -> None:
         """Take one step of the machine into account; `value` None: nothing was observed."""
@@ -60,11 +56,9 @@ class Ledger:
         self._update(episode, step, value)
         for effect in step.effects:
             self._apply(episode, effect)
-        if episode.state in OPEN:
-            self._open.append(episode)
 
     def write(self) -> None:
-        """Insert and update everything; messages leave after COMMIT."""
+        """Insert and update everything; routing learns of it with the COMMIT."""
         Episode.objects.bulk_create(self._new)
         Episode.objects.bulk_update(self._changed, _EPISODE_COLUMNS, batch_size=500)
         Instance.objects.bulk_create(
@@ -74,10 +68,7 @@ class Ledger:
             update_fields=_INSTANCE_COLUMNS,
         )
         EpisodeEvent.objects.bulk_create(self._events)
-        owed = [*self._owed_firing(), *self._owed_resolved()]
-        if owed:
-            Notification.objects.bulk_create(owed, ignore_conflicts=True)
-            kick_on_commit({row.kind for row in owed})
+        enrol(self._firing, self._resolved, self.tick)
         if self._firing or self._resolved:
             transaction.on_commit(self.tell)
 
@@ -135,37 +126,6 @@ class Ledger:
         self._events.append(
             EpisodeEvent(episode=episode, at=self.tick, kind=effect.value, detail=detail)
         )
-
-    def _owed_firing(self) -> list[Notification]:
-        if not self._firing:
-            return []
-        channels = list(self.rule.channels.filter(enabled=True))
-        if not channels:
-            return []
-        owed: list[Notification] = []
-        for episode in self._firing:
-            payload = payload_for(episode, Purpose.FIRING, self.rule, self._open)
-            owed += notices(episode, Purpose.FIRING, channels, payload)
-        return owed
-
-    def _owed_resolved(self) -> list[Notification]:
-        # Whoever was told that it fires is told that it ended, even when the rule's channels or
-        # their switches have changed since.
-        if not self._resolved:
-            return []
-        told: dict[UUID, set[Channel]] = defaultdict(set)
-        rows = Notification.objects.filter(
-            episode__in=self._resolved, purpose=Purpose.FIRING, channel__isnull=False
-        ).select_related("channel")
-        for row in rows:
-            if row.episode_id is not None and row.channel is not None:
-                told[row.episode_id].add(row.channel)
-        owed: list[Notification] = []
-        for episode in self._resolved:
-            if told[episode.pk]:
-                payload = payload_for(episode, Purpose.RESOLVED, self.rule)
-                owed += notices(episode, Purpose.RESOLVED, told[episode.pk], payload)
-        return owed
 
 
 def _facts(episode: Episode) -> dict[str, Any]:

@@ -199,7 +199,7 @@ def _open(row: Notification, token: uuid.UUID, thread: str) -> Claim:
             config=channel.config,
             language=channel.language,
             thread=thread,
-            subject=str(row.group_id or row.episode_id or ""),
+            subject=threads.subject(row),
             channel_id=channel.pk,
         )
     except SealBrokenError as error:

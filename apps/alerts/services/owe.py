@@ -10,7 +10,7 @@ from apps.alerts.models import AlertGroup, Channel, Episode, Notification
 from apps.alerts.outbox import kick_on_commit
 
 
-def owe(
+def owe(  # noqa: PLR0913 (a message has this many sides; all but three are optional)
     channels: Iterable[Channel],
     purpose: str,
     payload: dict[str, Any],
