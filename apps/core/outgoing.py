@@ -25,6 +25,10 @@ class UnreachableError(Exception):
     """Nothing was sent: the name, the connection or the certificate failed. Words for people."""
 
 
+class NeverAskedError(UnreachableError):
+    """The name leads only to addresses that are never asked: trying again changes nothing."""
+
+
 class BrokenOffError(Exception):
     """Bytes have left and no whole answer came: what was sent may have been taken."""
 
@@ -119,7 +123,7 @@ class Line:
         try:
             addresses = resolve(host, port)
         except ForbiddenAddressError as error:
-            raise UnreachableError(str(error)) from None
+            raise NeverAskedError(str(error)) from None
         except (OSError, UnicodeError):
             raise UnreachableError("The host name cannot be resolved.") from None
         for address in addresses:

@@ -6,7 +6,7 @@ from typing import Any
 from rest_framework import serializers
 
 from apps.alerts.machine import Severity, State
-from apps.alerts.models import ChannelKind, Direction, Episode
+from apps.alerts.models import Direction, Episode, channel_kinds
 from apps.alerts.models.rule import AGGREGATIONS
 from apps.alerts.services.thresholds import ChannelWish, ThresholdWish
 from apps.core.api.fields import Finite, Text
@@ -14,27 +14,51 @@ from apps.core.api.fields import Finite, Text
 _OPEN = f"{State.FIRING},{State.RECOVERING}"
 
 
-class ChannelSerializer(serializers.Serializer[ChannelWish]):
-    """One receiver: `url` for a webhook, `to` for e-mail."""
+_TARGETS = ("target", "url", "to")
 
-    kind = serializers.ChoiceField(choices=ChannelKind.choices)
-    url = Text(required=False, max_length=2000)
-    to = Text(required=False, max_length=254)
+
+class ChannelSerializer(serializers.Serializer[ChannelWish]):
+    """One receiver: where it is as `target` (or `url`, or `to`), and what its kind asks for."""
+
+    kind = serializers.ChoiceField(choices=channel_kinds())
+    target = Text(required=False, max_length=2000)
+    url = Text(required=False, max_length=2000, help_text="The target of a webhook.")
+    to = Text(required=False, max_length=254, help_text="The target of an e-mail.")
     secret = Text(
         required=False,
         min_length=16,
         max_length=200,
         help_text="Signs webhooks; a random one when left out.",
     )
+    config = serializers.DictField(
+        required=False, default=dict, help_text="Settings of the kind, by name."
+    )
+    secrets = serializers.DictField(
+        child=Text(max_length=4000),
+        required=False,
+        default=dict,
+        help_text="Secret settings of the kind, by name; kept encrypted and never shown.",
+    )
 
     def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
-        """Exactly the field that belongs to the kind."""
-        wanted, other = ("url", "to") if attrs["kind"] == ChannelKind.WEBHOOK else ("to", "url")
-        if wanted not in attrs or other in attrs:
+        """Exactly one target, under a name that belongs to the kind."""
+        fits = {"webhook": ("target", "url"), "email": ("target", "to")}.get(
+            attrs["kind"], ("target",)
+        )
+        given = [name for name in _TARGETS if name in attrs]
+        if len(given) != 1 or given[0] not in fits:
             raise serializers.ValidationError(
-                f"A channel of kind {attrs['kind']} needs `{wanted}` and no `{other}`."
+                f"A channel of kind {attrs['kind']} needs `{fits[-1]}` and no other target."
             )
         return attrs
+
+    @staticmethod
+    def wish(attrs: dict[str, Any]) -> ChannelWish:
+        """The validated receiver."""
+        target = next(attrs[name] for name in _TARGETS if name in attrs)
+        return ChannelWish(
+            attrs["kind"], target, attrs.get("secret", ""), attrs["config"], attrs["secrets"]
+        )
 
 
 class ThresholdSerializer(serializers.Serializer[ThresholdWish]):
@@ -77,10 +101,7 @@ class ThresholdSerializer(serializers.Serializer[ThresholdWish]):
         data = dict(self.validated_data)
         channels = data.pop("channels", None)
         if channels is not None:
-            channels = [
-                ChannelWish(c["kind"], c.get("url") or c.get("to", ""), c.get("secret", ""))
-                for c in channels
-            ]
+            channels = [ChannelSerializer.wish(one) for one in channels]
         return ThresholdWish(**data, channels=channels)
 
 

@@ -1,14 +1,41 @@
 """Handing messages over: one notifier for each kind of channel, found by its kind."""
 
-from apps.alerts.delivery import email, webhook
-from apps.alerts.delivery.base import NOTIFIERS, Delivered, Envelope, Notifier, notifier_for
+from apps.alerts.delivery import (
+    apprise,
+    discord,
+    email,
+    opsgenie,
+    pagerduty,
+    slack,
+    teams,
+    webhook,
+)
+from apps.alerts.delivery.base import (
+    NOTIFIERS,
+    Delivered,
+    Envelope,
+    Notifier,
+    notifier_for,
+    packed,
+    unpacked,
+)
+from apps.alerts.delivery.fields import Setting
 
 __all__ = [
     "NOTIFIERS",
     "Delivered",
     "Envelope",
     "Notifier",
+    "Setting",
+    "apprise",
+    "discord",
     "email",
     "notifier_for",
+    "opsgenie",
+    "packed",
+    "pagerduty",
+    "slack",
+    "teams",
+    "unpacked",
     "webhook",
 ]

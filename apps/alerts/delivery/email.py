@@ -15,6 +15,7 @@ from django.utils.translation import gettext_lazy as _
 from apps.alerts.delivery import wording
 from apps.alerts.delivery.base import Delivered, Envelope, Notifier
 from apps.alerts.models import Outcome
+from apps.core import masking
 from apps.core.errors import InvalidInputError
 
 _TIMEOUT_S: Final = 5
@@ -22,6 +23,9 @@ _TIMEOUT_S: Final = 5
 
 class EmailNotifier(Notifier, kind="email"):
     """Sends one message to one address."""
+
+    label = _("E-mail")
+    target_label = _("Address")
 
     def validate(self, target: str) -> str:
         """A single plain address."""
@@ -31,6 +35,10 @@ class EmailNotifier(Notifier, kind="email"):
         except ValidationError:
             raise InvalidInputError(_("This is not an e-mail address.")) from None
         return target
+
+    def mask(self, target: str) -> str:
+        """The first letter and the domain."""
+        return masking.email(target)
 
     def send(self, envelope: Envelope) -> Delivered:
         connection = get_connection(fail_silently=False, timeout=_TIMEOUT_S)
@@ -58,7 +66,7 @@ class EmailNotifier(Notifier, kind="email"):
 
 def _compose(envelope: Envelope) -> EmailMultiAlternatives:
     domain = parseaddr(settings.DEFAULT_FROM_EMAIL)[1].rpartition("@")[2] or "localhost"
-    with translation.override(settings.LANGUAGE_CODE):
+    with translation.override(envelope.language or settings.LANGUAGE_CODE):
         context = wording.context(envelope.payload, may_repeat=envelope.may_repeat)
         message = EmailMultiAlternatives(
             subject=context["title"],

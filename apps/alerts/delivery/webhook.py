@@ -23,15 +23,14 @@ from urllib3.exceptions import (
 )
 
 from apps.alerts.delivery.base import Delivered, Envelope, Notifier
+from apps.alerts.delivery.fields import checked_url
 from apps.alerts.models import Outcome
 from apps.core.addresses import ForbiddenAddressError, resolve
-from apps.core.errors import InvalidInputError
 from apps.core.outgoing import retry_after_s
 
 _TIMEOUT: Final = urllib3.Timeout(connect=3.0, read=8.0)
 # The read timeout starts anew at every byte: one header at a time could last for days.
 _WHOLE_S: Final = 15.0
-_LONGEST: Final = 2000
 # 425 Too Early asks for a repeat just as 408 and 429 do.
 _TRANSIENT: Final = frozenset({408, 425, 429})
 
@@ -39,23 +38,13 @@ _TRANSIENT: Final = frozenset({408, 425, 429})
 class WebhookNotifier(Notifier, kind="webhook"):
     """POSTs the message as JSON."""
 
+    label = _("Webhook")
+    target_label = _("URL")
+    signs = True
+
     def validate(self, target: str) -> str:
         """An http or https URL with a host and without user, fragment or control characters."""
-        target = target.strip()
-        try:
-            parts = urlsplit(target)
-            _port = parts.port
-        except ValueError:
-            raise InvalidInputError(_("This is not a URL.")) from None
-        if parts.scheme not in ("http", "https") or not parts.hostname:
-            words = _("A webhook URL begins with http:// or https:// and has a host.")
-            raise InvalidInputError(words)
-        if len(target) > _LONGEST or any(ord(char) <= 32 or ord(char) > 126 for char in target):
-            words = _("A webhook URL has at most 2000 ASCII characters, no spaces.")
-            raise InvalidInputError(words)
-        if parts.username is not None or parts.password is not None:
-            raise InvalidInputError(_("Put no user and password into a webhook URL."))
-        return parts._replace(fragment="").geturl()
+        return checked_url(target)
 
     def send(self, envelope: Envelope) -> Delivered:
         parts = urlsplit(envelope.target)

@@ -1,26 +1,37 @@
 """The words of a message, from its payload."""
 
+import re
 from collections.abc import Mapping
+from contextlib import AbstractContextManager
 from datetime import datetime
 from typing import Any, Final
 
+from django.conf import settings
+from django.template.loader import render_to_string
+from django.utils import translation
 from django.utils.translation import gettext as _
 
+from apps.alerts.delivery import links
+
 _COLOURS: Final = {"critical": "#b91c1c", "warning": "#b45309", "resolved": "#15803d"}
+_NEUTRAL: Final = "#374151"
 _BYTES: Final = ["B", "KiB", "MiB", "GiB", "TiB"]
 
 
 def context(payload: Mapping[str, Any], *, may_repeat: bool = False) -> dict[str, Any]:
     """What the templates need: translated, formatted, on one line where a header needs it."""
     purpose = str(payload.get("purpose", ""))
-    severity = str(payload.get("severity", ""))
+    rule = payload.get("rule") or {}
     return {
         "title": _one_line(_title(payload)),
         "purpose": purpose,
-        "summary": payload.get("rule", {}).get("summary", ""),
-        "colour": _COLOURS.get("resolved" if purpose != "firing" else severity, "#374151"),
+        "summary": str(payload.get("summary") or rule.get("summary") or ""),
+        "tone": tone(payload),
+        "colour": _COLOURS.get(tone(payload), _NEUTRAL),
+        "labels": _labels(payload.get("scope") or {}),
         "breaches": [_breach(one) for one in payload.get("breaches", [])],
         "not_shown": payload.get("breaches_not_shown", 0),
+        "links": links.evidence(payload),
         "since": _moment(payload.get("since")),
         "ended": _moment(payload.get("ended_at")),
         "duration": duration(payload.get("duration_s")),
@@ -29,6 +40,32 @@ def context(payload: Mapping[str, Any], *, may_repeat: bool = False) -> dict[str
         "may_repeat": may_repeat,
         "channel": payload.get("channel", ""),
     }
+
+
+def tone(payload: Mapping[str, Any]) -> str:
+    """What colours a message: critical, warning, resolved, or "" for what is neither."""
+    purpose = payload.get("purpose")
+    if purpose in ("resolved", "test"):
+        return "resolved"
+    severity = str(payload.get("severity", ""))
+    return severity if severity in _COLOURS else ""
+
+
+def said_in(language: str) -> AbstractContextManager[None]:
+    """The language of a channel, or the portal's own; every text of a message is made within."""
+    return translation.override(language or settings.LANGUAGE_CODE)
+
+
+def text(words: Mapping[str, Any]) -> str:
+    """The plain-text message, from its `context`, without trailing space."""
+    lines = (line.rstrip() for line in render_to_string("alerts/message.txt", words).splitlines())
+    return re.sub(r"\n{3,}", "\n\n", "\n".join(lines)).strip()
+
+
+def breach_line(one: Mapping[str, Any]) -> str:
+    """A breach's value beside its threshold: `0.95 (threshold > 0.9, worst 0.97)`."""
+    words = {"threshold": f"{one['sign']} {one['threshold']}", "worst": one["worst"]}
+    return f"{one['value']} ({_('threshold %(threshold)s, worst %(worst)s') % words})"
 
 
 def figure(value: float | None, unit: str, aggregation: str = "") -> str:
@@ -62,6 +99,8 @@ def _title(payload: Mapping[str, Any]) -> str:
     purpose = payload.get("purpose")
     if purpose == "test":
         return _("Test message from Pharos")
+    if payload.get("title"):
+        return str(payload["title"])
     scope = _labels(payload.get("scope", {}))
     words = {
         "severity": _severity(str(payload.get("severity", ""))),
@@ -84,7 +123,8 @@ def _breach(one: Mapping[str, Any]) -> dict[str, Any]:
         "threshold": figure(one.get("threshold"), unit, aggregation),
         "sign": "<" if one.get("direction") == "below" else ">",
         "severity": _severity(severity),
-        "colour": _COLOURS.get(severity, "#374151"),
+        "tone": severity,
+        "colour": _COLOURS.get(severity, _NEUTRAL),
         "labels": _labels(one.get("labels", {})),
         "since": _moment(one.get("since")),
     }

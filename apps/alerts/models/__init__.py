@@ -2,7 +2,7 @@
 
 from apps.alerts.models.acknowledgement import AckEnd, Acknowledgement
 from apps.alerts.models.cap import Bucket, Cap, CapScope, Digest, DigestEntry
-from apps.alerts.models.channel import Channel, ChannelKind
+from apps.alerts.models.channel import Channel, channel_kinds
 from apps.alerts.models.episode import Episode, EpisodeEvent, Instance, Tick
 from apps.alerts.models.escalation import (
     Escalation,
@@ -57,7 +57,6 @@ __all__ = [
     "Cap",
     "CapScope",
     "Channel",
-    "ChannelKind",
     "ContactMethod",
     "Decision",
     "Dependency",
@@ -118,4 +117,5 @@ __all__ = [
     "Tick",
     "Unit",
     "Verdict",
+    "channel_kinds",
 ]

@@ -1,8 +1,10 @@
 """Where messages go. Targets are encrypted at rest and never shown whole."""
 
-from typing import Final
+from typing import Any, Final
 
+from django.conf import settings
 from django.db import models
+from django.db.models import Value
 from django.db.models.functions import Now
 from django.utils.translation import gettext_lazy as _
 
@@ -12,23 +14,36 @@ from apps.core.sealed import SealedTextField
 PURPOSE: Final = "alerts"
 
 
-class ChannelKind(models.TextChoices):
-    """How a message travels."""
+def channel_kinds() -> list[tuple[str, Any]]:
+    """Every kind there is a notifier for, with its label: no migration for a new one."""
+    from apps.alerts.delivery import NOTIFIERS
 
-    WEBHOOK = "webhook", _("Webhook")
-    EMAIL = "email", _("E-mail")
+    return [(kind, NOTIFIERS[kind].label) for kind in sorted(NOTIFIERS)]
+
+
+def languages() -> list[tuple[str, str]]:
+    """The languages of the portal."""
+    return [(code, str(name)) for code, name in settings.LANGUAGES]
 
 
 class Channel(models.Model):
-    """One receiver: a webhook URL or an e-mail address."""
+    """One receiver: a webhook URL, an e-mail address, a channel of a chat, a pager service."""
 
     name = models.CharField(_("name"), max_length=200)
-    kind = models.CharField(_("kind"), max_length=16, choices=ChannelKind.choices)
+    kind = models.CharField(_("kind"), max_length=16, choices=channel_kinds)
     sealed_target = SealedTextField(purpose=PURPOSE, fingerprint="target_hash")
     # Keyed hash: the same target is one channel, and equality can be asked without decrypting.
     target_hash = models.CharField(max_length=64, editable=False)
     hint = models.CharField(_("target"), max_length=255, editable=False)
     sealed_secret = SealedTextField(purpose=PURPOSE)
+    # What its kind asks for and may be shown; secrets are sealed above.
+    config = models.JSONField(
+        _("settings"), default=dict, db_default=Value({}, models.JSONField()), blank=True
+    )
+    language = models.CharField(
+        _("language"), max_length=8, choices=languages, blank=True, default="", db_default="",
+        help_text=_("Of its messages. Empty: the portal's."),
+    )  # fmt: skip
     enabled = models.BooleanField(_("enabled"), default=True)
     created_at = models.DateTimeField(_("created"), db_default=Now(), editable=False)
 
@@ -50,5 +65,8 @@ class Channel(models.Model):
 
     @property
     def secret(self) -> str:
-        """The signing secret in clear. Raises `vault.SealBrokenError`."""
+        """The signing secret in clear, or the kind's named secrets as JSON.
+
+        Raises `vault.SealBrokenError`.
+        """
         return self.sealed_secret.reveal()

@@ -6,7 +6,7 @@ from django.db.models.functions import Now
 from django.utils.translation import gettext_lazy as _
 
 from apps.alerts.conf import ATTEMPTS
-from apps.alerts.models.channel import Channel, ChannelKind
+from apps.alerts.models.channel import Channel, channel_kinds
 from apps.alerts.models.episode import Episode
 from apps.alerts.models.words import SEVERITIES
 
@@ -69,7 +69,7 @@ class Notification(models.Model):
     )  # fmt: skip
     # Why it was sent: first, new, raised, repeat, …
     reason = models.CharField(_("reason"), max_length=32, blank=True, db_default="")
-    kind = models.CharField(_("kind"), max_length=16, choices=ChannelKind.choices)
+    kind = models.CharField(_("kind"), max_length=16, choices=channel_kinds)
     purpose = models.CharField(_("message"), max_length=16, choices=Purpose.choices)
     severity = models.CharField(_("severity"), max_length=8, choices=SEVERITIES, blank=True)
     # 0 leaves first.
@@ -86,6 +86,10 @@ class Notification(models.Model):
     may_repeat = models.BooleanField(_("may repeat"), default=False)
     outcome = models.CharField(_("outcome"), max_length=9, choices=Outcome.choices, blank=True)
     error = models.TextField(_("error"), blank=True)
+    # What the provider calls the message: threads and receipts refer to it.
+    provider_id = models.CharField(
+        _("provider's id"), max_length=255, blank=True, default="", db_default=""
+    )
     created_at = models.DateTimeField(_("created"), db_default=Now())
     sent_at = models.DateTimeField(_("sent"), null=True)
 

@@ -4,25 +4,35 @@ import hashlib
 import hmac
 import secrets
 import uuid
+from collections.abc import Mapping
 from typing import Any
 
 from django.db import IntegrityError, transaction
 from django.utils import timezone
 
 from apps.alerts import conf
-from apps.alerts.delivery import notifier_for
+from apps.alerts.delivery import notifier_for, packed, unpacked
 from apps.alerts.models import Channel, Notification, Purpose
 from apps.alerts.models.channel import PURPOSE
 from apps.alerts.outbox import kick_on_commit
-from apps.core import masking, vault
-from apps.core.errors import ConflictError
+from apps.core import vault
+from apps.core.errors import ConflictError, InvalidInputError
 
 
-def ensure(kind: str, target: str, *, name: str = "", secret: str = "") -> Channel:
+def ensure(
+    kind: str,
+    target: str,
+    *,
+    name: str = "",
+    secret: str = "",
+    config: Mapping[str, Any] | None = None,
+    named_secrets: Mapping[str, str] | None = None,
+) -> Channel:
     """The channel for this target, made when there is none.
 
-    A secret is taken for a new channel only: who merely knows an address must not change how its
-    messages are signed. Raises InvalidInputError, and ConflictError for another secret.
+    Settings and secrets are taken for a new channel only: who merely knows an address must not
+    change how its messages are sent. Raises InvalidInputError, and ConflictError for another
+    secret.
     """
     target = notifier_for(kind).validate(target)
     # Under former keys too: the row may not have been resealed yet.
@@ -35,7 +45,9 @@ def ensure(kind: str, target: str, *, name: str = "", secret: str = "") -> Chann
         return found
     channel = Channel(kind=kind, name=name or mask(kind, target)[:200])
     set_target(channel, target)
-    set_secret(channel, secret)
+    if notifier_for(kind).signs:
+        set_secret(channel, secret)
+    configure(channel, config or {}, named_secrets or {})
     try:
         with transaction.atomic():
             channel.save()
@@ -53,9 +65,29 @@ def set_target(channel: Channel, target: str) -> None:
     channel.hint = mask(channel.kind, target)[:255]
 
 
+def configure(
+    channel: Channel, config: Mapping[str, Any], named_secrets: Mapping[str, str]
+) -> None:
+    """Put settings into an unsaved change of the channel, whose target is set already.
+
+    Secrets that are left out or empty stay as they are. Raises InvalidInputError.
+    """
+    notifier = notifier_for(channel.kind)
+    channel.config = notifier.clean_config(config)
+    if notifier.signs:
+        if named_secrets:
+            raise InvalidInputError("This kind of channel has one secret and no named ones.")
+        return
+    given = {name: text for name, text in named_secrets.items() if text}
+    kept = notifier.clean_secrets({**unpacked(channel.secret), **given})
+    notifier.check(channel.target, channel.config, kept)
+    if any(kept.values()):
+        channel.sealed_secret = packed(kept)
+
+
 def mask(kind: str, target: str) -> str:
     """What may be shown of a target."""
-    return masking.email(target) if kind == "email" else masking.url(target)
+    return notifier_for(kind).mask(target)
 
 
 def set_secret(channel: Channel, secret: str = "") -> str:

@@ -18,6 +18,7 @@ from apps.alerts import conf
 from apps.alerts.delivery import Delivered, Envelope
 from apps.alerts.models import Attempt, EpisodeEvent, Notification, OutboxState, Outcome
 from apps.alerts.outbox import kick_on_commit
+from apps.alerts.services import threads
 from apps.core.errors import ConflictError
 from apps.core.vault import SealBrokenError
 
@@ -99,7 +100,8 @@ def claim(kind: str, limit: int, busy: Collection[int] = ()) -> list[Claim]:
             Attempt(notification=row, number=row.attempt, may_repeat=row.may_repeat, worker=_WORKER)
             for row in rows
         )
-    return [_open(row, token) for row in rows]
+    opened = threads.opened(rows)
+    return [_open(row, token, opened.get(row.pk, "")) for row in rows]
 
 
 def settle(claimed: Claim, result: Delivered) -> bool:
@@ -115,6 +117,8 @@ def settle(claimed: Claim, result: Delivered) -> bool:
         "lease_until": None,
         **_next(row, result),
     }
+    if result.provider_id:
+        columns["provider_id"] = result.provider_id[:255]
     with transaction.atomic():
         mine = Notification.objects.filter(
             pk=row.pk, lease_token=claimed.token, state=OutboxState.SENDING
@@ -178,7 +182,7 @@ def _give_up_exhausted(kind: str) -> None:
     )  # fmt: skip
 
 
-def _open(row: Notification, token: uuid.UUID) -> Claim:
+def _open(row: Notification, token: uuid.UUID, thread: str) -> Claim:
     channel = row.channel
     if channel is None:
         return Claim(row, token, None, "The channel was deleted.")
@@ -192,6 +196,11 @@ def _open(row: Notification, token: uuid.UUID) -> Claim:
             payload=row.payload,
             attempt=row.attempt,
             may_repeat=row.may_repeat,
+            config=channel.config,
+            language=channel.language,
+            thread=thread,
+            subject=threads.subject(row),
+            channel_id=channel.pk,
         )
     except SealBrokenError as error:
         return Claim(row, token, None, str(error))

@@ -26,6 +26,8 @@ class ChannelWish:
     kind: str
     target: str = field(repr=False)
     secret: str = field(default="", repr=False)
+    config: Mapping[str, Any] = field(default_factory=dict)
+    named_secrets: Mapping[str, str] = field(default_factory=dict, repr=False)
 
 
 @dataclass(frozen=True)
@@ -113,5 +115,10 @@ def _name(wish: ThresholdWish) -> str:
 def _channels(wish: ThresholdWish) -> list[Channel] | None:
     if wish.channels is None:
         return None
-    made = [channel_service.ensure(w.kind, w.target, secret=w.secret) for w in wish.channels]
+    made = [
+        channel_service.ensure(
+            w.kind, w.target, secret=w.secret, config=w.config, named_secrets=w.named_secrets
+        )
+        for w in wish.channels
+    ]
     return list({channel.pk: channel for channel in made}.values())
