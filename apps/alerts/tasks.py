@@ -11,7 +11,7 @@ from apps.alerts.evaluation import evaluate_due
 from apps.alerts.outbox import DISPATCH_TASK, kick
 from apps.alerts.routing import route
 from apps.alerts.routing.enrol import ROUTE_TASK
-from apps.alerts.services import acknowledgements, digests, noise
+from apps.alerts.services import acknowledgements, deadman, digests, ladder, noise, receipts
 from apps.alerts.services.dispatch import dispatch
 from apps.alerts.services.housekeeping import prune
 
@@ -20,6 +20,7 @@ from apps.alerts.services.housekeeping import prune
 def evaluate_rules() -> dict[str, Any]:
     """Judge every rule whose tick has come."""
     summary = evaluate_due()
+    deadman.beat()
     prune()
     return vars(summary)
 
@@ -35,6 +36,7 @@ def dispatch_notifications(kind: str | None = None) -> int:
     """Send what is due of one channel kind. Without a kind: wake one task for each."""
     if kind is not None:
         return dispatch(kind)
+    ladder.sweep()
     kick(NOTIFIERS)
     return 0
 
@@ -67,3 +69,7 @@ def escalate() -> int:
 def mend_policies() -> int:
     """End the alerts about policies that reach somebody again."""
     return faults.mend()
+@shared_task(name="apps.alerts.tasks.collect_receipts", ignore_result=True)
+def collect_receipts() -> int:
+    """Ask providers what became of messages they took over."""
+    return receipts.collect()

@@ -79,7 +79,7 @@ def main() -> None:
 
         router.flush = flush_and_stop
     if instant == "claimed":
-        dispatch._send = stop_here
+        dispatch.send_now = stop_here
     if instant == "sent":
         dispatch.settle = stop_before(dispatch.settle)
     if instant in ("before-commit", "after-commit", "evaluate"):

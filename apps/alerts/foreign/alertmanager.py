@@ -1,7 +1,7 @@
 """What Prometheus' Alertmanager would answer: alerts, silences and status of its API v2."""
 
 from collections.abc import Iterable, Mapping, Sequence
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from typing import Any, Final
 from uuid import UUID
 

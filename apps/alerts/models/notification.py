@@ -21,6 +21,7 @@ class Purpose(models.TextChoices):
     FLAPPING = "flapping", _("Flapping")
     INCIDENT = "incident", _("Incident")
     TEST = "test", _("Test")
+    HEARTBEAT = "heartbeat", _("Heartbeat")
 
 
 class OutboxState(models.TextChoices):
