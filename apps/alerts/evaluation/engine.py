@@ -9,17 +9,12 @@ import structlog
 from django.db import InterfaceError, OperationalError, connection, transaction
 
 from apps.alerts import conf
+from apps.alerts.evaluation import conditions
 from apps.alerts.evaluation.clock import db_now, tick_at
 from apps.alerts.evaluation.ledger import Ledger
-from apps.alerts.evaluation.reading import (
-    FailedSource,
-    Observed,
-    Source,
-    StoreSource,
-    fingerprint,
-    read,
-)
-from apps.alerts.machine import ACTIVE, Condition, NoDataPolicy, Result, Severity, advance
+from apps.alerts.evaluation.observed import is_silent, notes_of, result_of, silent_key
+from apps.alerts.evaluation.reading import FailedSource, Observed, Source, StoreSource, read
+from apps.alerts.machine import ACTIVE, Condition, NoDataPolicy, advance
 from apps.alerts.models import Instance, Rule, Tick
 from apps.monitoring import recorder
 from apps.monitoring.queries.series import MOST_RESULTS
@@ -51,7 +46,7 @@ class Reading:
 
     @property
     def empty(self) -> bool:
-        return not self.error and all(one.value is None for one in self.series.values())
+        return not self.error and is_silent(self.series)
 
 
 def evaluate_due(source: Source | None = None, clock: Clock = db_now) -> Summary:
@@ -101,7 +96,7 @@ def evaluate_rule(pk: int, source: Source, clock: Clock = db_now) -> Tick | None
             _judge(rule, at, reading, source)
         tick.series = len(reading.series)
         tick.error = reading.error
-        tick.breaching = sum(_severity(rule, one) is not None for one in reading.series.values())
+        tick.breaching = sum(one.severity(rule) is not None for one in reading.series.values())
         tick.save(update_fields=["series", "error", "breaching"])
         rule.last_tick = at
         _schedule(rule, at, ["next_eval_at", "last_tick", *changed])
@@ -166,7 +161,7 @@ def _observe(rule: Rule, source: Source) -> Reading:
 
 
 def _note_health(rule: Rule, at: datetime, reading: Reading) -> list[str]:
-    before = (rule.errors_in_row, rule.unhealthy_since, rule.no_data_since, rule.last_error)
+    before = _health(rule)
     if reading.error:
         rule.errors_in_row += 1
         rule.last_error = reading.error
@@ -177,59 +172,44 @@ def _note_health(rule: Rule, at: datetime, reading: Reading) -> list[str]:
         rule.errors_in_row, rule.unhealthy_since = 0, None
         rule.last_error = _TOO_MANY if len(reading.series) >= MOST_RESULTS else ""
         rule.no_data_since = (rule.no_data_since or at) if reading.empty else None
-    after = (rule.errors_in_row, rule.unhealthy_since, rule.no_data_since, rule.last_error)
-    if after == before:
+        rule.note = notes_of(reading.series)
+    if _health(rule) == before:
         return []
-    return ["errors_in_row", "unhealthy_since", "no_data_since", "last_error"]
+    return ["errors_in_row", "unhealthy_since", "no_data_since", "last_error", "note"]
+
+
+def _health(rule: Rule) -> tuple[object, ...]:
+    return (
+        rule.errors_in_row, rule.unhealthy_since, rule.no_data_since, rule.last_error, rule.note,
+    )  # fmt: skip
 
 
 def _judge(rule: Rule, at: datetime, reading: Reading, source: Source) -> None:
-    severities = {key: _severity(rule, one) for key, one in reading.series.items()}
     series = reading.series
-    breaching = [key for key, severity in severities.items() if severity is not None]
+    breaching = [key for key, one in series.items() if one.severity(rule) is not None]
     instances = _instances(rule, breaching)
     if reading.empty and rule.no_data == NoDataPolicy.ALERTING and not _any_active(instances):
-        series = series or {_silent(rule): Observed(rule.scope, None)}
+        series = series or {silent_key(rule): Observed(rule.scope, None)}
         breaching = list(series)
         instances = _instances(rule, breaching)
     if not instances and not breaching:
         return
-    info = source.info(rule.metric) if breaching else None
-    ledger = Ledger(rule, at, info.unit if info else "")
+    unit = conditions.of(rule).unit(rule, source) if breaching else ""
+    ledger = Ledger(rule, at, unit)
     # Sorted: one order for every worker, so that two bulk writes can never deadlock.
     for key in sorted({*instances, *breaching}):
         one = series.get(key)
         instance = instances.get(key) or _fresh(rule, key, series[key], at)
-        severity = severities.get(key)
-        result = _result(rule, reading, key, severity)
-        step = advance(instance.condition, result, at, rule.timing, severity)
-        ledger.record(instance, step, one.value if one else None)
+        condition = instance.condition
+        severity = one.severity(rule, condition) if one else None
+        result = result_of(rule, reading.series, key, severity)
+        step = advance(condition, result, at, rule.timing, severity)
+        ledger.record(instance, step, one.value if one else None, one)
     ledger.write()
-
-
-def _result(rule: Rule, reading: Reading, key: str, severity: Severity | None) -> Result:
-    if reading.empty:
-        return Result.NODATA
-    if severity is not None:
-        return Result.BREACH
-    one = reading.series.get(key)
-    if one is None and rule.by and key == _silent(rule):
-        # The alert said that nothing reports at all, and something does again.
-        return Result.OK
-    return Result.MISSING if one is None or one.value is None else Result.OK
-
-
-def _silent(rule: Rule) -> str:
-    """The instance that stands for a rule nothing has ever reported to."""
-    return fingerprint(rule.scope)
 
 
 def _any_active(instances: dict[str, Instance]) -> bool:
     return any(one.state in ACTIVE for one in instances.values())
-
-
-def _severity(rule: Rule, one: Observed) -> Severity | None:
-    return None if one.value is None else rule.thresholds.severity(one.value)
 
 
 def _instances(rule: Rule, breaching: list[str]) -> dict[str, Instance]:

@@ -8,6 +8,7 @@ from django.db import transaction
 
 from apps.alerts import incidents
 from apps.alerts.evaluation.flaps import Flaps
+from apps.alerts.evaluation.observed import Observed
 from apps.alerts.machine import Effect, Step
 from apps.alerts.models import Episode, EpisodeEvent, Instance, Rule
 from apps.alerts.routing.enrol import enrol
@@ -18,8 +19,8 @@ _INSTANCE_COLUMNS: Final = [
     "severity", "notified", "value", "tick", "episode",
 ]  # fmt: skip
 _EPISODE_COLUMNS: Final = [
-    "state", "severity", "value", "peak", "threshold", "fired_at", "ended_at", "end_reason",
-    "updated_at",
+    "state", "severity", "value", "peak", "threshold", "facts", "fired_at", "ended_at",
+    "end_reason", "updated_at",
 ]  # fmt: skip
 _STATE_AFTER: Final = {
     Effect.OPENED: "pending",
@@ -46,8 +47,13 @@ class Ledger:
         self._resolved: list[Episode] = []
         self._flaps = Flaps(rule, tick)
 
-    def record(self, instance: Instance, step: Step, value: float | None) -> None:
-        """Take one step of the machine into account; `value` None: nothing was observed."""
+    def record(
+        self, instance: Instance, step: Step, value: float | None, seen: Observed | None = None
+    ) -> None:
+        """Take one step of the machine into account; `value` None: nothing was observed.
+
+        `seen` tells more of it: thresholds in the unit of the value, and facts.
+        """
         step = self._flaps.damp(instance, step)
         instance.condition = step.condition
         instance.tick = self.tick
@@ -57,7 +63,7 @@ class Ledger:
         episode = self._episode(instance, step)
         if episode is None:
             return
-        self._update(episode, step, value)
+        self._update(episode, step, value, seen)
         for effect in step.effects:
             self._apply(episode, effect)
 
@@ -103,12 +109,17 @@ class Ledger:
         self._new.append(episode)
         return episode
 
-    def _update(self, episode: Episode, step: Step, value: float | None) -> None:
+    def _update(
+        self, episode: Episode, step: Step, value: float | None, seen: Observed | None
+    ) -> None:
         thresholds = self.rule.thresholds
         severity = step.condition.severity
         if severity is not None and Effect.RESOLVED not in step.effects:
             episode.severity = severity
-            episode.threshold = thresholds.of(severity)
+            own = thresholds.of(severity)
+            episode.threshold = own if seen is None else seen.limit(self.rule, severity)
+            if seen is not None and seen.facts is not None:
+                episode.facts = dict(seen.facts)
         if value is not None:
             episode.value = value
             episode.peak = thresholds.worse(episode.peak, value)

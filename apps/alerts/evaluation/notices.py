@@ -6,6 +6,7 @@ from typing import Any, Final
 
 from apps.alerts import conf
 from apps.alerts.models import Episode, Purpose, Rule
+from apps.alerts.template import render
 
 _ALSO_SHOWN: Final = 10
 
@@ -36,7 +37,7 @@ def payload_for(
         "rule": {
             "id": rule.pk if rule else None,
             "name": rule.name if rule else episode.rule_name,
-            "summary": rule.summary if rule else str(getattr(episode, "summary", "")),
+            "summary": told(rule, episode),
         },
         "severity": episode.severity,
         "state": episode.state,
@@ -79,7 +80,32 @@ def _breach(episode: Episode) -> dict[str, Any]:
         "threshold": episode.threshold,
         "severity": episode.severity,
         "since": (episode.fired_at or episode.started_at).isoformat(),
+        "facts": episode.facts,
     }
+
+
+def told(rule: Rule | None, episode: Episode) -> str:
+    """The rule's message filled in for this episode; its summary where it has none."""
+    if rule is None:
+        return str(getattr(episode, "summary", ""))
+    if not rule.message:
+        return rule.summary
+    return render(
+        rule.message,
+        {
+            "rule": rule.name,
+            "summary": rule.summary,
+            "metric": episode.metric,
+            "unit": episode.unit,
+            "value": episode.value,
+            "worst": episode.peak,
+            "threshold": episode.threshold,
+            "severity": episode.severity,
+            "state": episode.state,
+            "labels": episode.labels,
+            "facts": episode.facts,
+        },
+    )
 
 
 def _ended(episode: Episode) -> dict[str, Any]:

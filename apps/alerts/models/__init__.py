@@ -4,6 +4,7 @@ from apps.alerts.models.acknowledgement import AckEnd, Acknowledgement
 from apps.alerts.models.cap import Bucket, Cap, CapScope, Digest, DigestEntry
 from apps.alerts.models.channel import Channel, channel_kinds
 from apps.alerts.models.deadman import DeadMan
+from apps.alerts.models.channel import Channel, ChannelKind, channel_kinds
 from apps.alerts.models.episode import Episode, EpisodeEvent, Instance, Tick
 from apps.alerts.models.escalation import (
     Escalation,
@@ -39,6 +40,7 @@ from apps.alerts.models.schedule import (
     SwapState,
     Unit,
 )
+from apps.alerts.models.seen import SeenSeries
 from apps.alerts.models.silence import Silence, SilenceState
 from apps.alerts.models.statuspage import (
     Health,
@@ -61,6 +63,7 @@ __all__ = [
     "Cap",
     "CapScope",
     "Channel",
+    "ChannelKind",
     "ContactMethod",
     "DeadMan",
     "Decision",
@@ -110,6 +113,7 @@ __all__ = [
     "Rule",
     "RuleVersion",
     "Schedule",
+    "SeenSeries",
     "Silence",
     "SilenceState",
     "Stage",

@@ -48,6 +48,11 @@ class Episode(models.Model):
     value = models.FloatField(_("value"), null=True)
     peak = models.FloatField(_("worst value"), null=True)
     threshold = models.FloatField(_("threshold"), null=True)
+    # What the verdict rests on besides the value: a baseline with its band, a budget, a silence.
+    facts = models.JSONField(
+        _("facts"), default=dict, blank=True,
+        db_default=models.Value({}, output_field=models.JSONField()),
+    )  # fmt: skip
     started_at = models.DateTimeField(_("started"))
     fired_at = models.DateTimeField(_("fired"), null=True)
     ended_at = models.DateTimeField(_("ended"), null=True)
