@@ -12,6 +12,20 @@ ERRORS_UNTIL_UNHEALTHY: Final = 3
 EVALUATE_BUDGET_S: Final = 20.0
 DISPATCH_BUDGET_S: Final = 25.0
 ESCALATE_BUDGET_S: Final = 20.0
+# Rules judged in one transaction, and how long it may read before it commits what it has.
+RULES_AT_ONCE: Final = 100
+BATCH_READ_S: Final = 1.0
+# Series read for one rule; those beyond are told of by an alert of their own.
+MOST_SERIES: Final = 20_000
+# Alerts one rule keeps apart; those beyond are one alert with their number and the worst of them.
+MOST_INSTANCES: Final = 1_000
+OVERFLOW_SHOWN: Final = 20
+# Figures that still grow as their events arrive are read up to this long ago, where being small is
+# what makes a breach.
+DATA_LAG_S: Final = 10
+# A worker whose clock is off by more is reported; by much more, it judges nothing.
+SKEW_REPORTED_S: Final = 5.0
+SKEW_REFUSED_S: Final = 60.0
 ROUTE_BUDGET_S: Final = 25.0
 # A group that cannot be flushed is left alone for this long.
 ROUTE_REST_S: Final = 30.0

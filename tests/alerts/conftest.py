@@ -38,6 +38,7 @@ class FakeSource:
     kind: str = "gauge"
     unit: str = "1"
     asked: int = 0
+    end: datetime | None = None
 
     def latest(self, query: SeriesQuery, window_s: float) -> list[Latest]:
         self.asked += 1
@@ -48,6 +49,9 @@ class FakeSource:
 
     def info(self, metric: str) -> MetricInfo | None:
         return MetricInfo(metric, self.unit, self.kind, 1)
+
+    def until(self, moment: datetime) -> None:
+        self.end = moment
 
 
 class Bench:

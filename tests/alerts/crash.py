@@ -41,6 +41,9 @@ class Breaching:
     def info(self, metric):
         return None
 
+    def until(self, moment):
+        pass
+
 
 def preload() -> None:
     """What every worker needs, for `tests.forking`."""
@@ -54,21 +57,21 @@ def main() -> None:
     from django.db import connection
 
     from apps.alerts import evaluation, outbox, routing
-    from apps.alerts.evaluation import engine
+    from apps.alerts.evaluation import batch
     from apps.alerts.routing import router
     from apps.alerts.services import dispatch
 
     if "WAKE" not in os.environ:
         outbox.kick = outbox.wake = lambda *args: None
     if instant == "before-commit":
-        real = engine._schedule
+        real = batch._schedule
 
         def schedule(*args):
             real(*args)
             stop_here()
             connection.ensure_connection()
 
-        engine._schedule = schedule
+        batch._schedule = schedule
     if instant == "routed":
         flush = router.flush
 

@@ -5,6 +5,7 @@ from datetime import datetime
 from typing import Any, Final
 
 from apps.alerts import conf
+from apps.alerts.machine import Reason
 from apps.alerts.models import Episode, Purpose, Rule
 from apps.alerts.template import render
 
@@ -36,8 +37,8 @@ def payload_for(
         "episode": str(episode.pk),
         "rule": {
             "id": rule.pk if rule else None,
-            "name": rule.name if rule else episode.rule_name,
-            "summary": told(rule, episode),
+            "name": episode.rule_name,
+            "summary": _summary(episode, rule) if rule else str(getattr(episode, "summary", "")),
         },
         "severity": episode.severity,
         "state": episode.state,
@@ -59,6 +60,12 @@ def payload_for(
     return payload
 
 
+def _summary(episode: Episode, rule: Rule) -> str:
+    # An alert on the rule itself says what is the matter with it.
+    own = episode.reason in (Reason.ERROR, Reason.OVERFLOW)
+    return rule.last_error if own else told(rule, episode)
+
+
 def _links(episode: Episode) -> dict[str, str]:
     links = {"episode": conf.episode_url(episode.pk), "why": conf.why_url(episode.pk)}
     external = str(getattr(episode, "external_url", ""))
@@ -67,11 +74,12 @@ def _links(episode: Episode) -> dict[str, str]:
 
 def _breach(episode: Episode) -> dict[str, Any]:
     rule = episode.rule
+    its_own = rule is not None and episode.metric == rule.metric
     return {
         "episode": str(episode.pk),
         "rule": episode.rule_name,
         "metric": episode.metric,
-        "aggregation": rule.aggregation if rule else "",
+        "aggregation": rule.aggregation if rule and its_own else "",
         "unit": episode.unit,
         "labels": episode.labels,
         "direction": episode.direction,
@@ -84,10 +92,8 @@ def _breach(episode: Episode) -> dict[str, Any]:
     }
 
 
-def told(rule: Rule | None, episode: Episode) -> str:
+def told(rule: Rule, episode: Episode) -> str:
     """The rule's message filled in for this episode; its summary where it has none."""
-    if rule is None:
-        return str(getattr(episode, "summary", ""))
     if not rule.message:
         return rule.summary
     return render(

@@ -6,7 +6,7 @@ from django.db import migrations, models
 
 class Migration(migrations.Migration):
     dependencies = [
-        ("alerts", "0010_self_watch_rules"),
+        ("alerts", "0101_open_episodes"),
     ]
 
     operations = [

@@ -48,6 +48,10 @@ class Episode(models.Model):
     value = models.FloatField(_("value"), null=True)
     peak = models.FloatField(_("worst value"), null=True)
     threshold = models.FloatField(_("threshold"), null=True)
+    reason = models.CharField(
+        _("because"), max_length=16, choices=REASONS,
+        default=Reason.BREACH, db_default=str(Reason.BREACH),
+    )  # fmt: skip
     # What the verdict rests on besides the value: a baseline with its band, a budget, a silence.
     facts = models.JSONField(
         _("facts"), default=dict, blank=True,
@@ -83,6 +87,11 @@ class Episode(models.Model):
                 condition=models.Q(state__in=[str(state) for state in OPEN]),
                 name="alerts_episode_open",
             ),
+            models.Index(
+                fields=["-started_at", "-id"],
+                condition=models.Q(state__in=[str(state) for state in OPEN]),
+                name="alerts_episode_open_newest",
+            ),
         ]
 
     def __str__(self) -> str:
@@ -117,7 +126,12 @@ class Instance(models.Model):
                 fields=["tick"],
                 condition=models.Q(state__in=[str(State.INACTIVE), str(State.RESOLVED)]),
                 name="alerts_instance_idle",
-            )
+            ),
+            models.Index(
+                fields=["rule"],
+                condition=models.Q(state__in=[str(state) for state in ACTIVE]),
+                name="alerts_instance_active",
+            ),
         ]
 
     def __str__(self) -> str:

@@ -8,6 +8,7 @@ from django.db import connection, transaction
 from django.db.models import F
 from django.db.models.functions import Now
 
+from apps.alerts.evaluation import own
 from apps.alerts.evaluation.clock import db_now
 from apps.alerts.evaluation.ledger import Ledger
 from apps.alerts.machine import ACTIVE, Reason, stop
@@ -121,11 +122,11 @@ def end_active(rule: Rule, reason: Reason) -> int:
         active = list(
             Instance.objects.filter(rule=rule, state__in=ACTIVE).select_related("episode")
         )
-        if active:
-            ledger = Ledger(rule, db_now())
-            for instance in active:
-                ledger.record(instance, stop(instance.condition, reason), None)
-            ledger.write()
+        ledger = Ledger(rule, db_now())
+        for instance in active:
+            ledger.record(instance, stop(instance.condition, reason), None)
+        own.end_all(ledger, reason)
+        ledger.write()
     return len(active)
 
 
