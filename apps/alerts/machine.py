@@ -166,9 +166,7 @@ def _missing(condition: Condition, reason: Reason) -> Step:
     return _end(condition, reason)
 
 
-def _ok(
-    condition: Condition, tick: datetime, timing: Timing, reason: Reason = Reason.OK
-) -> Step:
+def _ok(condition: Condition, tick: datetime, timing: Timing, reason: Reason = Reason.OK) -> Step:
     if condition.state is State.PENDING:
         return _end(condition, reason)
     if condition.state is State.FIRING:

@@ -69,6 +69,8 @@ def escalate() -> int:
 def mend_policies() -> int:
     """End the alerts about policies that reach somebody again."""
     return faults.mend()
+
+
 @shared_task(name="apps.alerts.tasks.collect_receipts", ignore_result=True)
 def collect_receipts() -> int:
     """Ask providers what became of messages they took over."""

@@ -11,7 +11,7 @@ import apps.alerts.incident_machine
 
 class Migration(migrations.Migration):
     dependencies = [
-        ("alerts", "0131_reasons_and_caps"),
+        ("alerts", "0160_oncall"),
         migrations.swappable_dependency(settings.AUTH_USER_MODEL),
     ]
 

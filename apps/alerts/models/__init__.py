@@ -4,7 +4,6 @@ from apps.alerts.models.acknowledgement import AckEnd, Acknowledgement
 from apps.alerts.models.cap import Bucket, Cap, CapScope, Digest, DigestEntry
 from apps.alerts.models.channel import Channel, channel_kinds
 from apps.alerts.models.deadman import DeadMan
-from apps.alerts.models.channel import Channel, ChannelKind, channel_kinds
 from apps.alerts.models.episode import Episode, EpisodeEvent, Instance, Tick
 from apps.alerts.models.escalation import (
     Escalation,
@@ -63,7 +62,6 @@ __all__ = [
     "Cap",
     "CapScope",
     "Channel",
-    "ChannelKind",
     "ContactMethod",
     "DeadMan",
     "Decision",

@@ -8,7 +8,7 @@ from django.db import transaction
 from django.utils.translation import gettext as _
 
 from apps.alerts import conf
-from apps.alerts.evaluation.clock import db_now
+from apps.alerts.clock import db_now
 from apps.alerts.machine import RANK, Severity
 from apps.alerts.models import Digest, DigestEntry, Purpose
 from apps.alerts.services.owe import owe

@@ -7,7 +7,7 @@ from django.db.models import Count
 from django.db.models.functions import Now
 
 from apps.alerts import conf
-from apps.alerts.evaluation.clock import db_now
+from apps.alerts.clock import db_now
 from apps.alerts.models import NoisyRule, Notification, Purpose
 
 _HOUR = timedelta(hours=1)
