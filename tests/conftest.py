@@ -34,7 +34,10 @@ from apps.core.ratelimit import limiter
 from apps.monitoring.intake.commit import committer
 from apps.monitoring.queries import series
 from apps.monitoring.recorder.buffer import recorder
+from tests import emptying
 from tests.servers import die_with_parent
+
+emptying.install()
 
 # These machines are shared: how long an example takes says nothing.
 hypothesis.settings.register_profile(

@@ -11,6 +11,24 @@ ERRORS_UNTIL_UNHEALTHY: Final = 3
 # One task run stops taking up further rules after this; the next poll goes on where it stopped.
 EVALUATE_BUDGET_S: Final = 20.0
 DISPATCH_BUDGET_S: Final = 25.0
+ESCALATE_BUDGET_S: Final = 20.0
+# Rules judged in one transaction, and how long it may read before it commits what it has.
+RULES_AT_ONCE: Final = 100
+BATCH_READ_S: Final = 1.0
+# Series read for one rule; those beyond are told of by an alert of their own.
+MOST_SERIES: Final = 20_000
+# Alerts one rule keeps apart; those beyond are one alert with their number and the worst of them.
+MOST_INSTANCES: Final = 1_000
+OVERFLOW_SHOWN: Final = 20
+# Figures that still grow as their events arrive are read up to this long ago, where being small is
+# what makes a breach.
+DATA_LAG_S: Final = 10
+# A worker whose clock is off by more is reported; by much more, it judges nothing.
+SKEW_REPORTED_S: Final = 5.0
+SKEW_REFUSED_S: Final = 60.0
+ROUTE_BUDGET_S: Final = 25.0
+# A group that cannot be flushed is left alone for this long.
+ROUTE_REST_S: Final = 30.0
 TICKS_KEPT_S: Final = 3600
 IDLE_INSTANCES_KEPT_S: Final = 7 * 86_400
 
@@ -52,6 +70,11 @@ STAGE_LATE_S: Final = 60.0
 # An acknowledgement nobody renews is let go after this, so that nothing is taken and forgotten.
 ACK_TIMEOUT_S: Final = 4 * 3600
 SILENCE_LONGEST_S: Final = 90 * 86_400
+# How long a first page waits for what could explain it, where its route says nothing.
+HOLD_S: Final = 30
+DIGEST_S: Final = 300
+# More messages of one rule in an hour than this, on one channel, and somebody should look at it.
+NOISY_PER_HOUR: Final = 10
 
 
 def base_url() -> str:
@@ -68,3 +91,8 @@ def base_url() -> str:
 def episode_url(episode: UUID) -> str:
     """The page of an episode; spelt out, so that no message depends on the URL configuration."""
     return f"{base_url()}/admin/alerts/episode/{episode}/change/"
+
+
+def why_url(episode: UUID) -> str:
+    """Where it says why somebody was, or was not, told of an episode."""
+    return f"{base_url()}/admin/alerts/why/{episode}/"

@@ -42,6 +42,7 @@ class NoDataPolicy(StrEnum):
 
     KEEP_LAST = "keep_last"
     ALERTING = "alerting"
+    OK = "ok"
     MISSING = "missing"
 
 
@@ -62,6 +63,8 @@ class Reason(StrEnum):
     OK = "ok"
     NODATA = "nodata"
     MISSING_SERIES = "missing_series"
+    ERROR = "error"
+    OVERFLOW = "overflow"
     PAUSED = "paused"
     DELETED = "deleted"
 
@@ -147,6 +150,8 @@ def _no_data(condition: Condition, tick: datetime, timing: Timing) -> Step:
         # The kind of trouble may change while pending; the time already observed still counts.
         severity = condition.severity or Severity.WARNING
         return _breach(condition, tick, timing, severity, Reason.NODATA)
+    if timing.no_data is NoDataPolicy.OK:
+        return _ok(replace(condition, missed=0), tick, timing, Reason.NODATA)
     if timing.no_data is NoDataPolicy.MISSING:
         return _missing(condition, Reason.NODATA)
     return Step(condition)
@@ -161,18 +166,18 @@ def _missing(condition: Condition, reason: Reason) -> Step:
     return _end(condition, reason)
 
 
-def _ok(condition: Condition, tick: datetime, timing: Timing) -> Step:
+def _ok(condition: Condition, tick: datetime, timing: Timing, reason: Reason = Reason.OK) -> Step:
     if condition.state is State.PENDING:
-        return _end(condition, Reason.OK)
+        return _end(condition, reason)
     if condition.state is State.FIRING:
         if timing.keep_firing_for_s <= 0:
-            return _end(condition, Reason.OK)
+            return _end(condition, reason)
         kept = replace(condition, state=State.RECOVERING, keep_since=tick)
         return Step(kept, (Effect.RECOVERING,))
     if condition.state is State.RECOVERING:
         since = condition.keep_since or tick
         if (tick - since).total_seconds() >= timing.keep_firing_for_s:
-            return _end(condition, Reason.OK)
+            return _end(condition, reason)
     return Step(condition)
 
 

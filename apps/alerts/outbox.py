@@ -1,4 +1,4 @@
-"""Waking the dispatcher. The rows are what counts: a lost wake-up costs one poll, no message."""
+"""Waking who works on rows. The rows are what counts: a lost wake-up costs one poll, no message."""
 
 import time
 from collections.abc import Iterable
@@ -23,18 +23,26 @@ def kick_on_commit(kinds: Iterable[str]) -> None:
     transaction.on_commit(lambda: kick(wanted), robust=True)
 
 
+def wake_on_commit(task: str) -> None:
+    """Start a task as soon as the rows are visible to it, or let beat do so."""
+    transaction.on_commit(lambda: wake(task), robust=True)
+
+
 def kick(kinds: Iterable[str]) -> None:
     """Publish one dispatch task for each kind. Never raises: beat polls the outbox anyway."""
+    for kind in kinds:
+        wake(DISPATCH_TASK, {"kind": kind})
+
+
+def wake(task: str, kwargs: dict[str, str] | None = None) -> None:
+    """Publish one task. Never raises: beat starts it anyway."""
     global _rest_until
     from celery import current_app
 
     if time.monotonic() < _rest_until:
         return
     try:
-        for kind in kinds:
-            current_app.send_task(
-                DISPATCH_TASK, kwargs={"kind": kind}, queue="high", retry=False, expires=30
-            )
+        current_app.send_task(task, kwargs=kwargs or {}, queue="high", retry=False, expires=30)
     except Exception as error:  # noqa: BLE001 (any broker trouble; the poll is the safety net)
         _rest_until = time.monotonic() + _REST_S
         recorder.count("pharos.notification.wakeups.failed")

@@ -11,19 +11,26 @@ class Thresholds:
     """Thresholds of one rule; None: this severity is not judged.
 
     A value at the threshold itself is no breach, unless `critical_inclusive` (the "≥ 90 %" of the
-    built-in rules) says so for critical.
+    built-in rules) says so for critical. A clear value holds a severity once it fires until the
+    value comes back to the clear value or beyond it: a value that swings around its threshold is
+    one alert. None: the threshold itself clears.
     """
 
     above: bool
     warning: float | None
     critical: float | None
     critical_inclusive: bool = False
+    clear_warning: float | None = None
+    clear_critical: float | None = None
 
-    def severity(self, value: float) -> Severity | None:
-        """The severity of this value; None when it breaches nothing. Never called with NaN."""
-        if self._beyond(value, self.critical, inclusive=self.critical_inclusive):
+    def severity(self, value: float, current: Severity | None = None) -> Severity | None:
+        """The severity of this value; None when it breaches nothing. Never called with NaN.
+
+        `current` is the severity this alert fires with now; None while it does not fire.
+        """
+        if self._is_critical(value, holds=current is Severity.CRITICAL):
             return Severity.CRITICAL
-        return Severity.WARNING if self._beyond(value, self.warning, inclusive=False) else None
+        return Severity.WARNING if self._is_warning(value, holds=current is not None) else None
 
     def of(self, severity: Severity) -> float | None:
         """The threshold in force for a severity; a critical-only rule has no other."""
@@ -42,14 +49,41 @@ class Thresholds:
         given = [value for value in (self.warning, self.critical) if value is not None]
         if not given:
             return "Give a warning threshold, a critical threshold, or both."
-        if not all(math.isfinite(value) for value in given):
+        clears = [value for value in (self.clear_warning, self.clear_critical) if value is not None]
+        if not all(math.isfinite(value) for value in (*given, *clears)):
             return "Thresholds are finite numbers."
         if len(given) == 2 and self.warning != self.critical:
             in_order = (given[0] < given[1]) == self.above
             if not in_order:
                 side = "above" if self.above else "below"
                 return f"With direction {side}, critical lies {side} warning."
+        return self._clear_problem("warning", self.warning, self.clear_warning) or (
+            self._clear_problem("critical", self.critical, self.clear_critical)
+        )
+
+    def _clear_problem(self, name: str, trigger: float | None, clear: float | None) -> str | None:
+        if clear is None:
+            return None
+        if trigger is None:
+            return f"A clear value for {name} needs a {name} threshold."
+        if clear > trigger if self.above else clear < trigger:
+            # Such an alert would end while its value is still in breach, and fire again at once.
+            side = "at or below" if self.above else "at or above"
+            return (
+                f"The clear value {clear:g} is harder than its trigger: it has to lie {side}"
+                f" the {name} threshold {trigger:g}."
+            )
         return None
+
+    def _is_critical(self, value: float, *, holds: bool) -> bool:
+        if holds and self.clear_critical is not None:
+            return self._beyond(value, self.clear_critical, inclusive=False)
+        return self._beyond(value, self.critical, inclusive=self.critical_inclusive)
+
+    def _is_warning(self, value: float, *, holds: bool) -> bool:
+        if holds and self.clear_warning is not None:
+            return self._beyond(value, self.clear_warning, inclusive=False)
+        return self._beyond(value, self.warning, inclusive=False)
 
     def _beyond(self, value: float, threshold: float | None, *, inclusive: bool) -> bool:
         if threshold is None:

@@ -18,7 +18,13 @@ def every(seconds: float, task: str, queue: str = "default") -> dict[str, Any]:
 CELERY_BEAT_SCHEDULE: dict[str, dict[str, Any]] = {
     "collect": every(5, "apps.monitoring.tasks.collect", "high"),
     "evaluate-rules": every(5, "apps.alerts.tasks.evaluate_rules", "high"),
+    "route-alerts": every(5, "apps.alerts.tasks.route_alerts", "high"),
     "dispatch-notifications": every(5, "apps.alerts.tasks.dispatch_notifications", "high"),
+    "expire-acknowledgements": every(5, "apps.alerts.tasks.expire_acknowledgements", "high"),
+    "send-digests": every(15, "apps.alerts.tasks.send_digests"),
+    "flag-noisy-rules": every(300, "apps.alerts.tasks.flag_noisy_rules", "low"),
+    "escalate": every(5, "apps.alerts.tasks.escalate", "high"),
+    "mend-policies": every(60, "apps.alerts.tasks.mend_policies", "low"),
     "collect-receipts": every(5, "apps.alerts.tasks.collect_receipts"),
     "find-bottlenecks": every(15, "apps.monitoring.tasks.find_bottlenecks"),
     "watch-deployments": every(60, "apps.monitoring.tasks.watch_deployments"),

@@ -18,6 +18,7 @@ from django.apps import apps
 
 from apps.alerts.evaluation import evaluate_due
 from apps.alerts.models import Channel, Rule, RuleVersion
+from apps.alerts.routing import route
 from apps.alerts.services import channels
 from apps.monitoring.queries.catalogue import MetricInfo
 from apps.monitoring.queries.series import Latest, SeriesQuery
@@ -37,6 +38,7 @@ class FakeSource:
     kind: str = "gauge"
     unit: str = "1"
     asked: int = 0
+    end: datetime | None = None
 
     def latest(self, query: SeriesQuery, window_s: float) -> list[Latest]:
         self.asked += 1
@@ -48,6 +50,9 @@ class FakeSource:
     def info(self, metric: str) -> MetricInfo | None:
         return MetricInfo(metric, self.unit, self.kind, 1)
 
+    def until(self, moment: datetime) -> None:
+        self.end = moment
+
 
 class Bench:
     """One rule on a clock moved by hand, a tick at a time."""
@@ -58,13 +63,15 @@ class Bench:
         Rule.objects.filter(pk=rule.pk).update(next_eval_at=T0)
 
     def tick(self, *values: float | None, times: int = 1):
-        """Evaluate at the next tick with these values, one series each (none: no series)."""
+        """Evaluate at the next tick with these values, one series each (none: no series), and
+        route what follows."""
         for _ in range(times):
             self.now += timedelta(seconds=self.rule.interval_s)
             self.source.values = [
                 ({"host": f"h{n}"} if n else {}, value) for n, value in enumerate(values)
             ]
             summary = evaluate_due(self.source, lambda: self.now)
+            route(lambda: self.now)
         return summary
 
 
@@ -116,6 +123,7 @@ def no_wake_ups(monkeypatch) -> list[list[str]]:
     """Collects wake-ups instead of publishing them."""
     woken: list[list[str]] = []
     monkeypatch.setattr("apps.alerts.outbox.kick", lambda kinds: woken.append(sorted(kinds)))
+    monkeypatch.setattr("apps.alerts.outbox.wake", lambda task, kwargs=None: None)
     return woken
 
 

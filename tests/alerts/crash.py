@@ -4,6 +4,7 @@ before-commit   a rule is evaluated, everything written, COMMIT never comes
 after-commit    the same, and the process dies before anything is sent
 claimed         messages are leased and committed, and nothing is sent
 sent            a message was handed over, and its outcome is not noted
+routed          alerts are routed and their messages owed, COMMIT never comes
 evaluate, dispatch   no crash: one ordinary run
 
 It prints the instant when it gets there, and goes on when a line comes in. With WAKE in the
@@ -40,26 +41,46 @@ class Breaching:
     def info(self, metric):
         return None
 
+    def until(self, moment):
+        pass
 
-def main(instant: str) -> None:
+
+def preload() -> None:
+    """What every worker needs, for `tests.forking`."""
+    from apps.alerts import evaluation, outbox  # noqa: F401
+    from apps.alerts.services import dispatch  # noqa: F401
+
+
+def main() -> None:
+    instant = sys.argv[1]
     django.setup()
     from django.db import connection
 
-    from apps.alerts import evaluation, outbox
-    from apps.alerts.evaluation import engine
+    from apps.alerts import evaluation, outbox, routing
+    from apps.alerts.evaluation import batch
+    from apps.alerts.routing import router
     from apps.alerts.services import dispatch
 
     if "WAKE" not in os.environ:
-        outbox.kick = lambda kinds: None
+        outbox.kick = outbox.wake = lambda *args: None
     if instant == "before-commit":
-        real = engine._schedule
+        real = batch._schedule
 
         def schedule(*args):
             real(*args)
             stop_here()
             connection.ensure_connection()
 
-        engine._schedule = schedule
+        batch._schedule = schedule
+    if instant == "routed":
+        flush = router.flush
+
+        def flush_and_stop(*args):
+            reason = flush(*args)
+            stop_here()
+            return reason
+
+        router.flush = flush_and_stop
     if instant == "claimed":
         dispatch.send_now = stop_here
     if instant == "sent":
@@ -68,10 +89,13 @@ def main(instant: str) -> None:
         evaluation.evaluate_due(Breaching())
         if instant == "after-commit":
             stop_here()
+        if instant == "evaluate":
+            routing.route()
     else:
+        routing.route()
         dispatch.dispatch("webhook")
     print("done", flush=True)  # noqa: T201
 
 
 if __name__ == "__main__":
-    main(sys.argv[1])
+    main()

@@ -1,8 +1,5 @@
 """Real worker processes, killed without warning: nothing is lost, a repeat says that it is one."""
 
-import os
-import subprocess
-import sys
 from collections.abc import Callable, Iterator
 from datetime import timedelta
 
@@ -10,11 +7,11 @@ import pytest
 from django.db import connection
 from django.db.models.functions import Now
 
-from apps.alerts.models import Attempt, Episode, Notification, Tick
+from apps.alerts.models import AlertGroup, Attempt, Enrolment, Episode, Notification, Tick
 from apps.alerts.services import channels
 from tests.alerts.conftest import wait_until
-from tests.conftest import PROJECT, child_environment
-from tests.servers import die_with_parent
+from tests.conftest import child_environment
+from tests.forking import Forks
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -22,17 +19,9 @@ pytestmark = pytest.mark.django_db(transaction=True)
 class Worker:
     """One process of `tests.alerts.crash`."""
 
-    def __init__(self, instant: str, **environment: str) -> None:
+    def __init__(self, forks: Forks, instant: str) -> None:
         self.instant = instant
-        self.process = subprocess.Popen(
-            [sys.executable, "-m", "tests.alerts.crash", instant],
-            cwd=PROJECT, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
-            text=True, preexec_fn=die_with_parent,
-            env={
-                **os.environ, **child_environment("worker", 8000), "PHAROS_RECORDER": "0",
-                **environment,
-            },
-        )  # fmt: skip
+        self.process = forks.start(instant)
 
     def reach(self) -> "Worker":
         """Wait until it says that it is there."""
@@ -51,12 +40,24 @@ class Worker:
         return log
 
 
+def load(**environment: str) -> Forks:
+    known = {**child_environment("worker", 8000), "PHAROS_RECORDER": "0"}
+    return Forks("tests.alerts.crash", {**known, **environment})
+
+
+@pytest.fixture(scope="module")
+def forks(django_db_setup, django_db_blocker) -> Iterator[Forks]:
+    loaded = load()
+    yield loaded
+    loaded.close()
+
+
 @pytest.fixture
-def start() -> Iterator[Callable[..., Worker]]:
+def start(forks: Forks) -> Iterator[Callable[..., Worker]]:
     started: list[Worker] = []
 
-    def make(instant: str, **environment: str) -> Worker:
-        started.append(Worker(instant, **environment))
+    def make(instant: str) -> Worker:
+        started.append(Worker(forks, instant))
         return started[-1]
 
     yield make
@@ -94,7 +95,17 @@ def test_killed_before_commit_nothing_happened_and_the_tick_is_taken_again(rule,
 
 def test_killed_between_commit_and_send_the_next_worker_sends(rule, start, receiver):
     start("after-commit").reach().kill()
-    assert Notification.objects.get().state == "pending"
+    assert Enrolment.objects.count() == 1
+    start("dispatch").finish()
+    assert Notification.objects.get().state == "sent"
+    assert repeats(receiver) == ["false"]
+
+
+def test_killed_while_routing_nothing_happened_and_the_next_router_routes(rule, start, receiver):
+    start("after-commit").reach().kill()
+    start("routed").reach().kill()
+    assert not Notification.objects.exists()
+    assert AlertGroup.objects.get().flush_seq == 0
     start("dispatch").finish()
     assert Notification.objects.get().state == "sent"
     assert repeats(receiver) == ["false"]
@@ -176,12 +187,13 @@ def test_a_database_lost_after_the_send_does_not_repeat_the_message(rule, start,
 
 
 def test_without_redis_the_state_is_committed_and_the_message_still_leaves(
-    rule, start, receiver, tmp_path
+    rule, receiver, tmp_path
 ):
-    gone = {"REDIS_URL": f"unix://{tmp_path}/no-redis.sock", "WAKE": "1"}
-    log = start("evaluate", **gone).finish()
+    gone = load(REDIS_URL=f"unix://{tmp_path}/no-redis.sock", WAKE="1")
+    log = Worker(gone, "evaluate").finish()
     assert "dispatcher_not_woken" in log
     assert Episode.objects.get().state == "firing"
-    start("dispatch", **gone).finish()
+    Worker(gone, "dispatch").finish()
+    gone.close()
     assert Notification.objects.get().state == "sent"
     assert repeats(receiver) == ["false"]

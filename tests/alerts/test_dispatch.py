@@ -9,8 +9,8 @@ from django.db import OperationalError, connection
 from django.db.models.functions import Now
 
 from apps.alerts import conf, outbox
+from apps.alerts.clock import db_now
 from apps.alerts.delivery import NOTIFIERS, Delivered
-from apps.alerts.evaluation.clock import db_now
 from apps.alerts.models import (
     Attempt,
     Channel,

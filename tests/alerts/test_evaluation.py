@@ -6,10 +6,13 @@ import pytest
 from django.db import OperationalError, connection, connections
 from django.urls import reverse
 
-from apps.alerts.evaluation import evaluate_due
-from apps.alerts.evaluation.clock import db_now, tick_at
+from apps.alerts import conf
+from apps.alerts.clock import db_now, tick_at
+from apps.alerts.evaluation import evaluate_due, own
+from apps.alerts.evaluation.judging import Work
 from apps.alerts.evaluation.reading import RuleError, fingerprint, read
 from apps.alerts.models import Episode, EpisodeEvent, Instance, Notification, Rule, Tick
+from apps.alerts.routing import route
 from apps.alerts.services import channels, housekeeping, rules
 from tests.alerts.conftest import T0, Bench
 
@@ -119,13 +122,111 @@ def test_an_error_resolves_nothing_and_after_three_the_rule_is_unhealthy(bench, 
         rule = Rule.objects.get()
         assert rule.errors_in_row == errors
         assert (rule.unhealthy_since is not None) == (errors >= 3)
-    assert Episode.objects.get().state == "firing"
+    assert Episode.objects.get(fingerprint=fingerprint({})).state == "firing"
     assert "the store is on fire" in Tick.objects.latest("tick").error
     source.error = None
     bench.tick(0.95)
     rule = Rule.objects.get()
     assert (rule.errors_in_row, rule.unhealthy_since, rule.last_error) == (0, None, "")
-    assert Notification.objects.count() == 1
+    assert Notification.objects.filter(episode__fingerprint=fingerprint({})).count() == 1
+
+
+def test_a_rule_that_cannot_be_judged_is_an_alert_of_its_own_until_it_can(bench, source):
+    bench.tick(0.95)
+    source.error = ValueError("the store is on fire")
+    bench.tick(times=2)
+    assert Episode.objects.count() == 1
+    bench.tick(times=3)
+    health = Episode.objects.get(fingerprint=own.HEALTH)
+    assert (health.state, health.severity, health.reason) == ("firing", "warning", "error")
+    assert (health.value, health.threshold, health.rule) == (3, 3, bench.rule)
+    assert "the store is on fire" in health.events.get(kind="fired").detail["error"]
+    message = Notification.objects.get(episode=health)
+    assert message.payload["rule"]["name"] == "RULE_HEALTH"
+    assert "the store is on fire" in message.payload["rule"]["summary"]
+    source.error = None
+    bench.tick(0.95)
+    health.refresh_from_db()
+    assert (health.state, health.end_reason) == ("resolved", "ok")
+    assert list(health.notifications.values_list("purpose", flat=True).order_by("pk")) == [
+        "firing", "resolved",
+    ]  # fmt: skip
+    # The rule's own alert was never touched by it.
+    assert Episode.objects.get(fingerprint=fingerprint({})).state == "firing"
+
+
+def test_pausing_a_rule_ends_the_alert_on_its_health_too(bench, source):
+    source.error = ValueError("broken")
+    bench.tick(times=3)
+    rules.switch(Rule.objects.all(), "staff", on=False)
+    assert Episode.objects.get().end_reason == "paused"
+
+
+def test_beyond_the_cap_one_alert_stands_for_the_rest_with_its_number_and_the_worst(
+    bench, monkeypatch
+):
+    monkeypatch.setattr(conf, "MOST_INSTANCES", 5)
+    bench.tick(*[0.85] * 4)
+    assert Episode.objects.count() == 4
+    bench.tick(*[0.85] * 4, *[0.86 + n / 1000 for n in range(30)], 0.99)
+    assert Episode.objects.count() == 6
+    overflow = Episode.objects.get(fingerprint=own.OVERFLOW)
+    assert (overflow.reason, overflow.value, overflow.severity) == ("overflow", 30, "critical")
+    top = overflow.events.get(kind="fired").detail["top"]
+    assert len(top) == 20
+    assert [one["value"] for one in top] == sorted((one["value"] for one in top), reverse=True)
+    # Alerts that were open go on being judged, the others stay one message.
+    bench.tick(*[0.85] * 4, *[0.86] * 40)
+    assert Episode.objects.filter(state="firing").count() == 6
+    assert Notification.objects.filter(episode=overflow).count() == 1
+    bench.tick(*[0.85] * 4)
+    overflow.refresh_from_db()
+    assert overflow.state == "resolved"
+
+
+def test_ten_thousand_series_of_one_rule_are_judged_in_a_bounded_number_of_statements(
+    bench, monkeypatch, django_assert_max_num_queries
+):
+    monkeypatch.setattr(conf, "MOST_INSTANCES", 20_000)
+    Rule.objects.update(by=["host"])
+    values = [0.1] * 9_000 + [0.95] * 1_000
+    with django_assert_max_num_queries(30):
+        bench.tick(*values)
+    assert Tick.objects.get().series == 10_000
+    assert Episode.objects.filter(state="firing").count() == 1_000
+
+
+@pytest.mark.parametrize(
+    ("policy", "state", "reason"),
+    [("keep_last", "firing", ""), ("ok", "resolved", "nodata"), ("missing", "resolved", "nodata")],
+)
+def test_no_data_does_what_the_rule_says_and_has_its_own_reason(bench, policy, state, reason):
+    Rule.objects.update(no_data=policy)
+    bench.tick(0.95)
+    bench.tick(times=2)
+    episode = Episode.objects.get()
+    assert (episode.state, episode.end_reason) == (state, reason)
+
+
+def test_an_alert_of_silence_says_that_it_is_one(bench):
+    Rule.objects.update(no_data="alerting")
+    bench.tick()
+    assert Episode.objects.get().reason == "nodata"
+    bench.tick(0.95)
+    assert Episode.objects.get().reason == "breach"
+
+
+def test_figures_that_still_grow_are_read_a_little_later_where_little_is_the_breach(
+    make_rule, source
+):
+    for direction, aggregation, lag_s in (
+        ("below", "rate", 10), ("above", "rate", 0), ("below", "avg", 0),
+    ):  # fmt: skip
+        Rule.objects.all().delete()
+        rule = make_rule(direction=direction, aggregation=aggregation, critical=None)
+        bench = Bench(rule, source)
+        bench.tick(0.9)
+        assert bench.now - source.end == timedelta(seconds=lag_s)
 
 
 def test_a_failing_statement_of_the_store_is_an_error_of_that_rule_only(make_rule, channel, source):
@@ -152,16 +253,14 @@ def test_a_failure_of_the_engine_is_kept_on_the_rule_and_the_others_go_on(
     make_rule(channel, name="good")
     bench = Bench(make_rule(channel, name="poison"), source)
     Rule.objects.update(next_eval_at=T0)
-    from apps.alerts.evaluation import engine
+    real = Work.judge
 
-    real = engine._judge
-
-    def judge(rule, *args):
-        if rule.name == "poison":
+    def judge(work, known):
+        if work.rule.name == "poison":
             raise KeyError("never thought of")
-        real(rule, *args)
+        real(work, known)
 
-    monkeypatch.setattr(engine, "_judge", judge)
+    monkeypatch.setattr(Work, "judge", judge)
     bench.tick(0.95)
     assert Episode.objects.get().rule_name == "good"
     assert "never thought of" in Rule.objects.get(name="poison").last_error
@@ -305,6 +404,7 @@ def test_switching_a_rule_off_ends_its_alert_and_tells_so(bench):
     bench.tick(0.95)
     rules.switch(Rule.objects.all(), "staff", on=False)
     assert Episode.objects.get().end_reason == "paused"
+    route(lambda: bench.now)
     assert Notification.objects.get(purpose="resolved").payload["reason"] == "paused"
     bench.tick(0.95)
     assert Tick.objects.count() == 1
@@ -315,6 +415,7 @@ def test_deleting_a_rule_keeps_its_history_and_ends_its_alert(bench):
     rules.delete(bench.rule, "staff")
     episode = Episode.objects.get()
     assert (episode.rule, episode.rule_name, episode.state) == (None, "CPU", "resolved")
+    route(lambda: bench.now)
     assert Notification.objects.filter(purpose="resolved").count() == 1
     assert not Instance.objects.exists()
 
@@ -342,7 +443,7 @@ def test_an_outage_of_the_database_is_raised_and_leaves_nothing_half_done(bench,
     def fail(*args):
         raise OperationalError("server closed the connection unexpectedly")
 
-    monkeypatch.setattr("apps.alerts.evaluation.engine._judge", fail)
+    monkeypatch.setattr("apps.alerts.evaluation.batch._judge_all", fail)
     monkeypatch.setattr(type(connections["default"]), "is_usable", lambda self: False)
     with pytest.raises(OperationalError):
         bench.tick(0.95)

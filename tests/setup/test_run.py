@@ -88,7 +88,7 @@ def test_it_comes_back_when_supervisord_is_killed(running_portal: Portal):
     )
     before = running_portal.output.count("Pharos is up")
     supervisord.kill()
-    running_portal.wait(lambda: running_portal.output.count("Pharos is up") > before, 90)
+    running_portal.wait(lambda: running_portal.output.count("Pharos is up") > before, 240)
     assert "starting everything again" in running_portal.output
     assert _healthy(running_portal)
 

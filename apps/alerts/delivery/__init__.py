@@ -1,6 +1,18 @@
 """Handing messages over: one notifier for each kind of channel, found by its kind."""
 
-from apps.alerts.delivery import alimtalk, email, heartbeat, slack, sms, webhook
+from apps.alerts.delivery import (
+    alimtalk,
+    apprise,
+    discord,
+    email,
+    heartbeat,
+    opsgenie,
+    pagerduty,
+    slack,
+    sms,
+    teams,
+    webhook,
+)
 from apps.alerts.delivery.base import (
     NOTIFIERS,
     Delivered,
@@ -19,12 +31,17 @@ __all__ = [
     "Notifier",
     "Setting",
     "alimtalk",
+    "apprise",
+    "discord",
     "email",
     "heartbeat",
     "notifier_for",
+    "opsgenie",
     "packed",
+    "pagerduty",
     "slack",
     "sms",
+    "teams",
     "unpacked",
     "webhook",
 ]

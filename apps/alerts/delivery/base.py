@@ -22,7 +22,8 @@ class Envelope:
     """One message on its way. `key` is equal for every attempt.
 
     `thread` is the provider's id of the first message about the same episode to this channel,
-    empty when this is the first or the provider gave none. `language` is empty for the portal's.
+    empty when this is the first or the provider gave none. `subject` is the group or episode that
+    the message is about, empty for none. `language` is empty for the portal's.
     """
 
     key: str
@@ -34,6 +35,7 @@ class Envelope:
     config: Mapping[str, Any] = field(default_factory=dict, repr=False)
     language: str = ""
     thread: str = ""
+    subject: str = ""
     channel_id: int | None = None
     # For kinds that send by an account with a provider, and where it reports what became of it.
     account: "Account | None" = None

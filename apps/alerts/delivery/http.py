@@ -1,4 +1,4 @@
-"""Talking to a provider's HTTP API: bounded in time as a whole, checked against SSRF, classified."""
+"""Talking to a provider's HTTP API: bounded as a whole, checked against SSRF, classified."""
 
 import time
 from collections.abc import Mapping
@@ -83,12 +83,11 @@ class Caller:
         return FailedError(Delivered(Outcome.UNKNOWN, answer.status, words))
 
 
-def judged(service: str, answer: Answer, detail: str = "") -> Delivered:
-    """What an answer other than 2xx means. `detail` must hold nothing secret."""
-    words = f"{service} answered {answer.status}{f' ({detail[:200]})' if detail else ''}."
+def judged(service: str, answer: Answer) -> Delivered:
+    """What an answer other than 2xx means. Its text is left out: it may repeat a secret."""
+    words = f"{service} answered {answer.status}."
     if answer.status in _TRANSIENT or answer.status >= 500:
-        wait_s = retry_after_s(answer.headers.get("retry-after", ""))
-        return Delivered(Outcome.TRANSIENT, answer.status, words, wait_s)
+        return Delivered(Outcome.TRANSIENT, answer.status, words, _wait_s(answer))
     return Delivered(Outcome.PERMANENT, answer.status, words)
 
 
@@ -99,3 +98,12 @@ def parsed(answer: Answer) -> dict[str, Any] | None:
     except orjson.JSONDecodeError:
         return None
     return found if isinstance(found, dict) else None
+
+
+def _wait_s(answer: Answer) -> float | None:
+    """Seconds asked for by the header, or by the body as Discord does (a fraction)."""
+    told = retry_after_s(answer.headers.get("retry-after", ""))
+    said = (parsed(answer) or {}).get("retry_after")
+    if isinstance(said, int | float) and not isinstance(said, bool) and said >= 0:
+        return max(float(said), told or 0.0)
+    return told

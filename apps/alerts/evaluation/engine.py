@@ -1,36 +1,23 @@
-"""Which rules are due, and the one transaction in which each is judged."""
+"""Which rules are due, and who judges them: any number of evaluators, each rule and tick once."""
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 
 import structlog
 from django.db import InterfaceError, OperationalError, connection, transaction
 
 from apps.alerts import conf
-from apps.alerts.evaluation.clock import db_now, tick_at
-from apps.alerts.evaluation.ledger import Ledger
-from apps.alerts.evaluation.reading import (
-    FailedSource,
-    Observed,
-    Source,
-    StoreSource,
-    fingerprint,
-    read,
-)
-from apps.alerts.machine import ACTIVE, Condition, NoDataPolicy, Result, Severity, advance
-from apps.alerts.models import Instance, Rule, Tick
+from apps.alerts.clock import db_now, may_judge
+from apps.alerts.evaluation import batch
+from apps.alerts.evaluation.reading import FailedSource, Source, StoreSource
+from apps.alerts.models import Rule, Tick
 from apps.monitoring import recorder
-from apps.monitoring.queries.series import MOST_RESULTS
 
 log = structlog.get_logger(__name__)
 
 Clock = Callable[[], datetime]
-_TOO_MANY = (
-    f"The rule yields {MOST_RESULTS} series or more, and only so many are judged."
-    " Narrow its scope, or let fewer attributes keep alerts apart."
-)
 
 
 @dataclass
@@ -41,17 +28,11 @@ class Summary:
     errors: int = 0
     skipped: int = 0
 
-
-@dataclass(frozen=True)
-class Reading:
-    """What one rule saw: its series, or why nothing could be seen."""
-
-    series: dict[str, Observed]
-    error: str = ""
-
-    @property
-    def empty(self) -> bool:
-        return not self.error and all(one.value is None for one in self.series.values())
+    def add(self, ticks: Collection[Tick]) -> None:
+        """Count these evaluations."""
+        self.evaluated += len(ticks)
+        self.errors += sum(bool(tick.error) for tick in ticks)
+        self.skipped += sum(tick.skipped for tick in ticks)
 
 
 def evaluate_due(source: Source | None = None, clock: Clock = db_now) -> Summary:
@@ -62,16 +43,15 @@ def evaluate_due(source: Source | None = None, clock: Clock = db_now) -> Summary
     """
     source = source or StoreSource()
     summary = Summary()
+    if clock is db_now and not may_judge():
+        return summary
+    failed: set[int] = set()
     stop_at = time.monotonic() + conf.EVALUATE_BUDGET_S
-    due = Rule.objects.filter(enabled=True, next_eval_at__lte=clock()).order_by("next_eval_at")
-    for pk in list(due.values_list("pk", flat=True)[:5000]):
-        if time.monotonic() > stop_at:
+    while time.monotonic() < stop_at:
+        locked, ticks = _one_batch(source, clock, failed)
+        summary.add(ticks)
+        if not locked:
             break
-        tick = _evaluate_safely(pk, source, clock)
-        if tick is not None:
-            summary.evaluated += 1
-            summary.skipped += tick.skipped
-            summary.errors += bool(tick.error)
     return summary
 
 
@@ -82,31 +62,57 @@ def evaluate_rule(pk: int, source: Source, clock: Clock = db_now) -> Tick | None
     instant leaves either all of them or none, and then the tick is taken again.
     """
     with transaction.atomic():
-        rule = (
-            Rule.objects.select_for_update(skip_locked=True, no_key=True)
-            .filter(pk=pk, enabled=True)
-            .first()
-        )
         now = clock()
-        if rule is None or rule.next_eval_at > now:
-            return None
-        at = tick_at(now, rule.interval_s, rule.offset_s)
-        tick = _claim(rule, at)
-        if tick is None:
-            _schedule(rule, at, ["next_eval_at"])
-            return None
-        reading = _observe(rule, source)
-        changed = _note_health(rule, at, reading)
-        if not reading.error:
-            _judge(rule, at, reading, source)
-        tick.series = len(reading.series)
-        tick.error = reading.error
-        tick.breaching = sum(_severity(rule, one) is not None for one in reading.series.values())
-        tick.save(update_fields=["series", "error", "breaching"])
-        rule.last_tick = at
-        _schedule(rule, at, ["next_eval_at", "last_tick", *changed])
-    recorder.count("pharos.rule.evaluations", attrs={"error": bool(reading.error)})
-    return tick
+        rules = batch.lock(_due(now).filter(pk=pk), 1)
+        ticks = batch.evaluate(rules, source, now) if rules else []
+    _count(ticks)
+    return ticks[0] if ticks else None
+
+
+def evaluate_early(
+    rules: Collection[int], source: Source | None = None, clock: Clock = db_now
+) -> Summary:
+    """Judge these rules now, because figures they read were written; at most once a second each.
+
+    A failure is left to the ordinary tick.
+    """
+    source = source or StoreSource()
+    summary = Summary()
+    if clock is db_now and not may_judge():
+        return summary
+    with transaction.atomic():
+        now = clock()
+        wanted = Rule.objects.filter(pk__in=rules, enabled=True).order_by("pk")
+        locked = batch.lock(wanted, conf.RULES_AT_ONCE)
+        ticks = batch.evaluate(locked, source, now, early=True) if locked else []
+    _count(ticks, early=True)
+    summary.add(ticks)
+    return summary
+
+
+def _one_batch(source: Source, clock: Clock, failed: set[int]) -> tuple[int, list[Tick]]:
+    """How many rules were due and free, and the ticks judged."""
+    rules: list[Rule] = []
+    try:
+        with transaction.atomic():
+            now = clock()
+            rules = batch.lock(_due(now).exclude(pk__in=failed), conf.RULES_AT_ONCE)
+            ticks = batch.evaluate(rules, source, now) if rules else []
+    except Exception as error:
+        if _connection_lost(error) or not connection.is_usable():
+            # Not the rules' fault: the next poll takes the same ticks again.
+            raise
+        log.exception("batch_failed", rules=[rule.pk for rule in rules])
+        failed.update(rule.pk for rule in rules)
+        return len(rules), _one_by_one(rules, source, clock)
+    _count(ticks)
+    return len(rules), ticks
+
+
+def _one_by_one(rules: Collection[Rule], source: Source, clock: Clock) -> list[Tick]:
+    """Find the rule whose changes could not be written, and keep that on it."""
+    found = [_evaluate_safely(rule.pk, source, clock) for rule in rules]
+    return [tick for tick in found if tick is not None]
 
 
 def _evaluate_safely(pk: int, source: Source, clock: Clock) -> Tick | None:
@@ -114,10 +120,13 @@ def _evaluate_safely(pk: int, source: Source, clock: Clock) -> Tick | None:
         return evaluate_rule(pk, source, clock)
     except Exception as error:
         if _connection_lost(error) or not connection.is_usable():
-            # Not the rule's fault: the next poll takes the same tick again.
             raise
         log.exception("rule_evaluation_failed", rule=pk)
-        return _fail(pk, error, clock)
+        return evaluate_rule(pk, FailedSource(error), clock)
+
+
+def _due(now: datetime) -> "batch.Rules":
+    return Rule.objects.filter(enabled=True, next_eval_at__lte=now).order_by("next_eval_at")
 
 
 def _connection_lost(error: Exception) -> bool:
@@ -128,118 +137,8 @@ def _connection_lost(error: Exception) -> bool:
     return state is None or state.startswith(("57P0", "08"))
 
 
-def _fail(pk: int, error: Exception, clock: Clock) -> Tick | None:
-    """Keep a failure of the engine itself where people see it: on the rule."""
-    return evaluate_rule(pk, FailedSource(error), clock)
-
-
-def _claim(rule: Rule, at: datetime) -> Tick | None:
-    skipped = 0
-    if rule.last_tick is not None and at > rule.last_tick:
-        skipped = max(0, round((at - rule.last_tick).total_seconds() / rule.interval_s) - 1)
-    with connection.cursor() as cursor:
-        cursor.execute(
-            "INSERT INTO alerts_tick (rule_id, tick, skipped, series, breaching, error)"
-            " VALUES (%s, %s, %s, 0, 0, '') ON CONFLICT (rule_id, tick) DO NOTHING RETURNING id",
-            [rule.pk, at, skipped],
-        )
-        row = cursor.fetchone()
-    return None if row is None else Tick(pk=row[0], rule=rule, tick=at, skipped=skipped)
-
-
-def _schedule(rule: Rule, at: datetime, columns: list[str]) -> None:
-    rule.next_eval_at = at + timedelta(seconds=rule.interval_s)
-    rule.save(update_fields=columns)
-
-
-def _observe(rule: Rule, source: Source) -> Reading:
-    try:
-        with transaction.atomic():
-            with connection.cursor() as cursor:
-                cursor.execute(f"SET LOCAL statement_timeout = {conf.QUERY_TIMEOUT_S * 1000}")
-            return Reading(read(rule, source))
-    except Exception as error:
-        if connection.needs_rollback or connection.connection is None:
-            raise
-        log.warning("rule_unreadable", rule=rule.pk, error=str(error))
-        return Reading({}, error=f"{type(error).__name__}: {error}"[:500])
-
-
-def _note_health(rule: Rule, at: datetime, reading: Reading) -> list[str]:
-    before = (rule.errors_in_row, rule.unhealthy_since, rule.no_data_since, rule.last_error)
-    if reading.error:
-        rule.errors_in_row += 1
-        rule.last_error = reading.error
-        if rule.errors_in_row >= conf.ERRORS_UNTIL_UNHEALTHY and rule.unhealthy_since is None:
-            rule.unhealthy_since = at
-            log.error("rule_unhealthy", rule=rule.pk, error=reading.error)
-    else:
-        rule.errors_in_row, rule.unhealthy_since = 0, None
-        rule.last_error = _TOO_MANY if len(reading.series) >= MOST_RESULTS else ""
-        rule.no_data_since = (rule.no_data_since or at) if reading.empty else None
-    after = (rule.errors_in_row, rule.unhealthy_since, rule.no_data_since, rule.last_error)
-    if after == before:
-        return []
-    return ["errors_in_row", "unhealthy_since", "no_data_since", "last_error"]
-
-
-def _judge(rule: Rule, at: datetime, reading: Reading, source: Source) -> None:
-    severities = {key: _severity(rule, one) for key, one in reading.series.items()}
-    series = reading.series
-    breaching = [key for key, severity in severities.items() if severity is not None]
-    instances = _instances(rule, breaching)
-    if reading.empty and rule.no_data == NoDataPolicy.ALERTING and not _any_active(instances):
-        series = series or {_silent(rule): Observed(rule.scope, None)}
-        breaching = list(series)
-        instances = _instances(rule, breaching)
-    if not instances and not breaching:
-        return
-    info = source.info(rule.metric) if breaching else None
-    ledger = Ledger(rule, at, info.unit if info else "")
-    # Sorted: one order for every worker, so that two bulk writes can never deadlock.
-    for key in sorted({*instances, *breaching}):
-        one = series.get(key)
-        instance = instances.get(key) or _fresh(rule, key, series[key], at)
-        severity = severities.get(key)
-        result = _result(rule, reading, key, severity)
-        step = advance(instance.condition, result, at, rule.timing, severity)
-        ledger.record(instance, step, one.value if one else None)
-    ledger.write()
-
-
-def _result(rule: Rule, reading: Reading, key: str, severity: Severity | None) -> Result:
-    if reading.empty:
-        return Result.NODATA
-    if severity is not None:
-        return Result.BREACH
-    one = reading.series.get(key)
-    if one is None and rule.by and key == _silent(rule):
-        # The alert said that nothing reports at all, and something does again.
-        return Result.OK
-    return Result.MISSING if one is None or one.value is None else Result.OK
-
-
-def _silent(rule: Rule) -> str:
-    """The instance that stands for a rule nothing has ever reported to."""
-    return fingerprint(rule.scope)
-
-
-def _any_active(instances: dict[str, Instance]) -> bool:
-    return any(one.state in ACTIVE for one in instances.values())
-
-
-def _severity(rule: Rule, one: Observed) -> Severity | None:
-    return None if one.value is None else rule.thresholds.severity(one.value)
-
-
-def _instances(rule: Rule, breaching: list[str]) -> dict[str, Instance]:
-    """Active instances, and idle ones that now breach."""
-    known = Instance.objects.filter(rule=rule).select_related("episode")
-    found = known.filter(state__in=ACTIVE) | known.filter(fingerprint__in=breaching)
-    return {one.fingerprint: one for one in found}
-
-
-def _fresh(rule: Rule, key: str, one: Observed, at: datetime) -> Instance:
-    instance = Instance(rule=rule, fingerprint=key, labels=dict(one.labels), tick=at)
-    instance.condition = Condition()
-    return instance
+def _count(ticks: Collection[Tick], *, early: bool = False) -> None:
+    errors = sum(bool(tick.error) for tick in ticks)
+    for error, count in ((True, errors), (False, len(ticks) - errors)):
+        if count:
+            recorder.count("pharos.rule.evaluations", count, attrs={"error": error, "early": early})

@@ -1,27 +1,21 @@
 """What one evaluation changes, collected and written in a handful of statements."""
 
-from collections import defaultdict
+from collections.abc import Sequence
 from datetime import datetime
 from typing import Any, Final
-from uuid import UUID
 
 import structlog
 from django.db import transaction
 
-from apps.alerts.evaluation.notices import notices, payload_for
-from apps.alerts.machine import OPEN, Effect, Step
-from apps.alerts.models import Channel, Episode, EpisodeEvent, Instance, Notification, Purpose, Rule
-from apps.alerts.outbox import kick_on_commit
+from apps.alerts import incidents
+from apps.alerts.evaluation import writing
+from apps.alerts.evaluation.flaps import Flaps
+from apps.alerts.evaluation.observed import Observed
+from apps.alerts.machine import RANK, Effect, Reason, Severity, State, Step
+from apps.alerts.models import Episode, EpisodeEvent, Instance, Rule
+from apps.alerts.routing.enrol import enrol
 
 log = structlog.get_logger(__name__)
-_INSTANCE_COLUMNS: Final = [
-    "labels", "state", "reason", "active_at", "seen_at", "observed_s", "keep_since", "missed",
-    "severity", "notified", "value", "tick", "episode",
-]  # fmt: skip
-_EPISODE_COLUMNS: Final = [
-    "state", "severity", "value", "peak", "threshold", "fired_at", "ended_at", "end_reason",
-    "updated_at",
-]  # fmt: skip
 _STATE_AFTER: Final = {
     Effect.OPENED: "pending",
     Effect.CANCELLED: "inactive",
@@ -39,59 +33,77 @@ class Ledger:
         self.rule = rule
         self.tick = tick
         self.unit = unit
-        self._instances: list[Instance] = []
-        self._new: list[Episode] = []
-        self._changed: list[Episode] = []
-        self._events: list[EpisodeEvent] = []
-        self._firing: list[Episode] = []
-        self._resolved: list[Episode] = []
-        self._open: list[Episode] = []
+        self.instances: list[Instance] = []
+        self.new: list[Episode] = []
+        self.changed: list[Episode] = []
+        self.events: list[EpisodeEvent] = []
+        self.firing: list[Episode] = []
+        self.resolved: list[Episode] = []
+        self.flaps = Flaps(rule, tick)
 
-    def record(self, instance: Instance, step: Step, value: float | None) -> None:
-        """Take one step of the machine into account; `value` None: nothing was observed."""
+    def record(
+        self, instance: Instance, step: Step, value: float | None, seen: Observed | None = None
+    ) -> None:
+        """Take one step of the machine into account; `value` None: nothing was observed.
+
+        `seen` tells more of it: thresholds in the unit of the value, and facts.
+        """
+        step = self.flaps.damp(instance, step)
         instance.condition = step.condition
         instance.tick = self.tick
         if value is not None:
             instance.value = value
-        self._instances.append(instance)
+        self.instances.append(instance)
         episode = self._episode(instance, step)
         if episode is None:
             return
-        self._update(episode, step, value)
+        self._update(episode, step, value, seen)
         for effect in step.effects:
             self._apply(episode, effect)
-        if episode.state in OPEN:
-            self._open.append(episode)
+
+    def open(self, episode: Episode, detail: dict[str, Any]) -> None:
+        """An episode without an instance begins, and fires at once: an alert on the rule itself."""
+        episode.started_at = episode.updated_at = self.tick
+        self.new.append(episode)
+        for effect in (Effect.OPENED, Effect.FIRED):
+            self._apply(episode, effect, detail)
+
+    def grow(self, episode: Episode, value: float, severity: Severity) -> None:
+        """The figure of an episode without an instance has changed; a worse severity is news."""
+        episode.value, episode.updated_at = value, self.tick
+        episode.peak = max(episode.peak or value, value)
+        self.changed.append(episode)
+        if RANK[severity] > RANK[Severity(episode.severity)]:
+            episode.severity = severity
+            self._apply(episode, Effect.SEVERITY_RAISED)
+
+    def end(self, episode: Episode, reason: Reason) -> None:
+        """An episode without an instance ends."""
+        episode.ended_at = episode.updated_at = self.tick
+        episode.end_reason = reason
+        self.changed.append(episode)
+        self._apply(episode, Effect.RESOLVED)
 
     def write(self) -> None:
-        """Insert and update everything; messages leave after COMMIT."""
-        Episode.objects.bulk_create(self._new)
-        Episode.objects.bulk_update(self._changed, _EPISODE_COLUMNS, batch_size=500)
-        Instance.objects.bulk_create(
-            self._instances,
-            update_conflicts=True,
-            unique_fields=["rule", "fingerprint"],
-            update_fields=_INSTANCE_COLUMNS,
-        )
-        EpisodeEvent.objects.bulk_create(self._events)
-        owed = [*self._owed_firing(), *self._owed_resolved()]
-        if owed:
-            Notification.objects.bulk_create(owed, ignore_conflicts=True)
-            kick_on_commit({row.kind for row in owed})
-        if self._firing or self._resolved:
+        """Insert and update everything; routing learns of it with the COMMIT."""
+        write_all([self])
+
+    def told_on_commit(self) -> None:
+        """Have it told in the log once it is true."""
+        if self.firing or self.resolved:
             transaction.on_commit(self.tell)
 
     def tell(self) -> None:
         """Say in the log what fires and what ended, for those who follow lines and not pages."""
-        for episode in self._firing:
+        for episode in self.firing:
             log.warning("An alert fires", **_facts(episode))
-        for episode in self._resolved:
+        for episode in self.resolved:
             log.info("An alert ended", **_facts(episode), reason=episode.end_reason)
 
     def _episode(self, instance: Instance, step: Step) -> Episode | None:
         if Effect.OPENED not in step.effects:
             if instance.episode is not None:
-                self._changed.append(instance.episode)
+                self.changed.append(instance.episode)
             return instance.episode
         episode = Episode(
             rule=self.rule,
@@ -104,15 +116,20 @@ class Ledger:
             started_at=self.tick,
         )
         instance.episode = episode
-        self._new.append(episode)
+        self.new.append(episode)
         return episode
 
-    def _update(self, episode: Episode, step: Step, value: float | None) -> None:
+    def _update(
+        self, episode: Episode, step: Step, value: float | None, seen: Observed | None
+    ) -> None:
         thresholds = self.rule.thresholds
         severity = step.condition.severity
         if severity is not None and Effect.RESOLVED not in step.effects:
             episode.severity = severity
-            episode.threshold = thresholds.of(severity)
+            own = thresholds.of(severity)
+            episode.threshold = own if seen is None else seen.limit(self.rule, severity)
+            if seen is not None and seen.facts is not None:
+                episode.facts = dict(seen.facts)
         if value is not None:
             episode.value = value
             episode.peak = thresholds.worse(episode.peak, value)
@@ -120,52 +137,44 @@ class Ledger:
         if Effect.RESOLVED in step.effects or Effect.CANCELLED in step.effects:
             episode.ended_at = self.tick
             episode.end_reason = step.condition.reason
+        elif step.condition.state is not State.RECOVERING:
+            episode.reason = step.condition.reason
 
-    def _apply(self, episode: Episode, effect: Effect) -> None:
+    def _apply(
+        self, episode: Episode, effect: Effect, detail: dict[str, Any] | None = None
+    ) -> None:
         episode.state = _STATE_AFTER.get(effect, episode.state)
         if effect is Effect.FIRED:
             episode.fired_at = self.tick
         if effect in (Effect.FIRED, Effect.SEVERITY_RAISED):
-            self._firing.append(episode)
+            self.firing.append(episode)
         elif effect is Effect.RESOLVED:
-            self._resolved.append(episode)
-        detail: dict[str, Any] = {"value": episode.value, "severity": episode.severity}
+            self.resolved.append(episode)
+        told: dict[str, Any] = {"value": episode.value, "severity": episode.severity}
         if episode.end_reason:
-            detail["reason"] = episode.end_reason
-        self._events.append(
-            EpisodeEvent(episode=episode, at=self.tick, kind=effect.value, detail=detail)
+            told["reason"] = episode.end_reason
+        elif episode.reason != Reason.BREACH:
+            told["reason"] = episode.reason
+        self.events.append(
+            EpisodeEvent(
+                episode=episode, at=self.tick, kind=effect.value, detail={**told, **(detail or {})}
+            )
         )
 
-    def _owed_firing(self) -> list[Notification]:
-        if not self._firing:
-            return []
-        channels = list(self.rule.channels.filter(enabled=True))
-        if not channels:
-            return []
-        owed: list[Notification] = []
-        for episode in self._firing:
-            payload = payload_for(episode, Purpose.FIRING, self.rule, self._open)
-            owed += notices(episode, Purpose.FIRING, channels, payload)
-        return owed
 
-    def _owed_resolved(self) -> list[Notification]:
-        # Whoever was told that it fires is told that it ended, even when the rule's channels or
-        # their switches have changed since.
-        if not self._resolved:
-            return []
-        told: dict[UUID, set[Channel]] = defaultdict(set)
-        rows = Notification.objects.filter(
-            episode__in=self._resolved, purpose=Purpose.FIRING, channel__isnull=False
-        ).select_related("channel")
-        for row in rows:
-            if row.episode_id is not None and row.channel is not None:
-                told[row.episode_id].add(row.channel)
-        owed: list[Notification] = []
-        for episode in self._resolved:
-            if told[episode.pk]:
-                payload = payload_for(episode, Purpose.RESOLVED, self.rule)
-                owed += notices(episode, Purpose.RESOLVED, told[episode.pk], payload)
-        return owed
+def write_all(ledgers: Sequence[Ledger]) -> None:
+    """Write the changes of several rules together; routing learns of them with the COMMIT."""
+    writing.insert_episodes([row for ledger in ledgers for row in ledger.new])
+    writing.update_episodes([row for ledger in ledgers for row in ledger.changed])
+    writing.upsert_instances([row for ledger in ledgers for row in ledger.instances])
+    turns = [row for ledger in ledgers for row in ledger.flaps.write()]
+    writing.insert_events([row for ledger in ledgers for row in ledger.events] + turns)
+    for ledger in ledgers:
+        # Without anything to tell it makes no query.
+        enrol(ledger.firing, ledger.resolved, ledger.tick)
+        if ledger.firing or ledger.resolved:
+            incidents.changed(ledger.rule, ledger.firing, ledger.resolved, ledger.tick)
+        ledger.told_on_commit()
 
 
 def _facts(episode: Episode) -> dict[str, Any]:

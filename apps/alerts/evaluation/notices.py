@@ -1,63 +1,85 @@
-"""From an episode to rows of the outbox."""
+"""What a message tells, as JSON; fixed when it is owed, so that every attempt says the same."""
 
-import hashlib
-from collections.abc import Iterable, Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
-from typing import Any
+from typing import Any, Final
 
 from apps.alerts import conf
-from apps.alerts.machine import Severity
-from apps.alerts.models import Channel, Episode, Notification, Purpose, Rule
+from apps.alerts.machine import Reason
+from apps.alerts.models import Episode, Purpose, Rule
+from apps.alerts.template import render
 
-_ALSO_SHOWN = 10
-
-
-def notices(
-    episode: Episode, purpose: Purpose, channels: Iterable[Channel], payload: dict[str, Any]
-) -> list[Notification]:
-    """One outbox row for each channel; the key makes a second one for the same news impossible."""
-    return [
-        Notification(
-            key=_key(episode, purpose, channel),
-            episode=episode,
-            channel=channel,
-            kind=channel.kind,
-            purpose=purpose,
-            severity=episode.severity,
-            priority=_priority(episode, purpose),
-            payload=payload,
-        )
-        for channel in channels
-    ]
+_ALSO_SHOWN: Final = 10
 
 
 def payload_for(
-    episode: Episode, purpose: Purpose, rule: Rule, also: Sequence[Episode] = ()
+    episode: Episode,
+    purpose: Purpose,
+    rule: Rule | None = None,
+    also: Sequence[Episode] = (),
+    *,
+    ended: Sequence[Episode] = (),
+    group: Mapping[str, Any] | None = None,
 ) -> dict[str, Any]:
-    """What the message tells, as JSON; fixed at this moment so that every attempt says the same."""
+    """The content of a message; `episode` stands at its head.
+
+    `breaches` holds the head and up to ten of `also`, `ended` up to ten that ended since the last
+    message; `…_not_shown` count the rest. `group` is there for messages of a group: `id`,
+    `labels`, `route`, `receiver`, `seq`, `reason` (first, new, raised, unmuted, resolved,
+    all_resolved, repeat), and how many are `firing` and `ended`. `rule` defaults to the
+    episode's; foreign alerts have none, and `rule.id` is None.
+    """
+    rule = rule or episode.rule
     since = episode.fired_at or episode.started_at
     others = [one for one in also if one.pk != episode.pk]
-    return {
+    payload: dict[str, Any] = {
         "purpose": purpose.value,
         "episode": str(episode.pk),
-        "rule": {"id": rule.pk, "name": rule.name, "summary": rule.summary},
+        "rule": {
+            "id": rule.pk if rule else None,
+            "name": episode.rule_name,
+            "summary": _summary(episode, rule) if rule else str(getattr(episode, "summary", "")),
+        },
         "severity": episode.severity,
         "state": episode.state,
         "scope": episode.labels,
-        "breaches": [_breach(episode, rule), *(_breach(o, rule) for o in others[:_ALSO_SHOWN])],
+        "breaches": [_breach(one) for one in (episode, *others[:_ALSO_SHOWN])],
         "breaches_not_shown": max(0, len(others) - _ALSO_SHOWN),
         "since": since.isoformat(),
         "ended_at": episode.ended_at.isoformat() if episode.ended_at else None,
         "duration_s": _seconds(since, episode.ended_at),
         "reason": episode.end_reason or "breach",
         "url": conf.episode_url(episode.pk),
+        "runbook": str(getattr(rule, "runbook", "") or ""),
+        "links": _links(episode),
     }
+    if group is not None:
+        payload["group"] = dict(group)
+        payload["ended"] = [_ended(one) for one in ended[:_ALSO_SHOWN]]
+        payload["ended_not_shown"] = max(0, len(ended) - _ALSO_SHOWN)
+    return payload
 
 
-def _breach(episode: Episode, rule: Rule) -> dict[str, Any]:
+def _summary(episode: Episode, rule: Rule) -> str:
+    # An alert on the rule itself says what is the matter with it.
+    own = episode.reason in (Reason.ERROR, Reason.OVERFLOW)
+    return rule.last_error if own else told(rule, episode)
+
+
+def _links(episode: Episode) -> dict[str, str]:
+    links = {"episode": conf.episode_url(episode.pk), "why": conf.why_url(episode.pk)}
+    external = str(getattr(episode, "external_url", ""))
+    return {**links, "external": external} if external else links
+
+
+def _breach(episode: Episode) -> dict[str, Any]:
+    rule = episode.rule
+    its_own = rule is not None and episode.metric == rule.metric
     return {
+        "episode": str(episode.pk),
+        "rule": episode.rule_name,
         "metric": episode.metric,
-        "aggregation": rule.aggregation,
+        "aggregation": rule.aggregation if rule and its_own else "",
         "unit": episode.unit,
         "labels": episode.labels,
         "direction": episode.direction,
@@ -66,17 +88,40 @@ def _breach(episode: Episode, rule: Rule) -> dict[str, Any]:
         "threshold": episode.threshold,
         "severity": episode.severity,
         "since": (episode.fired_at or episode.started_at).isoformat(),
+        "facts": episode.facts,
     }
 
 
-def _key(episode: Episode, purpose: Purpose, channel: Channel) -> str:
-    # A rise in severity is news of its own within the episode; nothing else is said twice.
-    news = f"{purpose}:{episode.severity}" if purpose == Purpose.FIRING else str(purpose)
-    return hashlib.sha256(f"{episode.pk}|{news}|{channel.pk}".encode()).hexdigest()
+def told(rule: Rule, episode: Episode) -> str:
+    """The rule's message filled in for this episode; its summary where it has none."""
+    if not rule.message:
+        return rule.summary
+    return render(
+        rule.message,
+        {
+            "rule": rule.name,
+            "summary": rule.summary,
+            "metric": episode.metric,
+            "unit": episode.unit,
+            "value": episode.value,
+            "worst": episode.peak,
+            "threshold": episode.threshold,
+            "severity": episode.severity,
+            "state": episode.state,
+            "labels": episode.labels,
+            "facts": episode.facts,
+        },
+    )
 
 
-def _priority(episode: Episode, purpose: Purpose) -> int:
-    return 0 if purpose == Purpose.FIRING and episode.severity == Severity.CRITICAL else 1
+def _ended(episode: Episode) -> dict[str, Any]:
+    since = episode.fired_at or episode.started_at
+    return {
+        **_breach(episode),
+        "ended_at": episode.ended_at.isoformat() if episode.ended_at else None,
+        "duration_s": _seconds(since, episode.ended_at),
+        "reason": episode.end_reason,
+    }
 
 
 def _seconds(start: datetime, end: datetime | None) -> float | None:

@@ -14,7 +14,7 @@ import apps.alerts.models.route
 
 class Migration(migrations.Migration):
     dependencies = [
-        ("alerts", "0010_self_watch_rules"),
+        ("alerts", "0110_rule_conditions"),
         migrations.swappable_dependency(settings.AUTH_USER_MODEL),
     ]
 

@@ -48,11 +48,25 @@ class Episode(models.Model):
     value = models.FloatField(_("value"), null=True)
     peak = models.FloatField(_("worst value"), null=True)
     threshold = models.FloatField(_("threshold"), null=True)
+    reason = models.CharField(
+        _("because"), max_length=16, choices=REASONS,
+        default=Reason.BREACH, db_default=str(Reason.BREACH),
+    )  # fmt: skip
+    # What the verdict rests on besides the value: a baseline with its band, a budget, a silence.
+    facts = models.JSONField(
+        _("facts"), default=dict, blank=True,
+        db_default=models.Value({}, output_field=models.JSONField()),
+    )  # fmt: skip
     started_at = models.DateTimeField(_("started"))
     fired_at = models.DateTimeField(_("fired"), null=True)
     ended_at = models.DateTimeField(_("ended"), null=True)
     end_reason = models.CharField(_("ended because"), max_length=16, choices=REASONS, blank=True)
     updated_at = models.DateTimeField(_("updated"))
+    # "" for our own rules; else who told it, and where it is shown there.
+    source = models.CharField(_("source"), max_length=64, blank=True, default="", db_default="")
+    # What its sender says of it; our rules have their own.
+    summary = models.TextField(_("summary"), blank=True, default="", db_default="")
+    external_url = models.CharField(max_length=2000, blank=True, default="", db_default="")
 
     class Meta:
         verbose_name = _("episode")
@@ -72,6 +86,11 @@ class Episode(models.Model):
                 fields=["-fired_at"],
                 condition=models.Q(state__in=[str(state) for state in OPEN]),
                 name="alerts_episode_open",
+            ),
+            models.Index(
+                fields=["-started_at", "-id"],
+                condition=models.Q(state__in=[str(state) for state in OPEN]),
+                name="alerts_episode_open_newest",
             ),
         ]
 
@@ -107,7 +126,12 @@ class Instance(models.Model):
                 fields=["tick"],
                 condition=models.Q(state__in=[str(State.INACTIVE), str(State.RESOLVED)]),
                 name="alerts_instance_idle",
-            )
+            ),
+            models.Index(
+                fields=["rule"],
+                condition=models.Q(state__in=[str(state) for state in ACTIVE]),
+                name="alerts_instance_active",
+            ),
         ]
 
     def __str__(self) -> str:

@@ -12,7 +12,8 @@ from django.utils.translation import gettext_lazy as _
 
 from apps.alerts.machine import NoDataPolicy, Timing
 from apps.alerts.models.channel import Channel
-from apps.alerts.models.words import NO_DATA
+from apps.alerts.models.words import NO_DATA, OPENS_INCIDENT
+from apps.alerts.template import TemplateError, compile_template
 from apps.alerts.thresholds import Thresholds
 
 RATIO = "ratio"
@@ -24,6 +25,7 @@ AGGREGATIONS = [
     )
 ]  # fmt: skip
 _DAY_S = 86_400
+_NOTHING = models.Value({}, output_field=models.JSONField())
 
 
 class Direction(models.TextChoices):
@@ -41,8 +43,9 @@ def _scope_problem(value: Any) -> None:
 
 
 class Rule(models.Model):
-    """A threshold over one metric, judged for each label set it yields.
+    """A condition over one metric, judged for each label set it yields.
 
+    `condition` names the kind, `config` is its configuration (`evaluation/conditions`).
     With aggregation `ratio` the value is the share of events that also match `numerator_scope`:
     among all events in `scope`, or, where `remainder_scope` is given, among the numerator and the
     remainder only (hits among hits and misses). No events: no value, never 0.
@@ -51,6 +54,21 @@ class Rule(models.Model):
     name = models.CharField(_("name"), max_length=200)
     summary = models.TextField(_("summary"), blank=True, max_length=2000)
     built_in = models.CharField(_("built-in"), max_length=64, blank=True, editable=False)
+    message = models.TextField(
+        _("message"),
+        blank=True,
+        max_length=2000,
+        default="",
+        db_default="",
+        help_text=_("Sent instead of the summary; {{ value }}, {{ labels.host }} are filled in."),
+    )
+    runbook = models.URLField(_("runbook"), blank=True, max_length=500, default="", db_default="")
+    condition = models.CharField(
+        _("condition"), max_length=32, default="threshold", db_default="threshold"
+    )
+    config = models.JSONField(
+        _("settings of the condition"), default=dict, blank=True, db_default=_NOTHING
+    )
     metric = models.CharField(_("metric"), max_length=255)
     aggregation = models.CharField(
         _("aggregation"), max_length=16, default="avg", choices=[*AGGREGATIONS, (RATIO, _("ratio"))]
@@ -80,6 +98,8 @@ class Rule(models.Model):
     )
     warning = models.FloatField(_("warning threshold"), null=True, blank=True)
     critical = models.FloatField(_("critical threshold"), null=True, blank=True)
+    clear_warning = models.FloatField(_("warning clears at"), null=True, blank=True)
+    clear_critical = models.FloatField(_("critical clears at"), null=True, blank=True)
     critical_inclusive = models.BooleanField(_("critical at the threshold itself"), default=False)
     for_s = models.PositiveIntegerField(
         _("for (s)"), default=60, validators=[MaxValueValidator(_DAY_S)]
@@ -99,6 +119,14 @@ class Rule(models.Model):
     channels = models.ManyToManyField(
         Channel, verbose_name=_("channels"), blank=True, related_name="rules"
     )
+    opens_incident = models.CharField(
+        _("opens an incident"),
+        max_length=8,
+        choices=OPENS_INCIDENT,
+        blank=True,
+        default="",
+        db_default="",
+    )
     enabled = models.BooleanField(_("enabled"), default=True)
     version = models.PositiveIntegerField(_("version"), default=1, editable=False)
     created_at = models.DateTimeField(db_default=Now(), editable=False)
@@ -111,6 +139,7 @@ class Rule(models.Model):
     errors_in_row = models.PositiveIntegerField(default=0, editable=False)
     last_error = models.TextField(_("last error"), blank=True, editable=False)
     unhealthy_since = models.DateTimeField(_("unhealthy since"), null=True, editable=False)
+    note = models.TextField(_("note"), blank=True, editable=False, default="", db_default="")
 
     class Meta:
         verbose_name = _("rule")
@@ -143,8 +172,9 @@ class Rule(models.Model):
         return self.name
 
     def clean(self) -> None:
-        """Refuse thresholds and expressions that make no sense."""
+        """Refuse thresholds, conditions and templates that make no sense."""
         super().clean()
+        self._check_condition()
         problem = self.thresholds.problem()
         if problem:
             raise ValidationError(problem)
@@ -154,11 +184,31 @@ class Rule(models.Model):
             )
         if self.remainder_scope and self.aggregation != RATIO:
             raise ValidationError({"remainder_scope": _("Only a ratio has a remainder.")})
+        try:
+            compile_template(self.message)
+        except TemplateError as error:
+            raise ValidationError({"message": str(error)}) from error
+
+    def _check_condition(self) -> None:
+        # Conditions read the store and know this model: they cannot be imported with it.
+        from apps.alerts.evaluation import conditions
+
+        try:
+            conditions.prepare(self)
+        except conditions.ConfigError as error:
+            known = {field.name for field in self._meta.fields}
+            field = error.field if error.field in known else "config"
+            raise ValidationError({field: str(error)}) from error
 
     @property
     def thresholds(self) -> Thresholds:
         return Thresholds(
-            self.direction == Direction.ABOVE, self.warning, self.critical, self.critical_inclusive
+            self.direction == Direction.ABOVE,
+            self.warning,
+            self.critical,
+            self.critical_inclusive,
+            self.clear_warning,
+            self.clear_critical,
         )
 
     @property

@@ -20,11 +20,19 @@ REASONS = [
     (Reason.OK.value, _("Back to normal")),
     (Reason.NODATA.value, _("No data")),
     (Reason.MISSING_SERIES.value, _("The series is gone")),
+    (Reason.ERROR.value, _("The rule cannot be judged")),
+    (Reason.OVERFLOW.value, _("More series than are judged")),
     (Reason.PAUSED.value, _("The rule was paused")),
     (Reason.DELETED.value, _("The rule was deleted")),
 ]
 NO_DATA = [
     (NoDataPolicy.KEEP_LAST.value, _("Keep the last state")),
     (NoDataPolicy.ALERTING.value, _("Treat as a breach")),
+    (NoDataPolicy.OK.value, _("Treat as well")),
     (NoDataPolicy.MISSING.value, _("End the alert as missing")),
+]
+OPENS_INCIDENT = [
+    ("", _("Never")),
+    ("critical", _("When critical")),
+    ("any", _("Always")),
 ]

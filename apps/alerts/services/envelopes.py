@@ -62,6 +62,7 @@ def _open(
         attempt=row.attempt,
         may_repeat=row.may_repeat,
         thread=thread,
+        subject=threads.subject(row),
         receipt_url=receipts.callback_url(row, account.provider) if account else "",
     )
     return Claim(row, token, envelope)

@@ -11,8 +11,8 @@ from django.db import connection, transaction
 from django.db.models.functions import Now
 
 from apps.alerts import conf
+from apps.alerts.clock import db_now
 from apps.alerts.delivery.phone import Account, Callback, Receipt, provider_for
-from apps.alerts.evaluation.clock import db_now
 from apps.alerts.machine import Severity
 from apps.alerts.models import (
     AwaitedReceipt,

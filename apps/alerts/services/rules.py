@@ -8,7 +8,8 @@ from django.db import connection, transaction
 from django.db.models import F
 from django.db.models.functions import Now
 
-from apps.alerts.evaluation.clock import db_now
+from apps.alerts.clock import db_now
+from apps.alerts.evaluation import own
 from apps.alerts.evaluation.ledger import Ledger
 from apps.alerts.machine import ACTIVE, Reason, stop
 from apps.alerts.models import Channel, Instance, Rule, RuleVersion
@@ -19,6 +20,7 @@ _AUDITED = (
     "name", "summary", "metric", "aggregation", "scope", "by", "numerator_scope",
     "remainder_scope", "min_samples", "direction", "warning", "critical", "critical_inclusive",
     "for_s", "keep_firing_for_s", "window_s", "interval_s", "no_data", "enabled",
+    "opens_incident",
 )  # fmt: skip
 
 
@@ -120,11 +122,11 @@ def end_active(rule: Rule, reason: Reason) -> int:
         active = list(
             Instance.objects.filter(rule=rule, state__in=ACTIVE).select_related("episode")
         )
-        if active:
-            ledger = Ledger(rule, db_now())
-            for instance in active:
-                ledger.record(instance, stop(instance.condition, reason), None)
-            ledger.write()
+        ledger = Ledger(rule, db_now())
+        for instance in active:
+            ledger.record(instance, stop(instance.condition, reason), None)
+        own.end_all(ledger, reason)
+        ledger.write()
     return len(active)
 
 

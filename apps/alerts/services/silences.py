@@ -3,18 +3,19 @@
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Any, Final
+from typing import Final
 from uuid import UUID
 
 from django.db import transaction
-from django.db.models import QuerySet
+from django.db.models import Q, QuerySet
 from django.utils.translation import gettext as _
 
 from apps.alerts import conf
-from apps.alerts.evaluation.clock import db_now
+from apps.alerts.clock import db_now
 from apps.alerts.machine import OPEN
 from apps.alerts.matchers import MOST, Matcher, all_match, labels_of, parse
 from apps.alerts.models import Episode, Silence, SilenceState
+from apps.alerts.suppression.index import narrowed
 from apps.core.errors import ConflictError, InvalidInputError
 
 # How many episodes a preview looks at; beyond it says so.
@@ -135,8 +136,6 @@ def states(rows: Iterable[Silence]) -> Iterator[tuple[Silence, SilenceState]]:
 
 def in_state(wanted: Iterable[str]) -> QuerySet[Silence]:
     """Silences in any of these states, newest first; none named: all."""
-    from django.db.models import Q
-
     now = db_now()
     asked = {
         SilenceState.PENDING: Q(starts_at__gt=now, ends_at__gt=now),
@@ -155,14 +154,7 @@ def get(pk: UUID) -> Silence:
 
 
 def _matching(rows: QuerySet[Episode], matchers: Sequence[Matcher]) -> tuple[list[Episode], bool]:
-    narrow: dict[str, Any] = {
-        one.name: one.value
-        for one in matchers
-        if one.op == "=" and one.value and one.name not in labels_of(Episode(labels={}))
-    }
-    if narrow:
-        rows = rows.filter(labels__contains=narrow)
-    seen = list(rows.order_by("-fired_at")[: PREVIEWED + 1])
+    seen = list(narrowed(rows, matchers).order_by("-fired_at")[: PREVIEWED + 1])
     found = [row for row in seen[:PREVIEWED] if all_match(matchers, labels_of(row))]
     return found, len(seen) <= PREVIEWED
 

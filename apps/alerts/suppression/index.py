@@ -1,11 +1,16 @@
 """Many sets of matchers asked at once."""
 
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Generic, TypeVar
+from typing import Final, Generic, TypeVar
+
+from django.db.models import Q, QuerySet
 
 from apps.alerts.matchers import Matcher, all_match
+from apps.alerts.models import Episode
 
 Owner = TypeVar("Owner")
+# What `labels_of` adds where an episode has no such label of its own.
+_OUR_NAMES: Final = ("metric", "source")
 
 
 class Index(Generic[Owner]):
@@ -29,3 +34,17 @@ class Index(Generic[Owner]):
         """The owners whose every matcher holds."""
         tried = [one for pair in labels.items() for one in self._keyed.get(pair, ())]
         return [owner for owner, found in (*tried, *self._others) if all_match(found, labels)]
+
+
+def narrowed(rows: QuerySet[Episode], matchers: Iterable[Matcher]) -> QuerySet[Episode]:
+    """The rows the database can tell apart by these matchers; the rest is for `all_match`."""
+    for one in matchers:
+        if one.op != "=" or not one.value:
+            continue
+        if one.name == "severity":
+            rows = rows.filter(severity=one.value)
+        elif one.name == "alertname":
+            rows = rows.filter(Q(rule_name=one.value) | Q(labels__contains={one.name: one.value}))
+        elif one.name not in _OUR_NAMES:
+            rows = rows.filter(labels__contains={one.name: one.value})
+    return rows

@@ -5,8 +5,15 @@ from datetime import datetime
 from typing import TYPE_CHECKING, Any, Final
 from uuid import UUID
 
-from apps.alerts.suppression import acknowledged, silenced
-from apps.alerts.suppression.verdict import Case, Hearing, Suppression
+from apps.alerts.suppression import (
+    acknowledged,
+    depending,
+    flapped,
+    inhibited,
+    muted,
+    silenced,
+)
+from apps.alerts.suppression.verdict import Case, Hearing, Kind, Suppression
 
 if TYPE_CHECKING:
     from apps.alerts.models import Episode
@@ -14,8 +21,12 @@ if TYPE_CHECKING:
 Reason = Callable[[Hearing], dict[UUID, Suppression]]
 # Alertmanager's order (notify/notify.go), with ours in between: causes before wishes.
 _REASONS: Final[tuple[Reason, ...]] = (
+    inhibited.found,
+    depending.found,
+    muted.found,
     silenced.found,
     acknowledged.found,
+    flapped.found,
 )
 
 
@@ -28,10 +39,17 @@ def judge(
     flushed on, for its mute windows. A handful of statements however many episodes there are.
     """
     verdicts: dict[UUID, Suppression | None] = {one.pk: None for one in episodes}
-    left = [Case(one) for one in episodes]
+    cases = [Case(one) for one in episodes]
     for reason in _REASONS:
+        left = [case for case in cases if _open(verdicts[case.episode.pk])]
         if not left:
             break
-        verdicts.update(reason(Hearing(left, at, route)))
-        left = [case for case in left if verdicts[case.episode.pk] is None]
+        for pk, verdict in reason(Hearing(left, at, route)).items():
+            if verdict.kind is not Kind.HELD or verdicts[pk] is None:
+                verdicts[pk] = verdict
     return verdicts
+
+
+def _open(verdict: Suppression | None) -> bool:
+    # To wait a few seconds is the weakest reason: any other that applies is told instead.
+    return verdict is None or verdict.kind is Kind.HELD

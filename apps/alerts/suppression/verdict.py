@@ -2,10 +2,11 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import TYPE_CHECKING, Any
 
+from apps.alerts import conf
 from apps.alerts.matchers import labels_of
 
 if TYPE_CHECKING:
@@ -55,3 +56,14 @@ class Hearing:
     cases: Sequence[Case]
     at: datetime
     route: Any = None
+
+
+def hold_until(hearing: Hearing, case: Case) -> datetime | None:
+    """Until when a first page may wait for what could explain it; None: no longer.
+
+    Alertmanager decides at once and pages for what is explained a second later (alertmanager#2229).
+    """
+    wait_s = getattr(hearing.route, "group_wait_s", None)
+    since = case.episode.fired_at or hearing.at
+    until = since + timedelta(seconds=conf.HOLD_S if wait_s is None else wait_s)
+    return until if hearing.at < until else None

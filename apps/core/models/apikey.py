@@ -12,6 +12,7 @@ class Scope(models.TextChoices):
     READ = "read", _("Read")
     OPERATE = "operate", _("Operate")
     INGEST = "ingest", _("Send telemetry")
+    ALERTS = "alerts", _("Send alerts")
 
 
 class Tier(models.TextChoices):
@@ -28,7 +29,7 @@ class ApiKey(AbstractAPIKey):
         models.CharField(max_length=16, choices=Scope.choices),
         verbose_name=_("scopes"),
         default=list,
-        help_text=_("What the key may do: read, operate, ingest."),
+        help_text=_("What the key may do: read, operate, ingest, alerts."),
     )
     tier = models.CharField(
         _("tier"),

@@ -118,8 +118,9 @@ def select(
     by: tuple[str, ...],
     seen_since: datetime,
     where: tuple[Filter, ...] = (),
+    most: int = MOST_SERIES,
 ) -> Selected | None:
-    """The series of `metric` in `scope` that were alive since; None when there are none.
+    """The series of `metric` in `scope` that were alive since, at most `most`; None: there are none.
 
     Raises InvalidInputError for a pattern that is none.
 
@@ -128,7 +129,7 @@ def select(
     database = connection.settings_dict["NAME"]
     # A minute's precision lets sliding ranges share one answer.
     since = seen_since.replace(second=0, microsecond=0) - _SEEN_SLACK
-    key = (database, metric, tuple(sorted(scope.items())), by, since, where)
+    key = (database, metric, tuple(sorted(scope.items())), by, since, where, most)
     now = time.monotonic()
     with _lock:
         found = _known.get(key)
@@ -136,7 +137,7 @@ def select(
         return found[1]
     conditions = [*_in_scope(scope), *(one.condition() for one in where)]
     with patterns():
-        selected = _read(cursor, metric, conditions, by, since)
+        selected = _read(cursor, metric, conditions, by, since, most)
     if selected is not None:
         with _lock:
             if len(_known) >= _MOST_REMEMBERED:
@@ -167,6 +168,7 @@ def _read(
     conditions: Sequence[sql.Composed],
     by: tuple[str, ...],
     since: datetime,
+    most: int,
 ) -> Selected | None:
     labels = sql.SQL(", ").join(
         sql.SQL(f"coalesce({filters.VALUE}, '')").format(sql.Literal(name)) for name in by
@@ -187,7 +189,7 @@ def _read(
                     *conditions,
                 ]
             ),
-            sql.Literal(MOST_SERIES),
+            sql.Literal(most),
         )
     )
     rows = cursor.fetchall()

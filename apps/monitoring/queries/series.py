@@ -142,16 +142,19 @@ def chart(query: SeriesQuery, time_range: TimeRange, step_s: int) -> Charted | N
         return Charted(query, found, *_chart(cursor, query, found, time_range, step_s))
 
 
-def latest(query: SeriesQuery, window_s: float) -> list[Latest]:
+def latest(
+    query: SeriesQuery, window_s: float, *, now: datetime | None = None, most: int = MOST_RESULTS
+) -> list[Latest]:
     """The figure over the last `window_s` seconds of every group that was alive within a day.
 
-    Empty when there is no such series; a group without a point in the window has value None.
+    Empty when there is no such series; a group without a point in the window has value None. At
+    most `most` groups; `now` is the end of the window, this process' own clock unless given.
     """
-    now = datetime.now(UTC)
+    now = now or datetime.now(UTC)
     start = now - timedelta(seconds=max(window_s, 1))
     # Points stamped this very moment belong to the window.
     end = now + timedelta(microseconds=1)
-    return _figures(query, start, end, min(start, now - _ALIVE))
+    return _figures(query, start, end, min(start, now - _ALIVE), most)
 
 
 def over(query: SeriesQuery, time_range: TimeRange) -> list[Latest]:
@@ -182,16 +185,18 @@ def several(
     return answers
 
 
-def _figures(query: SeriesQuery, start: datetime, end: datetime, since: datetime) -> list[Latest]:
+def _figures(
+    query: SeriesQuery, start: datetime, end: datetime, since: datetime, most: int = MOST_RESULTS
+) -> list[Latest]:
     with selection.reader() as cursor:
-        found = _select(cursor, query, since)
+        found = _select(cursor, query, since, max(most, selection.MOST_SERIES))
         if found is None:
             return []
         chosen = plan.one_step(cursor, _family(found), start, end)
         cells = _cells(cursor, query, found, chosen)
     figure = _figure(query, found, chosen)
     answers = []
-    for group, labels in enumerate(found.labels[:MOST_RESULTS]):
+    for group, labels in enumerate(found.labels[:most]):
         cell = cells.get(group, {}).get(chosen.start)
         if cell is None:
             answers.append(Latest(labels, None, None))
@@ -240,9 +245,12 @@ def _chart(
     return answer
 
 
-def _select(cursor: "psycopg.Cursor[Any]", query: SeriesQuery, since: datetime) -> Selected | None:
+def _select(
+    cursor: "psycopg.Cursor[Any]", query: SeriesQuery, since: datetime,
+    most: int = selection.MOST_SERIES,
+) -> Selected | None:  # fmt: skip
     reads.note(query.metric)
-    found = selection.select(cursor, query.metric, query.scope, query.by, since, query.where)
+    found = selection.select(cursor, query.metric, query.scope, query.by, since, query.where, most)
     if found is None:
         return None
     if found.kind is Kind.HISTOGRAM:

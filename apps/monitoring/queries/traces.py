@@ -102,7 +102,7 @@ def search(
 
     Raises UnavailableError when the search takes too long to find anything.
     """
-    conditions, asked = _narrowed(wanted)
+    conditions, asked = narrowed(wanted)
     if after is not None:
         conditions.append(_AFTER)
         asked |= {
@@ -123,7 +123,7 @@ def search(
     return found.page(time_range, after, limit, read, spot=SpanPlace)
 
 
-def _narrowed(wanted: TraceFilter) -> tuple[list[str], dict[str, Any]]:
+def narrowed(wanted: TraceFilter) -> tuple[list[str], dict[str, Any]]:
     """Conditions, only for what is asked, so that each may use its index; and their values."""
     asked: dict[str, Any] = {
         "service": wanted.service, "name": wanted.name, "least_us": wanted.least_us,

@@ -58,6 +58,12 @@ def on_step_b(name: str) -> None:
     setattr(CounterKind, name, stopping)
 
 
+def preload() -> None:
+    """What every worker needs, for `tests.forking`."""
+    from apps.core.proposals.execution import change, measure, run, start  # noqa: F401
+    from tests.core.proposals.kinds import CounterKind  # noqa: F401
+
+
 def main() -> None:
     django.setup()
     from apps.core.proposals.execution import change, measure, run, start

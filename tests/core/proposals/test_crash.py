@@ -1,10 +1,7 @@
 """Real workers, killed without warning: no change is lost, none is made twice, none stays half."""
 
-import os
 import random
 import signal
-import subprocess
-import sys
 import time
 from collections.abc import Callable, Iterator
 
@@ -14,10 +11,10 @@ from django.db import connection
 
 from apps.core.proposals.machine import State, advance
 from apps.core.proposals.models import Proposal, ProposalEvent
-from tests.conftest import PROJECT, child_environment
+from tests.conftest import child_environment
 from tests.core.proposals.conftest import again, approved, counters, counting, person
 from tests.core.proposals.kinds import sql
-from tests.servers import die_with_parent
+from tests.forking import Forks
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.usefixtures("targets")]
 FINAL = ("kept", "rolled_back")
@@ -26,17 +23,9 @@ FINAL = ("kept", "rolled_back")
 class Worker:
     """One process of `tests.core.proposals.crash`."""
 
-    def __init__(self, instant: str, *words: str) -> None:
+    def __init__(self, forks: Forks, instant: str, *words: str) -> None:
         self.instant = instant
-        self.process = subprocess.Popen(
-            [sys.executable, "-m", "tests.core.proposals.crash", instant, *words],
-            cwd=PROJECT, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
-            text=True, preexec_fn=die_with_parent,
-            env={
-                **os.environ, **child_environment("worker", 8000), "PHAROS_RECORDER": "0",
-                "DJANGO_SETTINGS_MODULE": "tests.core.proposals.settings",
-            },
-        )  # fmt: skip
+        self.process = forks.start(instant, *words)
 
     def reach(self) -> "Worker":
         """Wait until it says that it is there."""
@@ -65,12 +54,23 @@ class Worker:
         assert out.splitlines()[-1:] == ["done"], log
 
 
+@pytest.fixture(scope="module")
+def forks(django_db_setup, django_db_blocker) -> Iterator[Forks]:
+    environment = {
+        **child_environment("worker", 8000), "PHAROS_RECORDER": "0",
+        "DJANGO_SETTINGS_MODULE": "tests.core.proposals.settings",
+    }  # fmt: skip
+    loaded = Forks("tests.core.proposals.crash", environment)
+    yield loaded
+    loaded.close()
+
+
 @pytest.fixture
-def start() -> Iterator[Callable[..., Worker]]:
+def start(forks: Forks) -> Iterator[Callable[..., Worker]]:
     started: list[Worker] = []
 
     def make(*words: str) -> Worker:
-        started.append(Worker(*words))
+        started.append(Worker(forks, *words))
         return started[-1]
 
     yield make

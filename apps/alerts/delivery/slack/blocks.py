@@ -7,10 +7,10 @@ import orjson
 from django.utils.translation import gettext as _
 
 from apps.alerts.delivery import wording
+from apps.alerts.delivery.notes import notes_of
 
 # docs.slack.dev/reference/block-kit/blocks: a section's text, its fields, a button's value.
 _TEXT: Final = 2900
-_FIELD: Final = 1900
 _TITLE: Final = 250
 _FIELDS: Final = 10
 SILENCE_S: Final = 3600
@@ -24,9 +24,6 @@ def escaped(text: str) -> str:
 def attachment(words: Mapping[str, Any], *, buttons: Sequence[dict[str, Any]]) -> dict[str, Any]:
     """The coloured part of a message, of blocks."""
     sections = [_section(f"*{_bold(words['title'])}*")]
-    if words["purpose"] == "test":
-        told = _('The channel "%(name)s" works: messages of Pharos arrive here.')
-        sections.append(_section(escaped(told % {"name": words["channel"]})))
     if words["summary"]:
         sections.append(_section(escaped(words["summary"])))
     for one in words["breaches"][:_FIELDS]:
@@ -36,11 +33,10 @@ def attachment(words: Mapping[str, Any], *, buttons: Sequence[dict[str, Any]]) -
             {"type": "context", "elements": [_mrkdwn(escaped(line)) for line in notes[:10]]}
         )
     if words["links"]:
-        named = " · ".join(f"<{_address(url)}|{escaped(name)}>" for name, url in words["links"])
-        sections.append(_section(named))
+        sections.append(_section(_linked(words["links"])))
     if buttons:
         sections.append({"type": "actions", "elements": list(buttons)})
-    return {"color": words["colour"], "fallback": words["title"], "blocks": sections}
+    return {"color": words["colour"], "fallback": escaped(words["title"]), "blocks": sections}
 
 
 def classic(words: Mapping[str, Any]) -> dict[str, Any]:
@@ -48,32 +44,15 @@ def classic(words: Mapping[str, Any]) -> dict[str, Any]:
     text = [escaped(words["summary"])] if words["summary"] else []
     text += [_breach(one) for one in words["breaches"]]
     text += [escaped(line) for line in notes_of(words)]
-    text.append(" · ".join(f"<{_address(url)}|{escaped(name)}>" for name, url in words["links"]))
+    body = "\n".join(text)[: _TEXT - 1000]
     return {
         "color": words["colour"],
-        "fallback": words["title"],
+        "fallback": escaped(words["title"]),
         "title": escaped(words["title"])[:_TITLE],
         "title_link": words["url"],
-        "text": "\n".join(text)[:_TEXT],
+        "text": f"{body}\n{_linked(words['links'], room=950)}".strip(),
         "mrkdwn_in": ["text"],
     }
-
-
-def notes_of(words: Mapping[str, Any]) -> list[str]:
-    """The lines below the breaches: how many more, since when, how it ended, a possible repeat."""
-    notes = []
-    if words["not_shown"]:
-        notes.append(_("and %(n)d more") % {"n": words["not_shown"]})
-    if words["since"] and words["purpose"] != "test":
-        notes.append(_("since %(moment)s") % {"moment": words["since"]})
-    if words["ended"]:
-        ended = _("ended %(moment)s (%(duration)s)") % {
-            "moment": words["ended"], "duration": words["duration"],
-        }  # fmt: skip
-        notes.append(f"{ended}, {words['reason']}" if words["reason"] else ended)
-    if words["may_repeat"]:
-        notes.append(_("This message may repeat one that has already arrived."))
-    return notes
 
 
 def buttons_for(payload: Mapping[str, Any], channel: int | None) -> list[dict[str, Any]]:
@@ -110,17 +89,29 @@ def _breach(one: Mapping[str, Any]) -> str:
 
 
 def _section(text: str) -> dict[str, Any]:
-    return {"type": "section", "text": _mrkdwn(text[:_TEXT])}
+    return {"type": "section", "text": _mrkdwn(text)}
 
 
 def _mrkdwn(text: str) -> dict[str, Any]:
     # Verbatim: no URL, channel or person is made out of plain words.
-    return {"type": "mrkdwn", "text": text[:_FIELD], "verbatim": True}
+    return {"type": "mrkdwn", "text": text[:_TEXT], "verbatim": True}
 
 
 def _bold(text: str) -> str:
     # A star within would end the bold stretch.
     return escaped(text).replace("*", "∗")
+
+
+def _linked(links: Sequence[tuple[str, str]], room: int = _TEXT) -> str:
+    """Links side by side, as many as fit whole."""
+    shown: list[str] = []
+    for name, url in links:
+        link = f"<{_address(url)}|{escaped(name)}>"
+        room -= len(link) + 3
+        if room < 0:
+            break
+        shown.append(link)
+    return " · ".join(shown)
 
 
 def _address(url: str) -> str:

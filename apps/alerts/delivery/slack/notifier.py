@@ -47,7 +47,9 @@ class SlackNotifier(Notifier, kind="slack"):
             _("Lines of Slack user id=user name. Others are found by their e-mail address."),
             shape="pairs", default={},
         ),
-        Setting("chart", _("Send a chart"), _("Needs the scope files:write."), "flag", default=True),
+        Setting(
+            "chart", _("Send a chart"), _("Needs the scope files:write."), "flag", default=True
+        ),
         Setting(
             "base_url", _("API address"),
             _("Only for what speaks Slack's API elsewhere. Empty: Slack itself."), "url",
@@ -67,7 +69,12 @@ class SlackNotifier(Notifier, kind="slack"):
         """A channel is no secret; a webhook's URL is."""
         return masking.url(target) if _is_url(target) else target
 
-    def check(self, target: str, config: Mapping[str, Any], secrets: Mapping[str, str]) -> None:
+    def check(
+        self,
+        target: str,
+        config: Mapping[str, Any],  # noqa: ARG002
+        secrets: Mapping[str, str],
+    ) -> None:
         """A channel needs a token."""
         if not _is_url(target) and not secrets.get("token"):
             raise InvalidInputError(

@@ -1,0 +1,214 @@
+"""Enrolments become members of groups, and the timers of those groups are set."""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from typing import Final
+from uuid import UUID
+
+import structlog
+from django.db import transaction
+
+from apps.alerts.machine import OPEN, Severity
+from apps.alerts.matchers import labels_of
+from apps.alerts.models import AlertGroup, Enrolment, Episode, GroupMember, Rule, Verdict
+from apps.alerts.routing import tree
+from apps.alerts.routing.decisions import Decisions, unrouted_before
+from apps.alerts.routing.tree import OF_A_RULE, Node, Options
+
+log = structlog.get_logger(__name__)
+_AT_ONCE: Final = 500
+
+
+@dataclass
+class Place:
+    """A group that episodes of this pass belong to, existing or not."""
+
+    group: AlertGroup
+    options: Options
+    joining: list[Episode] = field(default_factory=list)
+
+
+def place(now: datetime) -> int:
+    """Route a bounded number of enrolments, oldest first; how many there were.
+
+    Any number may run at once; each enrolment is taken by one, and leaves with the commit.
+    """
+    with transaction.atomic():
+        taken = list(
+            Enrolment.objects.select_for_update(skip_locked=True, of=("self",))
+            .select_related("episode")
+            .order_by("pk")[:_AT_ONCE]
+        )
+        if not taken:
+            return 0
+        since: dict[UUID, datetime] = {}
+        for one in taken:
+            since[one.episode_id] = min(one.at, since.get(one.episode_id, one.at))
+        episodes = {one.episode_id: one.episode for one in taken}
+        _Pass(now, since).run(list(episodes.values()))
+        Enrolment.objects.filter(pk__in=[one.pk for one in taken]).delete()
+    return len(taken)
+
+
+class _Pass:
+    """One batch of enrolments, in one transaction."""
+
+    def __init__(self, now: datetime, since: dict[UUID, datetime]) -> None:
+        self.now = now
+        self.since = since
+        self.root = tree.load()
+        self.decisions = Decisions(now)
+        self.places: dict[str, Place] = {}
+        self.homeless: list[tuple[Episode, str]] = []
+
+    def run(self, episodes: Sequence[Episode]) -> None:
+        fires = [one for one in episodes if one.state in OPEN]
+        ended = [one for one in episodes if one.state not in OPEN]
+        with_channels = _rules_with_channels(fires)
+        for one in fires:
+            self._assign(one, with_channels)
+        self._join()
+        self._wake_groups_of(ended)
+        self._say_homeless()
+        self.decisions.write()
+
+    def _assign(self, episode: Episode, with_channels: dict[int, Rule]) -> None:
+        try:
+            labels = labels_of(episode)
+            nodes = tree.matching(self.root, labels) if self.root else []
+        except Exception as error:
+            # One alert that cannot be matched must not keep all others from being routed.
+            log.exception("episode_unroutable", episode=str(episode.pk))
+            self.decisions.of_episode(
+                episode.pk, Verdict.FAILED, "error", error=type(error).__name__
+            )
+            return
+        told = [node for node in nodes if node.options.receiver_id is not None]
+        for node in told:
+            self._put_by_node(episode, node, labels)
+        rule = with_channels.get(episode.rule_id or 0)
+        if rule is not None:
+            self._put_by_rule(episode, rule)
+        elif not told:
+            self.homeless.append((episode, " › ".join(nodes[0].path) if nodes else ""))
+
+    def _put_by_node(self, episode: Episode, node: Node, labels: dict[str, str]) -> None:
+        shared = tree.group_labels(node.options, labels)
+        key = tree.group_key("route", node.id, node.options.receiver_id, shared)
+        group = AlertGroup(
+            key=key, route_id=node.id, receiver_id=node.options.receiver_id, labels=shared
+        )
+        self.places.setdefault(key, Place(group, node.options)).joining.append(episode)
+
+    def _put_by_rule(self, episode: Episode, rule: Rule) -> None:
+        key = tree.group_key("rule", rule.pk)
+        group = AlertGroup(key=key, rule=rule, labels={"alertname": rule.name})
+        self.places.setdefault(key, Place(group, OF_A_RULE)).joining.append(episode)
+
+    def _join(self) -> None:
+        if not self.places:
+            return
+        # In one order, so that two passes cannot wait for one another.
+        fresh = [self.places[key].group for key in sorted(self.places)]
+        AlertGroup.objects.bulk_create(fresh, ignore_conflicts=True)
+        groups = AlertGroup.objects.select_for_update(no_key=True, of=("self",)).filter(
+            key__in=list(self.places)
+        )
+        for group in groups.order_by("pk"):
+            self.places[group.key].group = group
+        known = self._members()
+        self._leave_other_groups(known)
+        GroupMember.objects.bulk_create(
+            [
+                GroupMember(group=place.group, episode=one, joined_at=self.now, told_channels=[])
+                for place in self.places.values()
+                for one in place.joining
+                if (place.group.pk, one.pk) not in known
+            ],
+            ignore_conflicts=True,
+        )
+        for place in self.places.values():
+            _set_timer(place, self.now, self.since)
+        AlertGroup.objects.bulk_update(
+            [place.group for place in self.places.values()], ["next_flush_at", "life", "paged_at"]
+        )
+
+    def _members(self) -> dict[tuple[UUID, UUID], GroupMember]:
+        ids = {one.pk for place in self.places.values() for one in place.joining}
+        rows = GroupMember.objects.filter(episode__in=ids).select_related("group")
+        return {(row.group_id, row.episode_id): row for row in rows}
+
+    def _leave_other_groups(self, known: dict[tuple[UUID, UUID], GroupMember]) -> None:
+        # A rise in severity, or another tree, leads elsewhere: the former group has no more news
+        # of this alert but its end, and nothing at all when it told nobody yet.
+        severity = {one.pk: one.severity for place in self.places.values() for one in place.joining}
+        here = {(place.group.pk, one.pk) for place in self.places.values() for one in place.joining}
+        moved: list[GroupMember] = []
+        for key, member in known.items():
+            if key in here:
+                if member.cleared_at is None:
+                    continue
+                member.cleared_at = None  # it was elsewhere for a while
+            elif member.cleared_at is not None:
+                continue
+            elif member.told_at is None:
+                member.cleared_at = self.now
+                self.decisions.of_member(member, Verdict.SKIPPED, "moved")
+            else:
+                member.told_severity = severity[member.episode_id]
+            moved.append(member)
+        GroupMember.objects.bulk_update(moved, ["cleared_at", "told_severity"], batch_size=500)
+
+    def _wake_groups_of(self, ended: Sequence[Episode]) -> None:
+        """An end is told at the next flush; when the whole group is over, now."""
+        members = GroupMember.objects.filter(episode__in=ended, cleared_at__isnull=True)
+        concerned = set(members.values_list("group", flat=True))
+        if concerned:
+            alive = GroupMember.objects.filter(
+                group__in=concerned, cleared_at__isnull=True, episode__state__in=OPEN
+            )
+            over = concerned - set(alive.values_list("group", flat=True).distinct())
+            groups = AlertGroup.objects.filter(pk__in=over)
+            list(groups.select_for_update(no_key=True).order_by("pk").values_list("pk"))
+            groups.update(next_flush_at=self.now)
+        self._say_missed(ended)
+
+    def _say_missed(self, ended: Sequence[Episode]) -> None:
+        known = set(GroupMember.objects.filter(episode__in=ended).values_list("episode", flat=True))
+        missed = [one.pk for one in ended if one.pk not in known]
+        for pk in set(missed) - unrouted_before(missed):
+            self.decisions.of_episode(pk, Verdict.SKIPPED, "ended_early")
+
+    def _say_homeless(self) -> None:
+        said = unrouted_before(episode.pk for episode, _ in self.homeless)
+        for episode, path in self.homeless:
+            if episode.pk not in said:
+                self.decisions.of_episode(episode.pk, Verdict.UNROUTED, "no_receiver", path)
+
+
+def _rules_with_channels(episodes: Iterable[Episode]) -> dict[int, Rule]:
+    ids = {one.rule_id for one in episodes if one.rule_id is not None}
+    rules = Rule.objects.filter(pk__in=ids, channels__enabled=True).distinct()
+    return {rule.pk: rule for rule in rules}
+
+
+def _set_timer(place: Place, now: datetime, since: dict[UUID, datetime]) -> None:
+    """When the group speaks next, now that these joined (or grew worse)."""
+    group, options = place.group, place.options
+    critical = any(one.severity == Severity.CRITICAL for one in place.joining)
+    if group.next_flush_at is None:
+        if group.flush_seq:
+            group.life += 1
+            group.paged_at = None
+        # An alert that has fired for longer than the wait is told at once.
+        earliest = min(since[one.pk] for one in place.joining)
+        group.next_flush_at = earliest + timedelta(seconds=options.wait_s)
+        if critical and options.critical_at_once:
+            group.next_flush_at = min(group.next_flush_at, now)
+    elif critical and options.critical_at_once:
+        # The interval is kept between messages; a timer that runs without any does not count.
+        quiet_until = now
+        if group.paged_at is not None and group.last_sent_at is not None:
+            quiet_until = max(now, group.last_sent_at + timedelta(seconds=options.interval_s))
+        group.next_flush_at = min(group.next_flush_at, quiet_until)
