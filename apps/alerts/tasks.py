@@ -11,7 +11,15 @@ from apps.alerts.evaluation import evaluate_due
 from apps.alerts.outbox import DISPATCH_TASK, kick
 from apps.alerts.routing import route
 from apps.alerts.routing.enrol import ROUTE_TASK
-from apps.alerts.services import acknowledgements, deadman, digests, ladder, noise, receipts
+from apps.alerts.services import (
+    acknowledgements,
+    deadman,
+    digests,
+    ladder,
+    noise,
+    receipts,
+    trouble,
+)
 from apps.alerts.services.dispatch import dispatch
 from apps.alerts.services.housekeeping import prune
 
@@ -36,8 +44,9 @@ def dispatch_notifications(kind: str | None = None) -> int:
     """Send what is due of one channel kind. Without a kind: wake one task for each."""
     if kind is not None:
         return dispatch(kind)
-    ladder.sweep()
     kick(NOTIFIERS)
+    ladder.sweep()
+    trouble.look()
     return 0
 
 

@@ -20,6 +20,7 @@ from apps.alerts.models import (
     Outcome,
     Purpose,
 )
+from apps.alerts.services import trouble
 from apps.alerts.services.owe import owe
 from apps.core.errors import InvalidInputError
 from apps.monitoring import recorder
@@ -49,6 +50,7 @@ def check(channel: Channel, fallback: Channel | None) -> None:
 def after_failure(row: Notification, result: Delivered, state: str) -> Notification | None:
     """Fail over when this attempt was the one too many. Inside the transaction that notes it."""
     if state == OutboxState.DEAD:
+        trouble.given_up(row, result.error)
         return fail_over(row, result.error)
     if row.severity != Severity.CRITICAL:
         return None
