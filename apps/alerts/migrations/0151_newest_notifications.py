@@ -12,4 +12,10 @@ class Migration(migrations.Migration):
             model_name="notification",
             index=models.Index(fields=["-created_at", "-id"], name="alerts_notification_newest"),
         ),
+        AddIndexConcurrently(
+            model_name="notification",
+            index=models.Index(
+                fields=["kind"], condition=models.Q(state="dead"), name="alerts_notification_dead"
+            ),
+        ),
     ]

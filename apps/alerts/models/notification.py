@@ -101,6 +101,9 @@ class Notification(models.Model):
         indexes = [
             models.Index(fields=["-created_at", "-id"], name="alerts_notification_newest"),
             models.Index(
+                fields=["kind"], condition=models.Q(state="dead"), name="alerts_notification_dead"
+            ),
+            models.Index(
                 fields=["kind", "priority", "next_attempt_at"],
                 condition=models.Q(state__in=["pending", "sending"]),
                 name="alerts_notification_due",
