@@ -168,4 +168,4 @@ def note_health(row: Notification, result: Delivered) -> None:
         worn = Q(last_ok_at__isnull=True) | Q(last_ok_at__lt=old) | Q(failing_since__isnull=False)
         mine.filter(worn).update(last_ok_at=Now(), failing_since=None)
     else:
-        mine.filter(failing_since__isnull=True).update(failing_since=Now())
+        mine.filter(failing_since__isnull=True, enabled=True).update(failing_since=Now())

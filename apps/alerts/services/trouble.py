@@ -29,7 +29,7 @@ def given_up(row: Notification, why: str) -> Episode | None:
 
     Inside the transaction that notes it.
     """
-    if row.channel is None or row.purpose in _OWN:
+    if row.channel is None or not row.channel.enabled or row.purpose in _OWN:
         return None
     return _open(row.channel, f"A message was given up: {why}")
 

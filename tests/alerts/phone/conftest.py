@@ -64,7 +64,9 @@ class Provider:
     log: Path
 
     def requests(self) -> list[dict[str, Any]]:
-        return [json.loads(line) for line in self.log.read_text().splitlines()]
+        with contextlib.suppress(FileNotFoundError):
+            return [json.loads(line) for line in self.log.read_text().splitlines()]
+        return []
 
     def last(self) -> dict[str, Any]:
         return self.requests()[-1]

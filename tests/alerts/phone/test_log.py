@@ -167,7 +167,7 @@ def test_an_account_in_use_stays(staff):
     assert PhoneAccount.objects.exists()
 
 
-def test_the_switch_is_one_row_that_is_changed_and_never_added(staff):
+def test_the_switch_is_one_row_that_is_changed_and_never_added(staff, no_rules):
     answer = staff.get("/admin/alerts/deadman/", follow=True)
     assert "No heartbeat has left yet" in answer.content.decode()
     assert staff.get("/admin/alerts/deadman/add/").status_code == 403
