@@ -16,6 +16,7 @@ from django.conf import settings
 from django.core.cache import caches
 from django.urls import URLPattern, re_path
 
+from apps.alerts import deadwatch
 from apps.core import health
 from apps.core.asgi import Bridge, Shell
 from apps.core.asgi.pool import Pool
@@ -59,6 +60,10 @@ async def _watch_loop() -> None:
     loops.watch()
 
 
+async def _watch_alerting() -> None:
+    deadwatch.start()
+
+
 async def _drain() -> None:
     await _pool.drain(_DRAIN_S)
 
@@ -90,6 +95,6 @@ application = Shell(
         "/health": Health(),
     },
     websocket=with_wire(AllowedHostsOriginValidator(AuthMiddlewareStack(URLRouter(_sockets)))),
-    on_startup=[_watch_loop],
+    on_startup=[_watch_loop, _watch_alerting],
     on_shutdown=[_leave_live, _drain, _leave_intake],
 )

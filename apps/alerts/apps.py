@@ -18,14 +18,18 @@ class AlertsConfig(AppConfig):
         when their figures are written, and end what a rule has open before it is deleted."""
         from apps.alerts import (
             checks,  # noqa: F401 (registers)
+            collecting,  # noqa: F401 (registers)
+            health,  # noqa: F401 (registers)
             waking,
         )
         from apps.alerts.models import (
             Cap,
             Channel,
+            DeadMan,
             Dependency,
             Inhibition,
             MuteWindow,
+            PhoneAccount,
             Rule,
             Silence,
         )
@@ -33,6 +37,8 @@ class AlertsConfig(AppConfig):
         from apps.monitoring.intake import committed
 
         audited.watch(Channel, "channel", secret=["sealed_target", "sealed_secret", "target_hash"])
+        audited.watch(PhoneAccount, "phoneaccount", secret=["sealed_secret"])
+        audited.watch(DeadMan, "deadman")
 
         for model, noun in (
             (Silence, "silence"), (Inhibition, "inhibition"), (Dependency, "dependency"),

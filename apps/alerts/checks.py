@@ -82,3 +82,28 @@ def channels(databases: Sequence[str] | None = None, **_kwargs: Any) -> list[Che
             )
         )
     return found
+
+
+@register(Tags.database)
+def watched(databases: Sequence[str] | None = None, **_kwargs: Any) -> list[CheckMessage]:
+    """Say so when nobody notices that alerting itself is dead."""
+    if not databases or "default" not in databases:
+        return []
+    from apps.alerts.models import DeadMan
+
+    try:
+        row = DeadMan.objects.first()
+    except DatabaseError:
+        return []  # not migrated yet, or away: other checks say that
+    if row is not None and row.heartbeat_id is not None and row.second_id is not None:
+        return []
+    return [
+        Info(
+            _("Nobody notices when alerting itself is dead."),
+            hint=_(
+                "Add a channel of the kind Heartbeat (an address of Healthchecks or its like) and a"
+                " second channel, and choose both under Dead man's switch in the admin."
+            ),
+            id="alerts.I004",
+        )
+    ]

@@ -11,6 +11,7 @@ ERRORS_UNTIL_UNHEALTHY: Final = 3
 # One task run stops taking up further rules after this; the next poll goes on where it stopped.
 EVALUATE_BUDGET_S: Final = 20.0
 DISPATCH_BUDGET_S: Final = 25.0
+ESCALATE_BUDGET_S: Final = 20.0
 # Rules judged in one transaction, and how long it may read before it commits what it has.
 RULES_AT_ONCE: Final = 100
 BATCH_READ_S: Final = 1.0
@@ -46,6 +47,30 @@ RETRY_AFTER_CAP_S: Final = 3600.0
 # Sends in flight for each channel kind, and for one channel among them.
 WIDTH: Final = 8
 WIDTH_PER_CHANNEL: Final = 3
+
+# A critical message goes to the next on the ladder after so many tries, or so long after the first.
+FAILOVER_TRIES: Final = 2
+FAILOVER_AFTER_S: Final = 20.0
+# One that no dispatcher has even tried: its bulkhead is full. Longer, so that an outage after which
+# everything is late does not send everything twice.
+FAILOVER_UNTRIED_S: Final = 60.0
+# Rungs of a ladder that are tried at most.
+LONGEST_LADDER: Final = 5
+
+# When a provider is first asked what became of a message, and the longest pause after that.
+RECEIPT_FIRST_S: Final = 5.0
+RECEIPT_PAUSE_S: Final = 60.0
+# A critical message without a receipt goes to the next on the ladder; later nobody asks any more.
+RECEIPT_WAIT_S: Final = 120.0
+RECEIPT_GIVE_UP_S: Final = 900.0
+
+# A channel that has failed for so long gets one send at a time, and all of them half the bulkhead.
+IN_TROUBLE_AFTER_S: Final = 30.0
+WIDTH_IN_TROUBLE: Final = 4
+
+# A heartbeat each minute, and only while no stage of the path is later than this.
+HEARTBEAT_S: Final = 60.0
+STAGE_LATE_S: Final = 60.0
 
 # An acknowledgement nobody renews is let go after this, so that nothing is taken and forgotten.
 ACK_TIMEOUT_S: Final = 4 * 3600

@@ -13,7 +13,15 @@ from apps.alerts.foreign import intake as foreign
 from apps.alerts.outbox import DISPATCH_TASK, kick
 from apps.alerts.routing import route
 from apps.alerts.routing.enrol import ROUTE_TASK
-from apps.alerts.services import acknowledgements, digests, noise
+from apps.alerts.services import (
+    acknowledgements,
+    deadman,
+    digests,
+    ladder,
+    noise,
+    receipts,
+    trouble,
+)
 from apps.alerts.services.dispatch import dispatch
 from apps.alerts.services.housekeeping import mend_clock, prune
 
@@ -21,7 +29,9 @@ from apps.alerts.services.housekeeping import mend_clock, prune
 @shared_task(name="apps.alerts.tasks.evaluate_rules", ignore_result=True)
 def evaluate_rules() -> dict[str, Any]:
     """Judge every rule whose tick has come."""
-    return vars(evaluate_due())
+    summary = evaluate_due()
+    deadman.beat()
+    return vars(summary)
 
 
 @shared_task(name=waking.WRITTEN_TASK, ignore_result=True)
@@ -49,6 +59,8 @@ def dispatch_notifications(kind: str | None = None) -> int:
     if kind is not None:
         return dispatch(kind)
     kick(NOTIFIERS)
+    ladder.sweep()
+    trouble.look()
     return 0
 
 
@@ -89,3 +101,7 @@ def end_foreign_alerts() -> int:
     ended = foreign.end_due()
     foreign.prune()
     return ended
+@shared_task(name="apps.alerts.tasks.collect_receipts", ignore_result=True)
+def collect_receipts() -> int:
+    """Ask providers what became of messages they took over."""
+    return receipts.collect()

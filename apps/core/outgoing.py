@@ -67,9 +67,18 @@ class Line:
 
         Raises UnreachableError or BrokenOffError.
         """
+        return self._bounded("POST", path, body, headers)
+
+    def get(self, path: str, headers: Mapping[str, str]) -> Answer:
+        """GET the URL's path followed by `path`. Raises as `post`."""
+        return self._bounded("GET", path, None, headers)
+
+    def _bounded(
+        self, method: str, path: str, body: bytes | None, headers: Mapping[str, str]
+    ) -> Answer:
         kept = self._connection is not None
         try:
-            return self._ask(path, body, headers)
+            return self._ask(method, path, body, headers)
         except http.client.RemoteDisconnected as error:
             self.close()
             if not kept:
@@ -79,12 +88,14 @@ class Line:
             raise BrokenOffError(_words(error)) from error
         # It hung up a connection that lay idle, before it read anything.
         try:
-            return self._ask(path, body, headers)
+            return self._ask(method, path, body, headers)
         except (OSError, http.client.HTTPException, ValueError) as error:
             self.close()
             raise BrokenOffError(_words(error)) from error
 
-    def _ask(self, path: str, body: bytes, headers: Mapping[str, str]) -> Answer:
+    def _ask(
+        self, method: str, path: str, body: bytes | None, headers: Mapping[str, str]
+    ) -> Answer:
         connection = self._connection = self._connection or self._connect()
         target = self._parts.path.rstrip("/") + path or "/"
         if self._parts.query:
@@ -95,7 +106,7 @@ class Line:
         cut.start()
         try:
             connection.request(
-                "POST",
+                method,
                 target,
                 body,
                 {"Host": self._parts.netloc, "User-Agent": "Pharos", **headers},

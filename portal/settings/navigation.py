@@ -68,11 +68,13 @@ NAVIGATION: list[dict[str, Any]] = [
         _list(_("Silences"), "notifications_off", "alerts", "silence"),
         _list(_("Rules"), "rule", "alerts", "rule"),
         _list(_("Channels"), "send", "alerts", "channel"),
+        _list(_("Phone accounts"), "badge", "alerts", "phoneaccount"),
         _list(_("Notifications"), "outgoing_mail", "alerts", "notification"),
         _list(
             _("Quiet"), "bedtime", "alerts", "mutewindow",
             active=lambda request: any(part in request.path for part in _OF_QUIET),
         ),
+        _list(_("Dead man's switch"), "monitor_heart", "alerts", "deadman"),
     ),
     _group(
         _("Closed loop"),

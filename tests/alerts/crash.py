@@ -87,7 +87,7 @@ def main() -> None:
     if instant == "routed":
         router.flush = stop_after(router.flush)
     if instant == "claimed":
-        dispatch._send = stop_here
+        dispatch.send_now = stop_here
     if instant == "sent":
         dispatch.settle = stop_before(dispatch.settle)
     if instant in ("before-commit", "after-commit", "evaluate"):

@@ -7,8 +7,8 @@ from typing import Any
 from django.contrib.auth.models import User
 from django.db.models import F
 
+from apps.alerts.clock import db_now
 from apps.alerts.escalation import escalate_due
-from apps.alerts.evaluation.clock import db_now
 from apps.alerts.models import (
     Channel,
     ContactMethod,

@@ -9,8 +9,8 @@ from django.db import OperationalError, connection
 from django.db.models.functions import Now
 
 from apps.alerts import conf, outbox
+from apps.alerts.clock import db_now
 from apps.alerts.delivery import NOTIFIERS, Delivered
-from apps.alerts.evaluation.clock import db_now
 from apps.alerts.models import (
     Attempt,
     Channel,
@@ -372,7 +372,7 @@ def test_the_poll_wakes_one_task_for_each_kind(monkeypatch):
     )
     monkeypatch.setattr(outbox, "_rest_until", 0.0)
     dispatch_notifications()
-    assert sorted(kwargs["kind"] for _, kwargs in woken) == ["email", "webhook"]
+    assert sorted(kwargs["kind"] for _, kwargs in woken) == sorted(NOTIFIERS)
     assert {name for name, _ in woken} == {"apps.alerts.tasks.dispatch_notifications"}
     assert dispatch_notifications("webhook") == 0
 

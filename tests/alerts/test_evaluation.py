@@ -7,8 +7,8 @@ from django.db import OperationalError, connection, connections
 from django.urls import reverse
 
 from apps.alerts import conf
+from apps.alerts.clock import db_now, tick_at
 from apps.alerts.evaluation import evaluate_due, own
-from apps.alerts.evaluation.clock import db_now, tick_at
 from apps.alerts.evaluation.judging import Work
 from apps.alerts.evaluation.notices import payload_for
 from apps.alerts.evaluation.reading import RuleError, fingerprint, read

@@ -7,6 +7,7 @@ from apps.alerts.admin.episodes import EpisodeAdmin
 from apps.alerts.admin.inhibitions import DependencyAdmin, InhibitionAdmin
 from apps.alerts.admin.mutewindows import MuteWindowAdmin
 from apps.alerts.admin.notifications import NotificationAdmin
+from apps.alerts.admin.phones import DeadManAdmin, PhoneAccountAdmin
 from apps.alerts.admin.rules import RuleAdmin
 from apps.alerts.admin.silences import SilenceAdmin
 
@@ -14,6 +15,7 @@ __all__ = [
     "AcknowledgementAdmin",
     "CapAdmin",
     "ChannelAdmin",
+    "DeadManAdmin",
     "DependencyAdmin",
     "DigestAdmin",
     "EpisodeAdmin",
@@ -21,6 +23,7 @@ __all__ = [
     "MuteWindowAdmin",
     "NoisyRuleAdmin",
     "NotificationAdmin",
+    "PhoneAccountAdmin",
     "RuleAdmin",
     "SilenceAdmin",
 ]

@@ -14,7 +14,7 @@ from unfold.widgets import (
 
 from apps.alerts.delivery import NOTIFIERS, Setting
 from apps.alerts.models import Channel
-from apps.alerts.services import channels
+from apps.alerts.services import channels, ladder
 from apps.core.errors import InvalidInputError
 
 if TYPE_CHECKING:
@@ -66,7 +66,7 @@ class ChannelForm(_ModelForm):
 
     class Meta:
         model = Channel
-        fields = ("name", "kind", "language", "enabled")
+        fields = ("name", "kind", "language", "fallback", "enabled")
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
@@ -85,6 +85,16 @@ class ChannelForm(_ModelForm):
         elif kind:
             self._fill(kind, target, data, moved=bool(moved))
         return data
+
+    def clean_fallback(self) -> Channel | None:
+        """Not in a ring."""
+        fallback: Channel | None = self.cleaned_data.get("fallback")
+        if self.instance.pk:
+            try:
+                ladder.check(self.instance, fallback)
+            except InvalidInputError as error:
+                raise forms.ValidationError(str(error.words)) from None
+        return fallback
 
     def _fill(self, kind: str, target: str, data: dict[str, Any], *, moved: bool) -> None:
         self.instance.kind = kind

@@ -6,10 +6,12 @@ from django.contrib import admin, messages
 from django.db import transaction
 from django.db.models import QuerySet
 from django.http import HttpRequest
+from django.utils.formats import date_format
 from django.utils.translation import gettext_lazy as _
 from django.utils.translation import ngettext
 from unfold.admin import ModelAdmin
 
+from apps.alerts.admin.base import column
 from apps.alerts.admin.channelform import ChannelForm, field_name
 from apps.alerts.delivery import NOTIFIERS, notifier_for
 from apps.alerts.models import Channel
@@ -23,10 +25,11 @@ class ChannelAdmin(ModelAdmin):  # type: ignore[misc]
     form = ChannelForm
     show_full_result_count = False
     list_per_page = 50
-    list_display = ("name", "kind", "hint", "language", "enabled", "created_at")
+    list_display = ("name", "kind", "hint", "health", "fallback", "language", "enabled")
+    list_select_related = ("fallback",)
     list_filter = ("kind", "enabled")
     search_fields = ("name", "hint")
-    readonly_fields = ("hint",)
+    readonly_fields = ("hint", "health_in_words")
     actions = ("send_test", "new_secret")
 
     class Media:
@@ -34,13 +37,32 @@ class ChannelAdmin(ModelAdmin):  # type: ignore[misc]
 
     def get_fieldsets(self, request: HttpRequest, obj: Channel | None = None) -> Any:  # noqa: ARG002
         """What every channel has, then one group of fields for each kind that asks for more."""
-        common = ("name", "kind", "hint", "new_target", "language", "enabled")
+        common = (
+            "name", "kind", "hint", "new_target", "language", "fallback", "enabled",
+            "health_in_words",
+        )  # fmt: skip
         groups = [
             (notifier.label, {"fields": names, "classes": [f"kind-{kind}"]})
             for kind, notifier in sorted(NOTIFIERS.items())
             if (names := [field_name(kind, one) for one in notifier.settings])
         ]
         return [(None, {"fields": common}), *groups]
+
+    @column(description=_("Health"), label={"ok": "success", "failing": "danger", "new": "info"})
+    def health(self, row: Channel) -> tuple[str, Any]:
+        """Whether it takes what is sent there."""
+        if row.failing_since is not None:
+            since = date_format(row.failing_since, "SHORT_DATETIME_FORMAT")
+            return "failing", _("failing since %(at)s") % {"at": since}
+        if row.last_ok_at is None:
+            return "new", _("nothing sent yet")
+        last = date_format(row.last_ok_at, "SHORT_DATETIME_FORMAT")
+        return "ok", _("delivered %(at)s") % {"at": last}
+
+    @column(description=_("Health"))
+    def health_in_words(self, row: Channel) -> str:
+        """The same where no badge is drawn."""
+        return str(self.health(row)[1])
 
     def save_model(
         self,

@@ -1,7 +1,9 @@
 """The notification log: every message, every attempt."""
 
+from typing import Any
+
 from django.contrib import admin, messages
-from django.db.models import QuerySet
+from django.db.models import Exists, OuterRef, QuerySet, Subquery
 from django.http import HttpRequest
 from django.utils.translation import gettext_lazy as _
 from django.utils.translation import ngettext
@@ -13,7 +15,7 @@ from apps.alerts.admin.base import (
     ReadOnlyInline,
     column,
 )
-from apps.alerts.models import Attempt, Notification
+from apps.alerts.models import Attempt, DeliveryReceipt, Notification, ReceiptState
 from apps.alerts.services import outbox
 from apps.core.errors import ConflictError
 
@@ -27,21 +29,38 @@ class AttemptInline(ReadOnlyInline):
     )  # fmt: skip
 
 
+class ReceiptInline(ReadOnlyInline):
+    model = DeliveryReceipt
+    verbose_name_plural = _("Receipts")
+    fields = readonly_fields = ("at", "state", "detail")
+
+
+class FallbackInline(ReadOnlyInline):
+    model = Notification
+    fk_name = "fallback_of"
+    show_change_link = True
+    verbose_name_plural = _("Told instead")
+    fields = readonly_fields = (
+        "created_at", "channel", "state", "attempt", "outcome", "error", "sent_at",
+    )  # fmt: skip
+
+
 @admin.register(Notification)
 class NotificationAdmin(ReadOnlyAdmin):
     """Messages, newest first."""
 
     list_display = (
         "created_at", "rule_shown", "channel", "purpose", "severity_shown", "state_shown",
-        "attempt", "outcome", "may_repeat", "sent_at",
+        "attempt", "outcome", "receipt_shown", "failed_over_shown", "may_repeat", "sent_at",
     )  # fmt: skip
-    list_filter = ("state", "kind", "purpose", "outcome")
+    list_filter = ("state", "kind", "purpose", "outcome", "severity", "channel")
     search_fields = ("episode__rule_name", "channel__name", "key")
     list_select_related = ("episode", "channel")
-    inlines = (AttemptInline,)
+    inlines = (AttemptInline, ReceiptInline, FallbackInline)
     fields = (
         "rule_shown", "channel", "purpose", "severity_shown", "state_shown", "attempt", "outcome",
-        "error", "may_repeat", "created_at", "next_attempt_at", "sent_at", "key", "payload",
+        "error", "may_repeat", "reason", "fallback_of", "created_at", "next_attempt_at", "sent_at",
+        "provider_id", "key", "payload",
     )  # fmt: skip
     readonly_fields = fields
     actions = ("resend",)
@@ -60,6 +79,32 @@ class NotificationAdmin(ReadOnlyAdmin):
     def state_shown(self, row: Notification) -> tuple[str, str]:
         """A coloured badge."""
         return row.state, row.get_state_display()
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[Notification]:
+        """With the last receipt and whether another channel was told, in the one query."""
+        found: QuerySet[Notification] = super().get_queryset(request)
+        last = DeliveryReceipt.objects.filter(notification=OuterRef("pk")).order_by("-pk")
+        below = Notification.objects.filter(fallback_of=OuterRef("pk"))
+        return found.annotate(
+            last_receipt=Subquery(last.values("state")[:1]), failed_over=Exists(below)
+        )
+
+    @column(
+        description=_("Receipt"),
+        label={
+            "delivered": "success", "read": "success", "failed": "danger", "missing": "warning",
+            "on_its_way": "info",
+        },
+    )  # fmt: skip
+    def receipt_shown(self, row: Any) -> tuple[str, Any]:
+        """The provider's last word."""
+        state = row.last_receipt or ""
+        return state, ReceiptState(state).label if state else "–"
+
+    @column(description=_("Failed over"), boolean=True)
+    def failed_over_shown(self, row: Any) -> bool:
+        """Whether another channel was told instead."""
+        return bool(row.failed_over)
 
     def has_resend_permission(self, request: HttpRequest) -> bool:
         """Sending again is a change, though the log itself is read-only."""

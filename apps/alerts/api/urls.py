@@ -27,4 +27,5 @@ urlpatterns = [
     path("admin/monitoring/alerts", AlertsView.as_view(), name="alerts"),
     *silence_urls.urlpatterns,
     path("admin/monitoring/threshold", ThresholdView.as_view(), name="threshold"),
+    path("", include("apps.alerts.api.phone_urls")),
 ]

@@ -1,12 +1,15 @@
 """Handing messages over: one notifier for each kind of channel, found by its kind."""
 
 from apps.alerts.delivery import (
+    alimtalk,
     apprise,
     discord,
     email,
+    heartbeat,
     opsgenie,
     pagerduty,
     slack,
+    sms,
     teams,
     webhook,
 )
@@ -27,14 +30,17 @@ __all__ = [
     "Envelope",
     "Notifier",
     "Setting",
+    "alimtalk",
     "apprise",
     "discord",
     "email",
+    "heartbeat",
     "notifier_for",
     "opsgenie",
     "packed",
     "pagerduty",
     "slack",
+    "sms",
     "teams",
     "unpacked",
     "webhook",

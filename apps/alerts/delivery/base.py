@@ -3,7 +3,7 @@
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import orjson
 from django.utils.translation import gettext_lazy as _
@@ -12,6 +12,9 @@ from apps.alerts.delivery.fields import Setting, Words, cleaned
 from apps.alerts.models import Outcome
 from apps.core import masking
 from apps.core.errors import InvalidInputError
+
+if TYPE_CHECKING:
+    from apps.alerts.delivery.phone.provider import Account
 
 
 @dataclass(frozen=True)
@@ -34,6 +37,9 @@ class Envelope:
     thread: str = ""
     subject: str = ""
     channel_id: int | None = None
+    # For kinds that send by an account with a provider, and where it reports what became of it.
+    account: "Account | None" = None
+    receipt_url: str = ""
 
     def named_secret(self, name: str) -> str:
         """One of the channel's secrets, for kinds with settings that are secret."""
@@ -52,6 +58,8 @@ class Delivered:
     error: str = ""
     retry_after_s: float | None = None
     provider_id: str = ""
+    # The provider has it, and tells later whether the telephone got it.
+    receipt_due: bool = False
 
 
 class Notifier(ABC):
@@ -65,9 +73,11 @@ class Notifier(ABC):
     # Whether a channel without a secret gets a random one, shown once (it signs messages).
     signs: ClassVar[bool] = False
 
-    def __init_subclass__(cls, *, kind: str) -> None:
-        cls.kind = kind
-        NOTIFIERS[kind] = cls()
+    def __init_subclass__(cls, *, kind: str = "") -> None:
+        # Without a kind it is what several kinds have in common.
+        if kind:
+            cls.kind = kind
+            NOTIFIERS[kind] = cls()
 
     @abstractmethod
     def validate(self, target: str) -> str:

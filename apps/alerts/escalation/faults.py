@@ -7,9 +7,9 @@ import structlog
 from django.db import transaction
 from django.db.models.functions import Now
 
+from apps.alerts.clock import db_now
 from apps.alerts.escalation.audience import audience, of_channel
 from apps.alerts.escalation.plan import Plan, Step
-from apps.alerts.evaluation.clock import db_now
 from apps.alerts.machine import OPEN, Reason, Severity, State
 from apps.alerts.models import Episode, EpisodeEvent, Escalation, PolicyFault
 from apps.alerts.models.escalation import StepKind

@@ -13,12 +13,12 @@ from django.db import InterfaceError, OperationalError, transaction
 from django.db.models.functions import Now
 
 from apps.alerts import conf
+from apps.alerts.clock import db_now
 from apps.alerts.escalation import faults, pausing, steps
 from apps.alerts.escalation.machine import Move, Position, advance
 from apps.alerts.escalation.plan import PAGES, Plan, Step
 from apps.alerts.escalation.rows import note, open_episodes, save
 from apps.alerts.escalation.sentences import sentence
-from apps.alerts.evaluation.clock import db_now
 from apps.alerts.models import Escalation, EscalationState
 from apps.alerts.models.escalation import StepKind
 from apps.monitoring import recorder

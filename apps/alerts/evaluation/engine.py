@@ -9,8 +9,8 @@ import structlog
 from django.db import InterfaceError, OperationalError, connection, transaction
 
 from apps.alerts import conf
+from apps.alerts.clock import db_now, may_judge
 from apps.alerts.evaluation import batch
-from apps.alerts.evaluation.clock import db_now, may_judge
 from apps.alerts.evaluation.reading import FailedSource, Source, StoreSource
 from apps.alerts.models import Rule, Tick
 from apps.monitoring import recorder

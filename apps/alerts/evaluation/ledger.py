@@ -167,8 +167,8 @@ def write_all(ledgers: Sequence[Ledger]) -> None:
     writing.insert_episodes([row for ledger in ledgers for row in ledger.new])
     writing.update_episodes([row for ledger in ledgers for row in ledger.changed])
     writing.upsert_instances([row for ledger in ledgers for row in ledger.instances])
-    writing.insert_events([row for ledger in ledgers for row in ledger.events])
-    writing.insert_events([row for ledger in ledgers for row in ledger.flaps.write()])
+    turns = [row for ledger in ledgers for row in ledger.flaps.write()]
+    writing.insert_events([row for ledger in ledgers for row in ledger.events] + turns)
     for ledger in ledgers:
         # Without anything to tell it makes no query.
         enrol(ledger.firing, ledger.resolved, ledger.tick)

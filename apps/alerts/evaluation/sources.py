@@ -17,6 +17,9 @@ from apps.monitoring.queries.series import Latest, SeriesQuery, SeriesResult, la
 from apps.monitoring.queries.spanfigures import SpanQuery
 
 
+_MOST_KEPT: Final = 200
+
+
 class Source(Protocol):
     """Where figures come from; the store, unless a test or a preview says otherwise."""
 

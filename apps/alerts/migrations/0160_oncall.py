@@ -16,6 +16,7 @@ class Migration(migrations.Migration):
     dependencies = [
         ("alerts", "0131_reasons_and_caps"),
         ("alerts", "0171_incident_logs_only_grow"),
+        ("alerts", "0150_phones"),
         migrations.swappable_dependency(settings.AUTH_USER_MODEL),
     ]
 

@@ -12,6 +12,7 @@ import apps.alerts.incident_machine
 class Migration(migrations.Migration):
     dependencies = [
         ("alerts", "0140_channel_settings"),
+        ("alerts", "0160_oncall"),
         migrations.swappable_dependency(settings.AUTH_USER_MODEL),
     ]
 

@@ -3,6 +3,7 @@
 from apps.alerts.models.acknowledgement import AckEnd, Acknowledgement
 from apps.alerts.models.cap import Bucket, Cap, CapScope, Digest, DigestEntry
 from apps.alerts.models.channel import Channel, channel_kinds
+from apps.alerts.models.deadman import DeadMan
 from apps.alerts.models.episode import Episode, EpisodeEvent, Instance, Tick
 from apps.alerts.models.escalation import (
     Escalation,
@@ -24,6 +25,8 @@ from apps.alerts.models.mutewindow import MuteWindow, Weekday
 from apps.alerts.models.noisyrule import NoisyRule
 from apps.alerts.models.notification import Attempt, Notification, OutboxState, Outcome, Purpose
 from apps.alerts.models.people import CalendarFeed, ContactMethod, Team
+from apps.alerts.models.phone import PhoneAccount
+from apps.alerts.models.receipt import AwaitedReceipt, DeliveryReceipt, ReceiptState
 from apps.alerts.models.route import Receiver, Route
 from apps.alerts.models.rule import Direction, Rule, RuleVersion
 from apps.alerts.models.schedule import (
@@ -53,13 +56,16 @@ __all__ = [
     "Acknowledgement",
     "AlertGroup",
     "Attempt",
+    "AwaitedReceipt",
     "Bucket",
     "CalendarFeed",
     "Cap",
     "CapScope",
     "Channel",
     "ContactMethod",
+    "DeadMan",
     "Decision",
+    "DeliveryReceipt",
     "Dependency",
     "Digest",
     "DigestEntry",
@@ -95,9 +101,11 @@ __all__ = [
     "OutboxState",
     "Outcome",
     "Override",
+    "PhoneAccount",
     "PolicyFault",
     "PostMortem",
     "Purpose",
+    "ReceiptState",
     "Receiver",
     "Route",
     "Rule",

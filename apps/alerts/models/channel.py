@@ -36,6 +36,16 @@ class Channel(models.Model):
     target_hash = models.CharField(max_length=64, editable=False)
     hint = models.CharField(_("target"), max_length=255, editable=False)
     sealed_secret = SealedTextField(purpose=PURPOSE)
+    # Who is told instead when this one fails: the ladder. Cycles are refused by the services.
+    fallback = models.ForeignKey(
+        "self", null=True, blank=True, on_delete=models.SET_NULL, related_name="+",
+        verbose_name=_("falls back to"),
+        help_text=_("Told instead when a message is refused here, or a critical one is not taken"
+                    " after two tries or 20 seconds."),
+    )  # fmt: skip
+    last_ok_at = models.DateTimeField(_("last delivered"), null=True, editable=False)
+    # Since when every attempt has failed; null while it works.
+    failing_since = models.DateTimeField(_("failing since"), null=True, editable=False)
     # What its kind asks for and may be shown; secrets are sealed above.
     config = models.JSONField(
         _("settings"), default=dict, db_default=Value({}, models.JSONField()), blank=True

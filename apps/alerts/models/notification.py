@@ -21,6 +21,7 @@ class Purpose(models.TextChoices):
     FLAPPING = "flapping", _("Flapping")
     INCIDENT = "incident", _("Incident")
     TEST = "test", _("Test")
+    HEARTBEAT = "heartbeat", _("Heartbeat")
 
 
 class OutboxState(models.TextChoices):
@@ -98,6 +99,10 @@ class Notification(models.Model):
         verbose_name_plural = _("notifications")
         ordering = ["-pk"]
         indexes = [
+            models.Index(fields=["-created_at", "-id"], name="alerts_notification_newest"),
+            models.Index(
+                fields=["kind"], condition=models.Q(state="dead"), name="alerts_notification_dead"
+            ),
             models.Index(
                 fields=["kind", "priority", "next_attempt_at"],
                 condition=models.Q(state__in=["pending", "sending"]),

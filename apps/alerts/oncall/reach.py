@@ -7,7 +7,7 @@ from zoneinfo import ZoneInfo
 
 from django.contrib.auth.models import User
 
-from apps.alerts.evaluation.clock import db_now
+from apps.alerts.clock import db_now
 from apps.alerts.machine import RANK, Severity
 from apps.alerts.models import Channel, ContactMethod
 from apps.alerts.oncall.walltime import wall_of

@@ -10,7 +10,7 @@ import structlog
 from django.db import InterfaceError, OperationalError, connection, transaction
 
 from apps.alerts import conf
-from apps.alerts.evaluation.clock import db_now
+from apps.alerts.clock import db_now
 from apps.alerts.models import AlertGroup
 from apps.alerts.routing.flushing import flush
 from apps.alerts.routing.placing import place

@@ -15,6 +15,7 @@ from apps.alerts.delivery import notifier_for, packed, unpacked
 from apps.alerts.models import Channel, Notification, Purpose
 from apps.alerts.models.channel import PURPOSE
 from apps.alerts.outbox import kick_on_commit
+from apps.alerts.services import phones
 from apps.core import vault
 from apps.core.errors import ConflictError, InvalidInputError
 
@@ -74,6 +75,8 @@ def configure(
     """
     notifier = notifier_for(channel.kind)
     channel.config = notifier.clean_config(config)
+    if phones.SETTING in channel.config:
+        phones.check(channel.kind, phones.name_of(channel), channel.target)
     if notifier.signs:
         if named_secrets:
             raise InvalidInputError("This kind of channel has one secret and no named ones.")

@@ -7,7 +7,7 @@ from typing import Any, Final
 from django.db import transaction
 
 from apps.alerts import conf
-from apps.alerts.evaluation.clock import db_now
+from apps.alerts.clock import db_now
 from apps.alerts.machine import RANK, Severity
 from apps.alerts.models import Digest, DigestEntry, Purpose
 from apps.alerts.services.owe import owe

@@ -11,7 +11,8 @@ from django.db import InterfaceError, OperationalError, connection
 from apps.alerts import conf
 from apps.alerts.delivery import Delivered, Envelope, notifier_for
 from apps.alerts.models import Outcome
-from apps.alerts.services.outbox import Claim, claim, settle
+from apps.alerts.services.envelopes import Claim
+from apps.alerts.services.outbox import claim, settle
 from apps.monitoring import recorder
 
 log = structlog.get_logger(__name__)
@@ -74,14 +75,19 @@ class _Run:
         free = conf.WIDTH - len(self._flying)
         if free <= 0:
             return 0
-        flying = {one.notification.channel_id for one, _ in self._flying.values()}
-        claims = claim(self.kind, free, [pk for pk in flying if pk is not None])
+        flying = [one.notification for one, _ in self._flying.values()]
+        busy = {row.channel_id for row in flying if row.channel_id is not None}
+        # Channels in trouble share half of the bulkhead: the other half stays for those that work.
+        ill = sum(
+            row.channel is not None and row.channel.failing_since is not None for row in flying
+        )
+        claims = claim(self.kind, free, busy, troubled=ill < conf.WIDTH_IN_TROUBLE)
         for one in claims:
             self.attempts += 1
             if one.envelope is None:
                 self._settle(one, Delivered(Outcome.PERMANENT, error=one.refusal))
             else:
-                future = pool.submit(_send, self.kind, one.envelope)
+                future = pool.submit(send_now, self.kind, one.envelope)
                 self._flying[future] = (one, time.monotonic() + conf.SEND_DEADLINE_S)
         return len(claims)
 
@@ -130,7 +136,8 @@ def _settle_surely(one: Claim, result: Delivered) -> bool:
             time.sleep(1)
 
 
-def _send(kind: str, envelope: Envelope) -> Delivered:
+def send_now(kind: str, envelope: Envelope) -> Delivered:
+    """One attempt, in this thread; never raises."""
     try:
         return notifier_for(kind).send(envelope)
     except Exception as error:  # noqa: BLE001 (a notifier may be anybody's code)

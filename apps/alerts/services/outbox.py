@@ -5,7 +5,6 @@ import random
 import socket
 import uuid
 from collections.abc import Collection
-from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any, Final
 
@@ -15,23 +14,27 @@ from django.db.models.functions import Now
 from django.utils.translation import gettext_lazy as _
 
 from apps.alerts import conf
-from apps.alerts.delivery import Delivered, Envelope
+from apps.alerts.delivery import Delivered
 from apps.alerts.models import Attempt, EpisodeEvent, Notification, OutboxState, Outcome
 from apps.alerts.outbox import kick_on_commit
-from apps.alerts.services import threads
+from apps.alerts.services import deadman, ladder, receipts
+from apps.alerts.services.envelopes import Claim, opened
 from apps.core.errors import ConflictError
-from apps.core.vault import SealBrokenError
 
 # Messages of one episode, or of one group, to one channel leave in order: "resolved" never
 # overtakes "firing".
 # A row still "sending" under an expired lease lost its worker, and may have arrived.
-# A few rows for each channel, so that one slow receiver cannot fill the bulkhead.
+# A few rows for each channel, so that one slow receiver cannot fill the bulkhead; one for a channel
+# that has been failing for a while.
 _CLAIM: Final = """
 WITH picked AS MATERIALIZED (
     SELECT one.id
-      FROM (SELECT DISTINCT channel_id FROM alerts_notification
-             WHERE kind = %(kind)s AND state IN ('pending', 'sending')
-               AND (channel_id IS NULL OR channel_id <> ALL(%(busy)s))) AS channel
+      FROM (SELECT DISTINCT owed.channel_id, coalesce(target.failing_since <=
+                   statement_timestamp() - make_interval(secs => %(trouble_s)s), false) AS troubled
+              FROM alerts_notification AS owed
+              LEFT JOIN alerts_channel AS target ON target.id = owed.channel_id
+             WHERE owed.kind = %(kind)s AND owed.state IN ('pending', 'sending')
+               AND (owed.channel_id IS NULL OR owed.channel_id <> ALL(%(busy)s))) AS channel
      CROSS JOIN LATERAL (
         SELECT due.id, due.priority, due.next_attempt_at FROM alerts_notification AS due
          WHERE due.kind = %(kind)s AND due.channel_id IS NOT DISTINCT FROM channel.channel_id
@@ -48,8 +51,9 @@ WITH picked AS MATERIALIZED (
                   AND earlier.channel_id = due.channel_id
                   AND earlier.id < due.id AND earlier.state IN ('pending', 'sending'))
          ORDER BY due.priority, due.next_attempt_at, due.id
-         LIMIT %(per_channel)s
+         LIMIT CASE WHEN channel.troubled THEN 1 ELSE %(per_channel)s END
          FOR UPDATE SKIP LOCKED) AS one
+     WHERE NOT channel.troubled OR %(troubled)s
      ORDER BY one.priority, one.next_attempt_at, one.id
      LIMIT %(limit)s)
 UPDATE alerts_notification AS mine
@@ -60,29 +64,23 @@ UPDATE alerts_notification AS mine
  WHERE mine.id = picked.id
 RETURNING mine.id
 """
+_GIVEN_UP_AT_ONCE: Final = 100
 _WORKER: Final = f"{socket.gethostname()}-{os.environ.get('PHAROS_ROLE', 'cli')}"
 
 
-@dataclass(frozen=True)
-class Claim:
-    """A message leased to this worker. `refusal`: why it cannot even be tried."""
-
-    notification: Notification
-    token: uuid.UUID
-    envelope: Envelope | None
-    refusal: str = ""
-
-
-def claim(kind: str, limit: int, busy: Collection[int] = ()) -> list[Claim]:
+def claim(
+    kind: str, limit: int, busy: Collection[int] = (), *, troubled: bool = True
+) -> list[Claim]:
     """Lease up to `limit` due messages of a channel kind, critical ones first; committed on return.
 
     At most a few for each channel, and none for the channels in `busy`, which still have some in
-    flight.
+    flight. Without `troubled` none for channels that have been failing for a while.
     """
     token = uuid.uuid4()
     values: dict[str, Any] = {
         "token": token, "lease_s": conf.LEASE_S, "kind": kind, "limit": limit,
-        "busy": list(busy), "per_channel": conf.WIDTH_PER_CHANNEL,
+        "busy": list(busy), "per_channel": conf.WIDTH_PER_CHANNEL, "troubled": troubled,
+        "trouble_s": conf.IN_TROUBLE_AFTER_S,
     }  # fmt: skip
     with transaction.atomic():
         _give_up_exhausted(kind)
@@ -100,8 +98,7 @@ def claim(kind: str, limit: int, busy: Collection[int] = ()) -> list[Claim]:
             Attempt(notification=row, number=row.attempt, may_repeat=row.may_repeat, worker=_WORKER)
             for row in rows
         )
-    opened = threads.opened(rows)
-    return [_open(row, token, opened.get(row.pk, "")) for row in rows]
+    return opened(rows, token)
 
 
 def settle(claimed: Claim, result: Delivered) -> bool:
@@ -127,9 +124,22 @@ def settle(claimed: Claim, result: Delivered) -> bool:
         Attempt.objects.filter(notification=row, number=row.attempt).update(
             ended_at=Now(), outcome=result.outcome, status_code=result.status_code, error=error
         )
-        if kept and row.episode_id is not None and columns["state"] != OutboxState.PENDING:
-            _note(row, row.episode_id, str(columns["state"]), error)
+        if kept:
+            _follow_up(row, result, str(columns["state"]))
     return kept
+
+
+def _follow_up(row: Notification, result: Delivered, state: str) -> None:
+    """What an outcome brings about, in the transaction that notes it."""
+    if row.episode_id is not None and state != OutboxState.PENDING:
+        _note(row, row.episode_id, state, result.error[:500])
+    ladder.note_health(row, result)
+    if state != OutboxState.SENT:
+        ladder.after_failure(row, result, state)
+    elif result.receipt_due:
+        receipts.await_receipt(row, result.provider_id)
+    if state == OutboxState.SENT:
+        deadman.heard(row)
 
 
 def resend(notification: Notification) -> None:
@@ -171,40 +181,24 @@ def _next(row: Notification, result: Delivered) -> dict[str, object]:
 
 def _give_up_exhausted(kind: str) -> None:
     # A message that kills every worker that takes it up must not be taken up for ever.
-    Notification.objects.filter(
+    lost = Notification.objects.filter(
         kind=kind,
         state=OutboxState.SENDING,
         lease_until__lte=Now(),
         attempt__gte=F("attempts_allowed"),
-    ).update(
-        state=OutboxState.DEAD, outcome=Outcome.UNKNOWN, lease_token=None, lease_until=None,
-        error="No worker that took this message up has come back.",
-    )  # fmt: skip
-
-
-def _open(row: Notification, token: uuid.UUID, thread: str) -> Claim:
-    channel = row.channel
-    if channel is None:
-        return Claim(row, token, None, "The channel was deleted.")
-    if not channel.enabled:
-        return Claim(row, token, None, "The channel is switched off.")
-    try:
-        envelope = Envelope(
-            key=row.key,
-            target=channel.target,
-            secret=channel.secret,
-            payload=row.payload,
-            attempt=row.attempt,
-            may_repeat=row.may_repeat,
-            config=channel.config,
-            language=channel.language,
-            thread=thread,
-            subject=str(row.group_id or row.episode_id or ""),
-            channel_id=channel.pk,
-        )
-    except SealBrokenError as error:
-        return Claim(row, token, None, str(error))
-    return Claim(row, token, envelope)
+    )
+    error = "No worker that took this message up has come back."
+    rows = list(
+        lost.select_for_update(skip_locked=True, of=("self",))
+        .select_related("channel", "episode")
+        .order_by("pk")[:_GIVEN_UP_AT_ONCE]
+    )
+    for row in rows:
+        Notification.objects.filter(pk=row.pk).update(
+            state=OutboxState.DEAD, outcome=Outcome.UNKNOWN, lease_token=None, lease_until=None,
+            error=error,
+        )  # fmt: skip
+        _follow_up(row, Delivered(Outcome.UNKNOWN, error=error), OutboxState.DEAD)
 
 
 def _note(row: Notification, episode: uuid.UUID, state: str, error: str) -> None:
@@ -217,5 +211,7 @@ def _note(row: Notification, episode: uuid.UUID, state: str, error: str) -> None
             "purpose": row.purpose,
             "channel": row.channel.name if row.channel else None,
             "error": error,
+            # It arrived after all, where another channel had been told instead.
+            "after_fallback": row.fallbacks.exists(),
         },
     )

@@ -8,8 +8,8 @@ from django.db import connection, transaction
 from django.db.models import F
 from django.db.models.functions import Now
 
+from apps.alerts.clock import db_now
 from apps.alerts.evaluation import own
-from apps.alerts.evaluation.clock import db_now
 from apps.alerts.evaluation.ledger import Ledger
 from apps.alerts.machine import ACTIVE, Reason, stop
 from apps.alerts.models import Channel, Instance, Rule, RuleVersion

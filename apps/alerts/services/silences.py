@@ -11,7 +11,7 @@ from django.db.models import Q, QuerySet
 from django.utils.translation import gettext as _
 
 from apps.alerts import conf
-from apps.alerts.evaluation.clock import db_now
+from apps.alerts.clock import db_now
 from apps.alerts.machine import OPEN
 from apps.alerts.matchers import MOST, Matcher, all_match, labels_of, parse
 from apps.alerts.models import Episode, Silence, SilenceState

@@ -11,33 +11,42 @@ from apps.alerts.models import Notification
 _LOOKED_AT: Final = 500
 
 
-def opened(rows: Sequence[Notification]) -> dict[int, str]:
-    """The provider's id of the message that opened each row's thread in its channel, by row.
+def subject(row: Notification) -> str:
+    """What a message is about: a life of a group of alerts, else an episode, else nothing."""
+    life = (row.payload.get("group") or {}).get("life")
+    return _subject(row.group_id, life, row.episode_id)
 
-    A thread is a group of alerts from one first message to the next; without a group, an episode.
+
+def opened(rows: Sequence[Notification]) -> dict[int, str]:
+    """The provider's id of the first message about each row's subject to its channel, by row.
+
     Rows that open a thread, or whose provider gives no ids, are left out. One query for all.
     """
-    later = [row for row in rows if _subject(row) is not None and row.reason != "first"]
-    if not later:
+    groups = {row.group_id for row in rows if row.group_id}
+    episodes = {row.episode_id for row in rows if row.episode_id and not row.group_id}
+    if not groups and not episodes:
         return {}
     known = (
         Notification.objects.filter(
-            Q(group_id__in={row.group_id for row in later if row.group_id})
-            | Q(episode_id__in={row.episode_id for row in later if not row.group_id}),
-            channel_id__in={row.channel_id for row in later},
+            Q(group_id__in=groups) | Q(group_id=None, episode_id__in=episodes),
+            channel_id__in={row.channel_id for row in rows},
         )
         .exclude(provider_id="")
         .order_by("-pk")
-        .only("pk", "group_id", "episode_id", "channel_id", "provider_id", "reason")[:_LOOKED_AT]
+        .values_list(
+            "pk", "group_id", "payload__group__life", "episode_id", "channel_id", "provider_id"
+        )[:_LOOKED_AT]
     )
-    first: dict[Any, str] = {}
-    for one in reversed(known):
-        place = (_subject(one), one.channel_id)
-        if one.reason == "first" or place not in first:
-            first[place] = one.provider_id
-    found = {row.pk: first.get((_subject(row), row.channel_id), "") for row in later}
-    return {pk: thread for pk, thread in found.items() if thread}
+    # The oldest comes last and stays.
+    first = {
+        (_subject(group, life, episode), channel): (pk, provider_id)
+        for pk, group, life, episode, channel, provider_id in known
+    }
+    found = {row.pk: first.get((subject(row), row.channel_id)) for row in rows}
+    return {pk: one[1] for pk, one in found.items() if one is not None and one[0] < pk}
 
 
-def _subject(row: Notification) -> Any:
-    return row.group_id or row.episode_id
+def _subject(group: Any, life: Any, episode: Any) -> str:
+    if group:
+        return f"{group}-{life or 0}"
+    return str(episode or "")

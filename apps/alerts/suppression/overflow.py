@@ -7,7 +7,7 @@ from typing import Final
 from django.db import connection, transaction
 
 from apps.alerts import conf
-from apps.alerts.evaluation.clock import db_now
+from apps.alerts.clock import db_now
 from apps.alerts.models import Cap, Digest, DigestEntry, Notification, Purpose
 from apps.alerts.suppression import caps
 

@@ -6,7 +6,7 @@ from datetime import timedelta
 
 import pytest
 
-from apps.alerts.evaluation.clock import db_now
+from apps.alerts.clock import db_now
 from apps.alerts.models import Episode
 
 _count = itertools.count()

@@ -7,7 +7,7 @@ import pytest
 from django.contrib.auth.models import User
 from django.db import connection
 
-from apps.alerts.evaluation.clock import db_now
+from apps.alerts.clock import db_now
 from apps.alerts.models import Bucket, Cap, Digest, DigestEntry, NoisyRule, Notification
 from apps.alerts.services import channels, digests, noise
 from apps.alerts.services.owe import owe

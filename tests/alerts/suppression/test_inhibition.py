@@ -7,7 +7,7 @@ from django.core.exceptions import ValidationError
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from apps.alerts.evaluation.clock import db_now
+from apps.alerts.clock import db_now
 from apps.alerts.matchers import parse
 from apps.alerts.models import Dependency, Episode, Inhibition
 from apps.alerts.services import dependencies

@@ -110,7 +110,7 @@ def test_any_other_change_ends_it_and_makes_another_so_that_history_stays(silenc
 
 
 def test_ending_it_early_keeps_the_row_and_lets_the_alert_speak(silence, make_episode):
-    from apps.alerts.evaluation.clock import db_now
+    from apps.alerts.clock import db_now
 
     made, planned = silence("alertname=CPU"), silence("alertname=CPU", starts_in=HOUR)
     episode = make_episode()

@@ -2,6 +2,8 @@
 
 import logging
 import re
+import warnings
+from functools import cache
 from typing import Any, Final
 from urllib.parse import parse_qs, urlsplit
 
@@ -42,7 +44,7 @@ class AppriseNotifier(Notifier, kind="apprise"):
         if len(target) > _LONGEST or any(ord(char) <= 32 for char in target):
             raise InvalidInputError(_("An Apprise URL has at most 2000 characters, no spaces."))
         named = parse_qs(urlsplit(target).query, keep_blank_values=True)
-        if any(name.lower().lstrip("+-:").startswith("template") for name in named):
+        if any(name.lower().strip(" +-:").startswith("template") for name in named):
             raise InvalidInputError(_("Templates are read from files, and are not taken."))
         if _service(target) is None:
             raise InvalidInputError(_("Apprise cannot read this URL; something is missing in it."))
@@ -71,8 +73,7 @@ class AppriseNotifier(Notifier, kind="apprise"):
 
 def _service(target: str) -> Any:
     """Apprise's object for the URL, that neither waits, redirects nor keeps files; None: unread."""
-    import apprise  # loads 170 services: only where they are used
-
+    apprise = _library()
     # What it logs may name the target.
     logging.getLogger("apprise").propagate = False
     asset = apprise.AppriseAsset(
@@ -87,9 +88,19 @@ def _service(target: str) -> Any:
     return service
 
 
-def _notify(service: Any, title: str, body: str, tone: str) -> Delivered:
-    import apprise
+@cache
+def _library() -> Any:
+    # It loads 170 services, and an old module of Python's: only where it is used.
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", DeprecationWarning)
+        import apprise
 
+        apprise.Apprise.instantiate("ntfy://localhost/x")
+    return apprise
+
+
+def _notify(service: Any, title: str, body: str, tone: str) -> Delivered:
+    apprise = _library()
     kinds = {
         "critical": apprise.NotifyType.FAILURE,
         "warning": apprise.NotifyType.WARNING,

@@ -36,7 +36,7 @@ def attachment(words: Mapping[str, Any], *, buttons: Sequence[dict[str, Any]]) -
         sections.append(_section(_linked(words["links"])))
     if buttons:
         sections.append({"type": "actions", "elements": list(buttons)})
-    return {"color": words["colour"], "fallback": words["title"], "blocks": sections}
+    return {"color": words["colour"], "fallback": escaped(words["title"]), "blocks": sections}
 
 
 def classic(words: Mapping[str, Any]) -> dict[str, Any]:
@@ -47,7 +47,7 @@ def classic(words: Mapping[str, Any]) -> dict[str, Any]:
     body = "\n".join(text)[: _TEXT - 1000]
     return {
         "color": words["colour"],
-        "fallback": words["title"],
+        "fallback": escaped(words["title"]),
         "title": escaped(words["title"])[:_TITLE],
         "title_link": words["url"],
         "text": f"{body}\n{_linked(words['links'], room=950)}".strip(),
