@@ -32,7 +32,7 @@ def _fill(count):
     from django.db import connection
 
     from apps.alerts.evaluation import writing
-    from apps.alerts.evaluation.clock import db_now
+    from apps.alerts.clock import db_now
     from apps.alerts.models import Episode, Instance, Rule
 
     Rule.objects.all().delete()
@@ -113,7 +113,7 @@ def _judge():
     """Seconds to open 10,000 alerts of one rule, and to judge them again."""
     from apps.alerts import conf
     from apps.alerts.evaluation import engine
-    from apps.alerts.evaluation.clock import db_now
+    from apps.alerts.clock import db_now
     from apps.alerts.models import Rule
 
     conf.MOST_INSTANCES = 20_000

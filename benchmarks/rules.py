@@ -96,7 +96,7 @@ def _lag(since):
 
 
 def _run(seconds):
-    from apps.alerts.evaluation.clock import db_now
+    from apps.alerts.clock import db_now
     from apps.alerts.models import Episode
 
     _prepare()

@@ -33,7 +33,7 @@ def clock(databases: Sequence[str] | None = None, **_kwargs: Any) -> list[CheckM
     """Say so when this machine's clock is off the database's."""
     if not databases or "default" not in databases:
         return []
-    from apps.alerts.evaluation.clock import skew_s
+    from apps.alerts.clock import skew_s
 
     try:
         off_s = skew_s()

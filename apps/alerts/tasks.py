@@ -101,6 +101,8 @@ def end_foreign_alerts() -> int:
     ended = foreign.end_due()
     foreign.prune()
     return ended
+
+
 @shared_task(name="apps.alerts.tasks.collect_receipts", ignore_result=True)
 def collect_receipts() -> int:
     """Ask providers what became of messages they took over."""

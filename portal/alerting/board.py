@@ -15,7 +15,7 @@ from django.views.decorators.http import require_POST
 from rest_framework.exceptions import ValidationError
 
 from apps.alerts.api.serializers import labels_of
-from apps.alerts.evaluation.clock import db_now
+from apps.alerts.clock import db_now
 from apps.alerts.machine import Severity
 from apps.alerts.models import Episode, Rule
 from apps.alerts.models.words import SEVERITIES

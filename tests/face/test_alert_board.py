@@ -7,7 +7,7 @@ from django.contrib.auth.models import Permission, User
 from django.test import Client
 from playwright.sync_api import Page, expect
 
-from apps.alerts.evaluation.clock import db_now
+from apps.alerts.clock import db_now
 from apps.alerts.models import Acknowledgement, Episode, Rule, Silence
 from tests.face.conftest import keep
 from tests.face.walking import broken_rules, too_wide

@@ -15,7 +15,7 @@ from unfold.admin import ModelAdmin
 
 from apps.alerts.admin.base import column
 from apps.alerts.admin.matcher_field import MatchersField, texts
-from apps.alerts.evaluation.clock import db_now
+from apps.alerts.clock import db_now
 from apps.alerts.matchers import Matcher
 from apps.alerts.models import Episode, Silence, SilenceState
 from apps.alerts.services import silences

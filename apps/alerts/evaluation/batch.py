@@ -10,10 +10,8 @@ from django.db import DatabaseError, connection, transaction
 from django.db.models import Q, QuerySet
 
 from apps.alerts import conf
-from apps.alerts.evaluation import conditions, own, writing
-from apps.alerts.evaluation.clock import tick_at
 from apps.alerts.clock import tick_at
-from apps.alerts.evaluation import conditions, own
+from apps.alerts.evaluation import conditions, own, writing
 from apps.alerts.evaluation.judging import HEALTH, Known, Reading, Work
 from apps.alerts.evaluation.ledger import write_all
 from apps.alerts.evaluation.reading import Source, read

@@ -7,7 +7,6 @@ from typing import Any, Final
 from apps.alerts import conf
 from apps.alerts.links import ack_url
 from apps.alerts.machine import OPEN, Reason
-from apps.alerts.machine import Reason
 from apps.alerts.models import Episode, Purpose, Rule
 from apps.alerts.template import render
 

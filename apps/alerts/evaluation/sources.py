@@ -16,7 +16,6 @@ from apps.monitoring.queries.linecounts import LineQuery
 from apps.monitoring.queries.series import Latest, SeriesQuery, SeriesResult, latest
 from apps.monitoring.queries.spanfigures import SpanQuery
 
-
 _MOST_KEPT: Final = 200
 
 

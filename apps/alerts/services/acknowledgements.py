@@ -9,11 +9,8 @@ from django.db import transaction
 from django.utils.translation import gettext as _
 
 from apps.alerts import conf, escalation
-from apps.alerts.evaluation.clock import db_now
-from apps.alerts.machine import OPEN, RANK, Severity
-from apps.alerts import conf
 from apps.alerts.clock import db_now
-from apps.alerts.machine import OPEN
+from apps.alerts.machine import OPEN, RANK, Severity
 from apps.alerts.models import Acknowledgement, Episode, EpisodeEvent
 from apps.alerts.models.acknowledgement import AckEnd
 from apps.alerts.suppression.rejudging import rejudge

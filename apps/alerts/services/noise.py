@@ -7,10 +7,8 @@ from django.db.models import Count
 from django.db.models.functions import Now
 
 from apps.alerts import conf
-from apps.alerts.evaluation.clock import db_now
-from apps.alerts.models import Flap, NoisyRule, Notification, Purpose
 from apps.alerts.clock import db_now
-from apps.alerts.models import NoisyRule, Notification, Purpose
+from apps.alerts.models import Flap, NoisyRule, Notification, Purpose
 
 _HOUR = timedelta(hours=1)
 # Messages within the hour are looked for among episodes that began within this time.

@@ -7,11 +7,9 @@ import pytest
 from django.db import connection
 
 from apps.alerts import conf
-from apps.alerts.evaluation.clock import db_now
+from apps.alerts.clock import db_now
 from apps.alerts.models import Acknowledgement, AlertGroup, Episode, EpisodeEvent, GroupMember
 from apps.alerts.services import silences
-from apps.alerts.clock import db_now
-from apps.alerts.models import Acknowledgement, Episode, EpisodeEvent
 from apps.alerts.services.acknowledgements import acknowledge, expire, unacknowledge
 from apps.alerts.suppression import Kind, judge
 from apps.core.errors import InvalidInputError

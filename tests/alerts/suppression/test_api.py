@@ -47,7 +47,7 @@ class TestWhoMayEndASilence(PermissionMatrix):
     permissions = ["alerts.change_silence"]
 
     def prepare(self):
-        from apps.alerts.evaluation.clock import db_now
+        from apps.alerts.clock import db_now
 
         made = silences.create(silences.Wish(["a=b"], db_now() + timedelta(hours=1), "x"), "ann")
         self.path = f"/admin/alerts/silences/{made.pk}"

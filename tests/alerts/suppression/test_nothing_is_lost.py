@@ -8,7 +8,7 @@ from django.db import transaction
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from apps.alerts.evaluation.clock import db_now
+from apps.alerts.clock import db_now
 from apps.alerts.machine import OPEN
 from apps.alerts.matchers import parse
 from apps.alerts.models import (
