@@ -64,7 +64,7 @@ def write():
                 0,
                 [*bucket, 0],
                 bounds=(0.1, 2.0),
-            )  # fmt: skip
+            )
         )
         for n in range(6 if bad else 1):
             start = at + n * 1000
@@ -84,7 +84,7 @@ def write():
                     start,
                     2 if bad else 0,
                     {"card": "visa"},
-                )  # fmt: skip
+                )
             )
     assert committer().ingest(batch).rejected == 0
     committer().close()
@@ -184,7 +184,7 @@ def test_a_preview_tells_in_words_and_with_easier_and_harder_thresholds():
     with pytest.raises(InvalidInputError, match="has no p95"):
         rulebook.set_by_name(RuleWish({**wish.fields, "aggregation": "p95"}), "ann")
     empty = previews.preview(
-        rulebook.draft(RuleWish({"metric": "no.such", "warning": 1.0})), _hours(2)
+        rulebook.draft(RuleWish({"metric": "no.such", "warning": 1.0}, force=True)), _hours(2)
     )
     assert empty.sentence.startswith("No figures")
 

@@ -94,8 +94,8 @@ class SeverityField(serializers.Field[Any, Any, Any, Any]):
 class SeveritiesSerializer(serializers.Serializer[Any]):
     """The thresholds: one or both."""
 
-    warning = SeverityField(required=False)
-    critical = SeverityField(required=False)
+    warning = SeverityField(required=False, allow_null=True)
+    critical = SeverityField(required=False, allow_null=True)
 
 
 class RuleFieldsSerializer(serializers.Serializer[RuleWish]):
@@ -128,7 +128,8 @@ class RuleFieldsSerializer(serializers.Serializer[RuleWish]):
         data = dict(self.validated_data)
         channels, force = data.pop("channels", None), data.pop("force", False)
         fields: dict[str, Any] = {**data.pop("query", {}), **data.pop("condition", {})}
-        for severity, told in data.pop("severities", {}).items():
+        for severity, given in data.pop("severities", {}).items():
+            told = given or {"at": None, "clear": None, "inclusive": False}
             fields[severity], fields[f"clear_{severity}"] = told["at"], told["clear"]
             fields[f"{severity}_inclusive"] = told["inclusive"]
         wishes = None if channels is None else [ChannelSerializer.wish(one) for one in channels]

@@ -7,6 +7,7 @@ from typing import Any, Final
 from django.core.exceptions import ValidationError
 from django.db import OperationalError, transaction
 
+from apps.alerts.evaluation.conditions import CONDITIONS
 from apps.alerts.evaluation.observed import Observed
 from apps.alerts.evaluation.reading import read
 from apps.alerts.evaluation.sources import StoreSource
@@ -138,7 +139,9 @@ def _fill(rule: Rule, wish: RuleWish) -> None:
     named = dict(wish.fields)
     for name, value in named.items():
         setattr(rule, name, value)
-    if rule.condition in ("log", "trace"):
+    kind = CONDITIONS.get(rule.condition)
+    if kind is not None and kind.stands_for:
+        rule.metric = kind.stands_for
         return
     if not rule.metric:
         raise InvalidInputError("Say which metric is judged.", {"metric": ["is missing"]})
