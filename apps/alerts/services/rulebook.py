@@ -100,6 +100,9 @@ def restore(pk: int, version: int, actor: str) -> RuleSet:
 
 def validate(rule: Rule) -> None:
     """Raises InvalidInputError for what makes no sense in the rule itself."""
+    kind = CONDITIONS.get(rule.condition)
+    if kind is not None and kind.stands_for:
+        rule.metric = kind.stands_for
     try:
         rule.full_clean()
     except ValidationError as error:
@@ -141,7 +144,6 @@ def _fill(rule: Rule, wish: RuleWish) -> None:
         setattr(rule, name, value)
     kind = CONDITIONS.get(rule.condition)
     if kind is not None and kind.stands_for:
-        rule.metric = kind.stands_for
         return
     if not rule.metric:
         raise InvalidInputError("Say which metric is judged.", {"metric": ["is missing"]})
