@@ -56,7 +56,7 @@ def _made(kind: str, name: str) -> forms.Field:
 
 
 def _number(setting: Setting, default: float, shown: dict[str, Any]) -> forms.Field:
-    bounds = {"min_value": setting.least, "max_value": setting.most}
+    bounds: dict[str, Any] = {"min_value": setting.least, "max_value": setting.most}
     if isinstance(default, int):
         return forms.IntegerField(widget=UnfoldAdminIntegerFieldWidget, **bounds, **shown)
     widget = UnfoldAdminDecimalFieldWidget(attrs={"step": "any"})

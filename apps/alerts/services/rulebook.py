@@ -147,9 +147,10 @@ def _fill(rule: Rule, wish: RuleWish) -> None:
         return
     if not rule.metric:
         raise InvalidInputError("Say which metric is judged.", {"metric": ["is missing"]})
-    if "metric" in named or rule.pk is None:
+    fresh = rule._state.adding
+    if "metric" in named or fresh:
         info = metrics.known(rule.metric, force=wish.force)
-        if "aggregation" not in named and rule.pk is None:
+        if "aggregation" not in named and fresh:
             usual = metrics.USUAL_AGGREGATION[info.kind if info else "gauge"]
             rule.aggregation = RATIO if rule.numerator_scope else usual
 
