@@ -16,10 +16,12 @@ class AlertsConfig(AppConfig):
         """Register checks, audit channels (rules audit themselves, by version), and end what a
         rule has open before it is deleted by any path."""
         from apps.alerts import checks  # noqa: F401 (registers)
-        from apps.alerts.models import Channel, Rule
+        from apps.alerts.models import Channel, Receiver, Route, Rule
         from apps.core import audited
 
         audited.watch(Channel, "channel", secret=["sealed_target", "sealed_secret", "target_hash"])
+        audited.watch(Receiver, "receiver")
+        audited.watch(Route, "route")
 
         pre_delete.connect(_end_episodes, sender=Rule, dispatch_uid="alerts.end_episodes")
 

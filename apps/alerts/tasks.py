@@ -6,7 +6,7 @@ from celery import shared_task
 
 from apps.alerts.delivery import NOTIFIERS
 from apps.alerts.escalation import escalate_due, faults
-from apps.alerts.escalation.waking import TASK as ESCALATE_TASK
+from apps.alerts.escalation.runner import TASK as ESCALATE_TASK
 from apps.alerts.evaluation import evaluate_due
 from apps.alerts.outbox import DISPATCH_TASK, kick
 from apps.alerts.routing import route

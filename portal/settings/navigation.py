@@ -60,6 +60,7 @@ NAVIGATION: list[dict[str, Any]] = [
             badge="portal.overview.badges.open_alerts", badge_variant="danger",
         ),
         _list(_("Rules"), "rule", "alerts", "rule"),
+        _link(_("Routing"), "account_tree", "routing", "alerts.view_route"),
         _list(_("Channels"), "send", "alerts", "channel"),
         _list(_("Notifications"), "outgoing_mail", "alerts", "notification"),
     ),

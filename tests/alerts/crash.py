@@ -30,6 +30,15 @@ def stop_before(real):
     return stopping
 
 
+def stop_after(real):
+    def stopping(*args):
+        done = real(*args)
+        stop_here()
+        return done
+
+    return stopping
+
+
 class Breaching:
     """Every rule breaches."""
 
@@ -63,14 +72,7 @@ def main(instant: str) -> None:
 
         engine._schedule = schedule
     if instant == "routed":
-        flush = router.flush
-
-        def flush_and_stop(*args):
-            reason = flush(*args)
-            stop_here()
-            return reason
-
-        router.flush = flush_and_stop
+        router.flush = stop_after(router.flush)
     if instant == "claimed":
         dispatch._send = stop_here
     if instant == "sent":

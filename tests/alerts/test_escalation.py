@@ -10,22 +10,25 @@ from apps.alerts.evaluation.clock import db_now
 from apps.alerts.models import (
     AlertGroup,
     ContactMethod,
+    Enrolment,
     Episode,
     EpisodeEvent,
     Escalation,
     EscalationStep,
+    Incident,
     Notification,
     PolicyFault,
+    Silence,
     Team,
 )
 from tests.alerts.escalating import episode, later, person, policy, told, webhook
 
-pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("no_wake_ups", "quiet_escalations")]
+pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("nobody_woken")]
 
 
 @pytest.fixture
-def quiet_escalations(monkeypatch) -> None:
-    monkeypatch.setattr("apps.alerts.escalation.waking.kick", lambda: None)
+def nobody_woken(monkeypatch) -> None:
+    monkeypatch.setattr("apps.alerts.outbox.wake", lambda *_args: None)
 
 
 @pytest.fixture
@@ -193,6 +196,7 @@ def test_a_step_that_reaches_nobody_goes_on_at_once_and_an_alert_fires_about_the
     assert told() == ["bob"]
     fault = PolicyFault.objects.get()
     assert (fault.reason, fault.episode.state) == ("The account of ann is closed.", "firing")
+    assert Enrolment.objects.get().episode == fault.episode
     # The same again is no second alert.
     begin(made)
     assert PolicyFault.objects.count() == 1
@@ -240,10 +244,7 @@ def test_a_team_is_paged_whole_and_two_people_behind_one_channel_hear_it_once():
 def test_outside_its_times_it_waits_for_them():
     now = db_now()
     later_today = {"from_time": (now + timedelta(hours=2)).time(), "until_time": now.time()}
-    made = policy(
-        {"kind": "time_range", **later_today}, {"kind": "channel", "channel": webhook("x")}
-    )
-    row = begin(made)
+    row = begin(policy({"kind": "time_range", **later_today}, {"kind": "repeat", "repeats": 1}))
     due = Escalation.objects.get(pk=row.pk).next_at - now
     assert (told(), round(due / timedelta(minutes=1))) == ([], 120)
 
@@ -258,6 +259,33 @@ def test_it_goes_on_once_there_are_many_alerts(group):
     later(20)
     escalation.escalate_due()
     assert told() == ["room"]
+
+
+def test_a_silence_pauses_it_and_its_end_resumes_at_the_same_step():
+    fired = episode()
+    row = begin(two_levels(), fired)
+    now = db_now()
+    silence = Silence.objects.create(
+        stored_matchers=[{"name": "alertname", "op": "=", "value": "Errors"}],
+        starts_at=now, ends_at=now + timedelta(hours=1), created_by="eve", comment="Known.",
+    )  # fmt: skip
+    later(300)
+    row.refresh_from_db()
+    assert (told(), row.step, row.paused_since is not None) == (["ann"], 1, True)
+    Silence.objects.filter(pk=silence.pk).update(starts_at=now - timedelta(hours=2), ends_at=now)
+    later(15)
+    row.refresh_from_db()
+    assert (told(), row.paused_since) == (["ann", "bob"], None)
+    kinds = list(EpisodeEvent.objects.filter(episode=fired).values_list("kind", flat=True))
+    assert kinds[-3:] == ["escalation_paused", "escalation_resumed", "escalation_step"]
+
+
+def test_a_step_may_declare_an_incident_and_a_repeat_of_it_declares_no_second_one():
+    begin(policy({"kind": "declare"}, {"kind": "wait", "wait_s": 60}, {"kind": "repeat"}))
+    for _ in range(4):
+        later(60)
+    incident = Incident.objects.get()
+    assert (incident.source, incident.episodes.count()) == ("escalation", 1)
 
 
 def test_a_step_may_end_it():

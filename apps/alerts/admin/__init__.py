@@ -3,6 +3,15 @@
 from apps.alerts.admin.channels import ChannelAdmin
 from apps.alerts.admin.episodes import EpisodeAdmin
 from apps.alerts.admin.notifications import NotificationAdmin
+from apps.alerts.admin.routing import AlertGroupAdmin, ReceiverAdmin, RouteAdmin
 from apps.alerts.admin.rules import RuleAdmin
 
-__all__ = ["ChannelAdmin", "EpisodeAdmin", "NotificationAdmin", "RuleAdmin"]
+__all__ = [
+    "AlertGroupAdmin",
+    "ChannelAdmin",
+    "EpisodeAdmin",
+    "NotificationAdmin",
+    "ReceiverAdmin",
+    "RouteAdmin",
+    "RuleAdmin",
+]

@@ -1,6 +1,8 @@
 """Episodes with their timeline."""
 
 from django.contrib import admin
+from django.urls import reverse
+from django.utils.html import format_html
 from django.utils.translation import gettext_lazy as _
 
 from apps.alerts.admin.base import (
@@ -44,6 +46,7 @@ class EpisodeAdmin(ReadOnlyAdmin):
     fields = (
         "rule_name", "severity_shown", "state_shown", "metric", "scope_shown", "value_shown",
         "worst_shown", "threshold_shown", "started_at", "fired_at", "ended_at", "end_reason",
+        "why_shown",
     )  # fmt: skip
     readonly_fields = fields
 
@@ -77,6 +80,12 @@ class EpisodeAdmin(ReadOnlyAdmin):
         """The threshold in force, with its sign."""
         sign = ">" if row.direction == "above" else "<"
         return f"{sign} {self._figure(row, row.threshold)}"
+
+    @column(description=_("Messages"))
+    def why_shown(self, row: Episode) -> str:
+        """Leads to who was told, and why, or why not."""
+        address = reverse("alert-why", args=[row.pk])
+        return format_html('<a href="{}">{}</a>', address, _("Why was I (not) told?"))
 
     def _figure(self, row: Episode, value: float | None) -> str:
         return figure(value, row.unit, row.rule.aggregation if row.rule else "")

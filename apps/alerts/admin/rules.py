@@ -82,7 +82,7 @@ class RuleAdmin(ModelAdmin):  # type: ignore[misc]
                 )
             },
         ),
-        (_("Who is told"), {"fields": ("channels",)}),
+        (_("Who is told"), {"fields": ("channels", "policy")}),
         (
             _("State"),
             {

@@ -4,6 +4,7 @@ from django.urls import path
 
 from apps.alerts.api import ruleviews
 from apps.alerts.api.views import AlertsView, ThresholdView
+from apps.alerts.api.why import WhyView
 
 urlpatterns = [
     path("admin/alerts/rule", ruleviews.RulesView.as_view(), name="rules"),
@@ -21,5 +22,6 @@ urlpatterns = [
         name="rule-restore",
     ),
     path("admin/monitoring/alerts", AlertsView.as_view(), name="alerts"),
+    path("admin/alerts/episodes/<uuid:episode>/why", WhyView.as_view(), name="why"),
     path("admin/monitoring/threshold", ThresholdView.as_view(), name="threshold"),
 ]

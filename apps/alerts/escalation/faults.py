@@ -4,6 +4,7 @@ from datetime import datetime
 from typing import Final
 
 import structlog
+from django.db import transaction
 from django.db.models.functions import Now
 
 from apps.alerts.escalation.audience import audience, of_channel
@@ -14,6 +15,7 @@ from apps.alerts.models import Episode, EpisodeEvent, Escalation, PolicyFault
 from apps.alerts.models.escalation import StepKind
 
 log = structlog.get_logger(__name__)
+SOURCE: Final = "policy"
 METRIC: Final = "pharos.escalation.faults"
 _AT_ONCE: Final = 200
 
@@ -38,6 +40,7 @@ def report(row: Escalation, plan: Plan, step: Step, why: str, at: datetime) -> N
     mine.save(update_fields=["episode"])
 
 
+@transaction.atomic
 def mend() -> int:
     """End the alerts of steps that would reach somebody by now; how many there were."""
     now = db_now()
@@ -60,7 +63,8 @@ def _reaches(step: Step, now: datetime) -> bool:
 
 def _fire(fault: PolicyFault, at: datetime) -> Episode:
     episode = Episode.objects.create(
-        rule=None, rule_name="Escalation reaches nobody", fingerprint=f"policy-fault-{fault.pk}",
+        rule=None, source=SOURCE, rule_name="Escalation reaches nobody",
+        fingerprint=f"policy-fault-{fault.pk}",
         labels={"policy": fault.policy_name, "target": fault.target, "reason": fault.reason},
         metric=METRIC, unit="1", direction="above", state=State.FIRING,
         severity=Severity.WARNING, value=1, peak=1, threshold=0, started_at=at, fired_at=at,
@@ -69,6 +73,7 @@ def _fire(fault: PolicyFault, at: datetime) -> Episode:
     EpisodeEvent.objects.create(
         episode=episode, at=at, kind="fired", detail={"value": 1, "severity": episode.severity}
     )
+    _enrol([episode], [], at)
     return episode
 
 
@@ -84,4 +89,12 @@ def _end(fault: PolicyFault, at: datetime) -> int:
         EpisodeEvent.objects.create(
             episode=episode, at=at, kind="resolved", detail={"reason": Reason.OK}
         )
+        _enrol([], [episode], at)
     return done
+
+
+def _enrol(fired: list[Episode], resolved: list[Episode], at: datetime) -> None:
+    # Routing stands on escalation; only here does escalation speak to it.
+    from apps.alerts.routing.enrol import enrol
+
+    enrol(fired, resolved, at)

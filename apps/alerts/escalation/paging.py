@@ -9,7 +9,7 @@ from apps.alerts.escalation.audience import Audience
 from apps.alerts.escalation.plan import Plan
 from apps.alerts.evaluation.notices import payload_for
 from apps.alerts.machine import Severity
-from apps.alerts.models import Channel, Episode, Escalation, Notification, Purpose, Rule
+from apps.alerts.models import Channel, Episode, Escalation, Notification, Purpose
 from apps.alerts.services.owe import owe
 
 
@@ -17,7 +17,7 @@ def page(row: Escalation, plan: Plan, episodes: Sequence[Episode], found: Audien
     """Owe every channel of the audience one message about the worst alert and those beside it."""
     first, *others = episodes
     payload = {
-        **payload_for(first, Purpose.FIRING, _rule_of(first), others),
+        **payload_for(first, Purpose.FIRING, first.rule, others),
         "purpose": Purpose.ESCALATION.value,
         "severity": row.severity,
         "escalation": _about(row, plan),
@@ -44,7 +44,7 @@ def tell_resolved(row: Escalation, episode: Episode) -> None:
         routed = Notification.objects.filter(group_id=row.group_id, purpose=Purpose.FIRING)
         channels = channels.exclude(pk__in=routed.values("channel"))
     payload = {
-        **payload_for(episode, Purpose.RESOLVED, _rule_of(episode)),
+        **payload_for(episode, Purpose.RESOLVED, episode.rule),
         "escalation": _about(row, Plan.from_json(row.plan)),
     }
     owe(
@@ -52,11 +52,6 @@ def tell_resolved(row: Escalation, episode: Episode) -> None:
         news=f"escalation|{row.pk}|{row.round}|resolved", episode=episode, group=row.group,
         escalation_id=row.pk, severity=row.severity,
     )  # fmt: skip
-
-
-def _rule_of(episode: Episode) -> Rule:
-    # Alerts of others, and those about ourselves, have a name and no rule.
-    return episode.rule or Rule(name=episode.rule_name)
 
 
 def _about(row: Escalation, plan: Plan) -> dict[str, Any]:

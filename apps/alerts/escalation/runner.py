@@ -5,32 +5,28 @@ before has done nothing; one that dies after has nothing left to do.
 """
 
 import time
-from collections.abc import Sequence
 from datetime import datetime, timedelta
 from typing import Any, Final
 
 import structlog
 from django.db import InterfaceError, OperationalError, transaction
-from django.db.models import F
 from django.db.models.functions import Now
 
 from apps.alerts import conf
-from apps.alerts.escalation import faults, steps
+from apps.alerts.escalation import faults, pausing, steps
 from apps.alerts.escalation.machine import Move, Position, advance
 from apps.alerts.escalation.plan import PAGES, Plan, Step
+from apps.alerts.escalation.rows import note, open_episodes, save
 from apps.alerts.escalation.sentences import sentence
 from apps.alerts.evaluation.clock import db_now
-from apps.alerts.machine import RANK, Severity
-from apps.alerts.models import Episode, EpisodeEvent, Escalation, EscalationState, MemberState
+from apps.alerts.models import Escalation, EscalationState
 from apps.alerts.models.escalation import StepKind
-from apps.core.errors import ConflictError
 from apps.monitoring import recorder
 
+TASK: Final = "apps.alerts.tasks.escalate"
 log = structlog.get_logger(__name__)
 _FAILED_WAIT_S: Final = 15
 _ERRORS_UNTIL_SKIPPED: Final = 3
-# The timeline of more episodes than this says the same thing too often.
-_MOST_EVENTS: Final = 200
 _END: Final = Step(StepKind.CHANNEL)
 
 
@@ -55,7 +51,9 @@ def _next_due() -> bool:
             return False
         try:
             with transaction.atomic():
-                take(row, db_now())
+                now = db_now()
+                if not pausing.paused(row, open_episodes(row), now):
+                    take(row, now)
         except (OperationalError, InterfaceError):
             raise
         except Exception as error:  # noqa: BLE001 (one bad policy must not stop the others)
@@ -91,35 +89,6 @@ def take(row: Escalation, now: datetime) -> None:
         **({} if move.due else {"state": over, "ended_at": now}),
     )  # fmt: skip
     recorder.count("pharos.escalation.steps", attrs={"kind": str(step.kind)})
-
-
-def save(row: Escalation, **columns: Any) -> None:
-    """Write columns of a row that is still as it was read. Raises ConflictError otherwise."""
-    unchanged = Escalation.objects.filter(pk=row.pk, version=row.version)
-    if unchanged.update(version=F("version") + 1, **columns) != 1:
-        raise ConflictError("The escalation was changed meanwhile.")
-    row.version += 1
-    for name, value in columns.items():
-        setattr(row, name, value)
-
-
-def open_episodes(row: Escalation) -> list[Episode]:
-    """What it still escalates, worst and then oldest first."""
-    found = Episode.objects.filter(
-        escalations__escalation=row, escalations__state=MemberState.OPEN
-    ).select_related("rule")
-    return sorted(found, key=lambda one: (-RANK[Severity(one.severity)], one.started_at, one.pk))
-
-
-def note(
-    row: Escalation, episodes: Sequence[Episode], what: str, at: datetime, **detail: Any
-) -> None:
-    """Enter what happened into the timeline of every episode."""
-    told = {"escalation": row.pk, "policy": row.policy_name, "round": row.round, **detail}
-    EpisodeEvent.objects.bulk_create(
-        EpisodeEvent(episode=episode, at=at, kind=f"escalation_{what}", detail=told)
-        for episode in episodes[:_MOST_EVENTS]
-    )
 
 
 def _detail(at: int, plan: Plan, step: Step, effect: steps.Effect, move: Move) -> dict[str, Any]:

@@ -9,6 +9,7 @@ from apps.alerts.escalation import paging
 from apps.alerts.escalation.audience import Audience, audience, of_channel
 from apps.alerts.escalation.machine import Again, Done, End, Hold
 from apps.alerts.escalation.plan import Plan, Step
+from apps.alerts.incidents import declare
 from apps.alerts.models import Episode, Escalation
 from apps.alerts.models.escalation import StepKind
 
@@ -59,6 +60,15 @@ def _tell(context: Context, found: Audience) -> Effect:
     return Effect(Done(context.step.wait_s), found.names)
 
 
+def _declare(context: Context) -> Effect:
+    row, first = context.row, context.episodes[0]
+    declare(
+        f"escalation:{row.pk}", first.rule_name, row.severity, by=context.plan.name,
+        episodes=context.episodes, source="escalation",
+    )  # fmt: skip
+    return Effect(Done())
+
+
 def _wait(context: Context) -> Effect:
     return Effect(Done(context.step.wait_s))
 
@@ -93,6 +103,7 @@ _KINDS: Final[dict[StepKind, Callable[[Context], Effect]]] = {
     StepKind.WEBHOOK: _page,
     StepKind.TIME_RANGE: _time_range,
     StepKind.MANY_ALERTS: _many_alerts,
+    StepKind.DECLARE: _declare,
     StepKind.REPEAT: _repeat,
     StepKind.RESOLVE: _resolve,
 }

@@ -10,7 +10,7 @@ from datetime import datetime
 from django.db import IntegrityError, transaction
 from django.db.models import QuerySet
 
-from apps.alerts.escalation import paging, runner, waking
+from apps.alerts.escalation import paging, rows, runner
 from apps.alerts.escalation.plan import plan_of
 from apps.alerts.machine import RANK, Severity
 from apps.alerts.models import (
@@ -22,6 +22,7 @@ from apps.alerts.models import (
     EscalationState,
     MemberState,
 )
+from apps.alerts.outbox import wake_on_commit
 
 # May be taken up again; the others are history.
 _LIVE = (EscalationState.RUNNING, EscalationState.ACKNOWLEDGED, EscalationState.EXHAUSTED)
@@ -41,13 +42,13 @@ def start(
     before = row.severity
     joined = _join(row, episodes, at)
     if fresh or row.state != EscalationState.RUNNING:
-        runner.save(row, policy_name=policy.name, plan=plan_of(policy).to_json())
+        rows.save(row, policy_name=policy.name, plan=plan_of(policy).to_json())
         _begin(row, at, "started")
     elif joined and RANK[_worst(joined)] > RANK[Severity(before)]:
         _begin(row, at, "raised")
     elif joined:
         # A step may be waiting for more alerts.
-        waking.kick_on_commit()
+        wake_on_commit(runner.TASK)
     return row
 
 
@@ -137,18 +138,18 @@ def _join(row: Escalation, episodes: Sequence[Episode], at: datetime) -> list[Ep
 
 def _begin(row: Escalation, at: datetime, why: str) -> None:
     """From the top, and the first step at once."""
-    episodes = runner.open_episodes(row)
+    episodes = rows.open_episodes(row)
     if not episodes:
         return
     anew = why != "started" or row.state != EscalationState.RUNNING
-    runner.save(
+    rows.save(
         row, state=EscalationState.RUNNING, severity=_worst(episodes), step=0, repeat_no=0,
         round=row.round + anew, next_at=at, errors=0, paused_since=None, paused_by="",
         ended_at=None,
     )  # fmt: skip
-    runner.note(row, episodes, why, at)
+    rows.note(row, episodes, why, at)
     runner.take(row, at)
-    waking.kick_on_commit()
+    wake_on_commit(runner.TASK)
 
 
 def _settle(row: Escalation, at: datetime) -> bool:
@@ -162,9 +163,9 @@ def _settle(row: Escalation, at: datetime) -> bool:
     if row.state == state:
         return False
     ended_at = at if state == EscalationState.RESOLVED else None
-    runner.save(row, state=state, next_at=None, paused_since=None, paused_by="", ended_at=ended_at)
+    rows.save(row, state=state, next_at=None, paused_since=None, paused_by="", ended_at=ended_at)
     members = Episode.objects.filter(escalations__escalation=row)
-    runner.note(row, list(members[:200]), str(state), at)
+    rows.note(row, list(members[:200]), str(state), at)
     return True
 
 

@@ -6,6 +6,7 @@ from typing import Any, Final
 import structlog
 from django.db import transaction
 
+from apps.alerts import incidents
 from apps.alerts.evaluation.observed import Observed
 from apps.alerts.machine import Effect, Step
 from apps.alerts.models import Episode, EpisodeEvent, Instance, Rule
@@ -76,6 +77,7 @@ class Ledger:
         EpisodeEvent.objects.bulk_create(self._events)
         enrol(self._firing, self._resolved, self.tick)
         if self._firing or self._resolved:
+            incidents.changed(self.rule, self._firing, self._resolved, self.tick)
             transaction.on_commit(self.tell)
 
     def tell(self) -> None:

@@ -15,6 +15,7 @@ import apps.alerts.models.schedule
 class Migration(migrations.Migration):
     dependencies = [
         ("alerts", "0140_channel_settings"),
+        ("alerts", "0171_incident_logs_only_grow"),
         migrations.swappable_dependency(settings.AUTH_USER_MODEL),
     ]
 

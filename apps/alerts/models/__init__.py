@@ -15,7 +15,10 @@ from apps.alerts.models.escalation import (
     StepKind,
 )
 from apps.alerts.models.flap import Flap
+from apps.alerts.models.foreign import ForeignAlert, ForeignSource
 from apps.alerts.models.group import AlertGroup, Decision, Enrolment, GroupMember, Verdict
+from apps.alerts.models.incident import Incident, IncidentEpisode, IncidentEvent
+from apps.alerts.models.incident_work import IncidentLink, IncidentRole, IncidentTask, PostMortem
 from apps.alerts.models.inhibition import Dependency, Inhibition
 from apps.alerts.models.mutewindow import MuteWindow
 from apps.alerts.models.noisyrule import NoisyRule
@@ -35,6 +38,15 @@ from apps.alerts.models.schedule import (
 )
 from apps.alerts.models.seen import SeenSeries
 from apps.alerts.models.silence import Silence, SilenceState
+from apps.alerts.models.statuspage import (
+    Health,
+    Stage,
+    StatusComponent,
+    StatusNotice,
+    StatusPage,
+    StatusSpan,
+    StatusUpdate,
+)
 
 __all__ = [
     "AckEnd",
@@ -61,7 +73,16 @@ __all__ = [
     "EscalationState",
     "EscalationStep",
     "Flap",
+    "ForeignAlert",
+    "ForeignSource",
     "GroupMember",
+    "Health",
+    "Incident",
+    "IncidentEpisode",
+    "IncidentEvent",
+    "IncidentLink",
+    "IncidentRole",
+    "IncidentTask",
     "Inhibition",
     "Instance",
     "Layer",
@@ -75,6 +96,7 @@ __all__ = [
     "Outcome",
     "Override",
     "PolicyFault",
+    "PostMortem",
     "Purpose",
     "Receiver",
     "Route",
@@ -84,6 +106,12 @@ __all__ = [
     "SeenSeries",
     "Silence",
     "SilenceState",
+    "Stage",
+    "StatusComponent",
+    "StatusNotice",
+    "StatusPage",
+    "StatusSpan",
+    "StatusUpdate",
     "StepKind",
     "Swap",
     "SwapState",

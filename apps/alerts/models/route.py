@@ -20,12 +20,16 @@ _WEEK_S: Final = 7 * 86_400
 
 
 class Receiver(models.Model):
-    """Who is told at once: every channel, each by a message of its own."""
+    """Who is told: every channel at once, and the policy's people one level after another."""
 
     name = models.CharField(_("name"), max_length=200, unique=True)
     channels = models.ManyToManyField(
         Channel, verbose_name=_("channels"), blank=True, related_name="receivers"
     )
+    policy = models.ForeignKey(
+        "alerts.EscalationPolicy", null=True, blank=True, on_delete=models.PROTECT,
+        related_name="receivers", verbose_name=_("escalation policy"),
+    )  # fmt: skip
     send_resolved = models.BooleanField(
         _("tell when it ends"),
         default=True,
@@ -120,6 +124,14 @@ class Route(models.Model):
 
     def __str__(self) -> str:
         return self.name
+
+    def clean(self) -> None:
+        """Refuse what could never work: cycles, routes no alert can come to, odd groupings."""
+        from apps.alerts.routing import sanity
+
+        super().clean()
+        if found := sanity.problems(self):
+            raise ValidationError({name: [text] for name, text in found.items()})
 
     @property
     def matchers(self) -> tuple[Matcher, ...]:

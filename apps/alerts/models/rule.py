@@ -12,7 +12,7 @@ from django.utils.translation import gettext_lazy as _
 
 from apps.alerts.machine import NoDataPolicy, Timing
 from apps.alerts.models.channel import Channel
-from apps.alerts.models.words import NO_DATA
+from apps.alerts.models.words import NO_DATA, OPENS_INCIDENT
 from apps.alerts.template import TemplateError, compile_template
 from apps.alerts.thresholds import Thresholds
 
@@ -126,6 +126,19 @@ class Rule(models.Model):
     channels = models.ManyToManyField(
         Channel, verbose_name=_("channels"), blank=True, related_name="rules"
     )
+    opens_incident = models.CharField(
+        _("opens an incident"),
+        max_length=8,
+        choices=OPENS_INCIDENT,
+        blank=True,
+        default="",
+        db_default="",
+    )
+    policy = models.ForeignKey(
+        "alerts.EscalationPolicy", null=True, blank=True, on_delete=models.PROTECT,
+        related_name="rules", verbose_name=_("escalation policy"),
+        help_text=_("Whom to page, one level after another, besides the channels."),
+    )  # fmt: skip
     enabled = models.BooleanField(_("enabled"), default=True)
     version = models.PositiveIntegerField(_("version"), default=1, editable=False)
     created_at = models.DateTimeField(db_default=Now(), editable=False)

@@ -6,15 +6,29 @@ from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
 
+import structlog
+from django.db import InterfaceError, OperationalError, transaction
+
+from apps.alerts import escalation
 from apps.alerts.evaluation.notices import payload_for
 from apps.alerts.machine import OPEN, RANK, Severity
-from apps.alerts.models import AlertGroup, Channel, Episode, GroupMember, Purpose, Verdict
+from apps.alerts.models import (
+    AlertGroup,
+    Channel,
+    Episode,
+    EscalationPolicy,
+    GroupMember,
+    Purpose,
+    Verdict,
+)
 from apps.alerts.routing import tree
 from apps.alerts.routing.decisions import Decisions
 from apps.alerts.routing.reasons import Now, Reason, Said, why_send
 from apps.alerts.routing.tree import FOLLOW_UP_S, OF_A_RULE, Node, Options
 from apps.alerts.services.owe import owe
 from apps.alerts.suppression import judge
+
+log = structlog.get_logger(__name__)
 
 
 @dataclass(frozen=True)
@@ -23,7 +37,8 @@ class Audience:
 
     name: str
     channels: tuple[Channel, ...]
-    send_resolved: bool
+    send_resolved: bool = True
+    policy: EscalationPolicy | None = None
 
 
 def flush(group: AlertGroup, now: datetime) -> Reason | None:
@@ -126,7 +141,7 @@ class _Flush:
         if reason in (Reason.RESOLVED, Reason.ALL_RESOLVED):
             if self.audience.send_resolved:
                 owed = self._tell_ends(reason, gone)
-        elif self.audience.channels:
+        elif self.audience.channels or self.audience.policy:
             owed = self._tell_firing(reason, gone)
         else:
             for member in self.visible:
@@ -141,11 +156,12 @@ class _Flush:
         head = min(news or self.visible, key=_rank).episode
         firing = sorted(self.visible, key=_rank)
         self._owe(self.audience.channels, Purpose.FIRING, reason, head, firing, gone)
+        self._escalate(news)
         self._tell_end_to_others(gone)
         ids = [channel.pk for channel in self.audience.channels]
         for severity in {one.episode.severity for one in self.visible}:
             same = [one for one in self.visible if one.episode.severity == severity]
-            _note_told(same, severity, ids, self.now)
+            _note_told(same, severity, ids, self.group)
         for member in self.visible:
             own = reason if member.told_at is not None or reason == Reason.FIRST else Reason.NEW
             if member in news or reason == Reason.REPEAT or _was_held(member):
@@ -158,6 +174,28 @@ class _Flush:
             wait = min(self.options.wait_s or FOLLOW_UP_S, self.options.interval_s)
             self._look_again(self.now + timedelta(seconds=wait))
         return True
+
+    def _escalate(self, news: Sequence[GroupMember]) -> None:
+        """Page people too. What goes wrong there keeps nobody else from being told."""
+        policy = self.audience.policy
+        if policy is None:
+            return
+        raised = [one.episode for one in news if _raised(one)]
+        back = [one.episode for one in self.visible if one.told_at is None or _was_held(one)]
+        try:
+            with transaction.atomic():
+                escalation.start(policy, self.group, back, self.now)
+                escalation.raised(raised, self.now)
+        except (OperationalError, InterfaceError):
+            raise
+        except Exception as error:
+            if not self.audience.channels:
+                raise  # nobody was told: the whole flush is tried again
+            log.exception("escalation_not_started", group=str(self.group.pk))
+            for member in news:
+                self.decisions.of_member(
+                    member, Verdict.FAILED, "policy", policy.name, error=type(error).__name__
+                )
 
     def _was_at_once(self) -> bool:
         critical = any(one.episode.severity == Severity.CRITICAL for one in self.visible)
@@ -193,6 +231,7 @@ class _Flush:
         """Take every end into the log, told or not: what fires again is another episode."""
         if not self.ended:
             return
+        escalation.resolved([one.episode for one in self.ended], self.now)
         for member in self.ended:
             if member.told_at is None:
                 continue
@@ -204,7 +243,7 @@ class _Flush:
                     member, Verdict.NOTIFIED, own, self.audience.name, seq=self.group.flush_seq
                 )
         ended = GroupMember.objects.filter(pk__in=[one.pk for one in self.ended])
-        ended.update(cleared_at=self.now)
+        ended.update(cleared_at=self.now, cleared_seq=self.group.flush_seq)
         if self.audience.send_resolved:
             ended.filter(told_at__isnull=False).update(told_end_at=self.now)
 
@@ -251,7 +290,7 @@ def _was_held(member: GroupMember) -> bool:
 
 
 def _note_told(
-    members: Sequence[GroupMember], severity: str, channels: list[int], now: datetime
+    members: Sequence[GroupMember], severity: str, channels: list[int], group: AlertGroup
 ) -> None:
     """Note that these were told; who was told once stays on the list for the end."""
     for told in {tuple(one.told_channels) for one in members}:
@@ -263,7 +302,9 @@ def _note_told(
         worst = [one.pk for one in same if not one.told_severity or _raised(one)]
         rows.update(told_channels=everyone)
         GroupMember.objects.filter(pk__in=worst).update(told_severity=severity)
-        GroupMember.objects.filter(pk__in=fresh).update(told_at=now)
+        GroupMember.objects.filter(pk__in=fresh).update(
+            told_at=group.last_flush_at, told_seq=group.flush_seq
+        )
 
 
 def _channels_told(members: Sequence[GroupMember]) -> list[Channel]:
@@ -285,9 +326,10 @@ def _options_without_route(group: AlertGroup) -> Options:
 def _audience(group: AlertGroup) -> Audience:
     if group.receiver is not None:
         channels = group.receiver.channels.filter(enabled=True).order_by("pk")
-        return Audience(group.receiver.name, tuple(channels), group.receiver.send_resolved)
+        to = group.receiver
+        return Audience(to.name, tuple(channels), to.send_resolved, to.policy)
     if group.rule is not None:
         channels = group.rule.channels.filter(enabled=True).order_by("pk")
-        return Audience(group.rule.name, tuple(channels), send_resolved=True)
+        return Audience(group.rule.name, tuple(channels), policy=group.rule.policy)
     # Its receiver or rule is gone: nobody new is told, but who was told learns of the end.
-    return Audience("", (), send_resolved=True)
+    return Audience("", ())

@@ -71,7 +71,7 @@ def _flush_one(done: Routed, clock: Clock) -> bool:
         now = clock()
         group = (
             AlertGroup.objects.select_for_update(skip_locked=True, no_key=True, of=("self",))
-            .select_related("receiver", "rule", "route")
+            .select_related("receiver__policy", "rule", "route")
             .filter(next_flush_at__lte=now)
             .order_by("next_flush_at")
             .first()
