@@ -10,6 +10,7 @@ from portal.evidence import log_analytics, log_exports, trace_page, trace_pages
 from portal.evidence import pages as evidence
 from portal.metrics import cost, data, explorer, objectives
 from portal.overview import pages as overview
+from portal.paging import pages as paging
 from portal.performance import boards
 from portal.performance import pages as performance
 
@@ -35,6 +36,8 @@ urlpatterns: list[URLPattern] = [
         bottlenecks.move,
         name="bottleneck-move",
     ),
+    path("admin/alerts/why/<uuid:episode>/", paging.why_page, name="alert-why"),
+    path("admin/alerts/routing/", paging.routing_page, name="routing"),
     path("admin/logs/", evidence.log_list, name="logs"),
     path("admin/retention/", retention.page, name="retention"),
     path("admin/performance/", performance.performance, name="performance"),

@@ -30,6 +30,8 @@ class AlertsConfig(AppConfig):
             Inhibition,
             MuteWindow,
             PhoneAccount,
+            Receiver,
+            Route,
             Rule,
             Silence,
         )
@@ -42,7 +44,7 @@ class AlertsConfig(AppConfig):
 
         for model, noun in (
             (Silence, "silence"), (Inhibition, "inhibition"), (Dependency, "dependency"),
-            (MuteWindow, "mute_window"), (Cap, "cap"),
+            (MuteWindow, "mute_window"), (Cap, "cap"), (Receiver, "receiver"), (Route, "route"),
         ):  # fmt: skip
             audited.watch(model, noun)
         if settings.PHAROS_EVALUATE_ON_WRITE:

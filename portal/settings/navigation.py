@@ -67,6 +67,7 @@ NAVIGATION: list[dict[str, Any]] = [
         ),
         _list(_("Silences"), "notifications_off", "alerts", "silence"),
         _list(_("Rules"), "rule", "alerts", "rule"),
+        _link(_("Routing"), "account_tree", "routing", "alerts.view_route"),
         _list(_("Channels"), "send", "alerts", "channel"),
         _list(_("Phone accounts"), "badge", "alerts", "phoneaccount"),
         _list(_("Notifications"), "outgoing_mail", "alerts", "notification"),

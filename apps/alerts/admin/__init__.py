@@ -8,11 +8,13 @@ from apps.alerts.admin.inhibitions import DependencyAdmin, InhibitionAdmin
 from apps.alerts.admin.mutewindows import MuteWindowAdmin
 from apps.alerts.admin.notifications import NotificationAdmin
 from apps.alerts.admin.phones import DeadManAdmin, PhoneAccountAdmin
+from apps.alerts.admin.routing import AlertGroupAdmin, ReceiverAdmin, RouteAdmin
 from apps.alerts.admin.rules import RuleAdmin
 from apps.alerts.admin.silences import SilenceAdmin
 
 __all__ = [
     "AcknowledgementAdmin",
+    "AlertGroupAdmin",
     "CapAdmin",
     "ChannelAdmin",
     "DeadManAdmin",
@@ -24,6 +26,8 @@ __all__ = [
     "NoisyRuleAdmin",
     "NotificationAdmin",
     "PhoneAccountAdmin",
+    "ReceiverAdmin",
+    "RouteAdmin",
     "RuleAdmin",
     "SilenceAdmin",
 ]

@@ -4,7 +4,9 @@ from django.contrib import admin, messages
 from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect
+from django.contrib import admin
 from django.urls import reverse
+from django.utils.html import format_html
 from django.utils.translation import gettext_lazy as _
 from django.utils.translation import ngettext
 from unfold.decorators import action
@@ -59,6 +61,7 @@ class EpisodeAdmin(ReadOnlyAdmin):
     fields = (
         "rule_name", "severity_shown", "state_shown", "metric", "scope_shown", "value_shown",
         "worst_shown", "threshold_shown", "started_at", "fired_at", "ended_at", "end_reason",
+        "why_shown",
     )  # fmt: skip
     readonly_fields = fields
 
@@ -123,6 +126,12 @@ class EpisodeAdmin(ReadOnlyAdmin):
         """The threshold in force, with its sign."""
         sign = ">" if row.direction == "above" else "<"
         return f"{sign} {self._figure(row, row.threshold)}"
+
+    @column(description=_("Messages"))
+    def why_shown(self, row: Episode) -> str:
+        """Leads to who was told, and why, or why not."""
+        address = reverse("alert-why", args=[row.pk])
+        return format_html('<a href="{}">{}</a>', address, _("Why was I (not) told?"))
 
     def _figure(self, row: Episode, value: float | None) -> str:
         return figure(value, row.unit, row.rule.aggregation if row.rule else "")

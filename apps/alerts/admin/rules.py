@@ -6,11 +6,15 @@ from typing import Any
 from django.contrib import admin, messages
 from django.db.models import QuerySet
 from django.http import HttpRequest
+from django.urls import path
 from django.utils.translation import gettext_lazy as _
 from django.utils.translation import ngettext
 from unfold.admin import ModelAdmin
 
+from apps.alerts.admin import ruletry
 from apps.alerts.admin.base import ReadOnlyInline, column
+from apps.alerts.admin.ruleform import RuleForm, config_fields
+from apps.alerts.evaluation.conditions import CONDITIONS
 from apps.alerts.models import Rule, RuleVersion
 from apps.alerts.services import rules
 
@@ -36,17 +40,33 @@ class RuleVersionInline(ReadOnlyInline):
 class RuleAdmin(ModelAdmin):  # type: ignore[misc]
     """Rules: what is judged, how, and who is told."""
 
+    form = RuleForm
     show_full_result_count = False
     list_per_page = 50
-    list_display = ("name", "metric", "thresholds_shown", "for_s", "health", "enabled", "last_tick")
-    list_filter = ("enabled", "direction")
+    list_display = (
+        "name",
+        "condition",
+        "metric",
+        "thresholds_shown",
+        "for_s",
+        "health",
+        "enabled",
+        "last_tick",
+    )
+    list_filter = ("enabled", "condition", "direction")
     search_fields = ("name", "metric")
     autocomplete_fields = ("channels",)
     inlines = (RuleVersionInline,)
-    readonly_fields = ("version", "health_in_words", "last_tick", "no_data_since", "last_error")
+    readonly_fields = (
+        "version", "health_in_words", "last_tick", "no_data_since", "last_error", "note",
+    )  # fmt: skip
     actions = ("enable", "disable")
     fieldsets = (
-        (None, {"fields": ("name", "summary", "enabled")}),
+        (None, {"fields": ("name", "summary", "message", "runbook", "enabled")}),
+        (
+            _("Condition"),
+            {"fields": ("condition", *(n for names in config_fields().values() for n in names))},
+        ),
         (
             _("What is measured"),
             {"fields": ("metric", "aggregation", "scope", "by", "window_s", "min_samples")},
@@ -56,15 +76,21 @@ class RuleAdmin(ModelAdmin):  # type: ignore[misc]
             _("When it fires"),
             {
                 "fields": (
-                    "direction", "warning", "critical", "critical_inclusive", "for_s",
-                    "keep_firing_for_s", "interval_s", "no_data",
+                    "direction", "warning", "clear_warning", "warning_inclusive", "critical",
+                    "clear_critical", "critical_inclusive", "for_s", "keep_firing_for_s",
+                    "interval_s", "no_data",
                 )
             },
         ),
-        (_("Who is told"), {"fields": ("channels",)}),
+        (_("Who is told"), {"fields": ("channels", "policy")}),
         (
             _("State"),
-            {"fields": ("version", "health_in_words", "last_tick", "no_data_since", "last_error")},
+            {
+                "fields": (
+                    "version", "health_in_words", "last_tick", "no_data_since", "last_error",
+                    "note",
+                )
+            },
         ),
     )  # fmt: skip
 
@@ -74,8 +100,9 @@ class RuleAdmin(ModelAdmin):  # type: ignore[misc]
         sign = ">" if rule.direction == "above" else "<"
         strict = "≥" if sign == ">" else "≤"
         critical = f"{strict if rule.critical_inclusive else sign} {rule.critical}"
+        warning = f"{strict if rule.warning_inclusive else sign} {rule.warning}"
         parts = [
-            f"{sign} {rule.warning}" if rule.warning is not None else "",
+            warning if rule.warning is not None else "",
             critical if rule.critical is not None else "",
         ]
         return " / ".join(part for part in parts if part)
@@ -98,6 +125,33 @@ class RuleAdmin(ModelAdmin):  # type: ignore[misc]
     def health_in_words(self, rule: Rule) -> str:
         """The same where no badge is drawn."""
         return str(self.health(rule)[1])
+
+    def get_urls(self) -> list[Any]:
+        """The preview of the editor, besides the usual pages."""
+        preview = self.admin_site.admin_view(lambda request: ruletry.answer(self, request))
+        return [path("try/", preview, name="alerts_rule_try"), *super().get_urls()]
+
+    def changeform_view(
+        self,
+        request: HttpRequest,
+        object_id: str | None = None,
+        form_url: str = "",
+        extra_context: dict[str, Any] | None = None,
+    ) -> Any:
+        """With what the editor's script needs to know of the kinds."""
+        kinds = {
+            kind: {
+                "fields": config_fields().get(kind, []),
+                "unused": list(condition.unused),
+            }
+            for kind, condition in CONDITIONS.items()
+        }
+        more = {
+            **(extra_context or {}),
+            "rule_kinds": json.dumps(kinds),
+            "rule_panel": {"key": "preview", "title": _("What it would have done"), "unit": ""},
+        }
+        return super().changeform_view(request, object_id, form_url, more)
 
     def get_changeform_initial_data(self, request: HttpRequest) -> dict[str, Any]:
         """What a link fills in; a scope comes as JSON text."""

@@ -7,7 +7,7 @@ from rest_framework import serializers
 from apps.alerts.api.serializers import ChannelSerializer
 from apps.alerts.evaluation.conditions import CONDITIONS
 from apps.alerts.machine import NoDataPolicy
-from apps.alerts.models import Direction, Rule, RuleVersion
+from apps.alerts.models import Direction, EscalationPolicy, Rule, RuleVersion
 from apps.alerts.models.rule import AGGREGATIONS, RATIO
 from apps.alerts.services.rulebook import RuleWish
 from apps.core.api.fields import Finite, Text
@@ -94,8 +94,8 @@ class SeverityField(serializers.Field[Any, Any, Any, Any]):
 class SeveritiesSerializer(serializers.Serializer[Any]):
     """The thresholds: one or both."""
 
-    warning = SeverityField(required=False)
-    critical = SeverityField(required=False)
+    warning = SeverityField(required=False, allow_null=True)
+    critical = SeverityField(required=False, allow_null=True)
 
 
 class RuleFieldsSerializer(serializers.Serializer[RuleWish]):
@@ -119,6 +119,10 @@ class RuleFieldsSerializer(serializers.Serializer[RuleWish]):
         many=True, required=False, max_length=20,  # type: ignore[call-arg]
         help_text="Left out: as they are.",
     )  # fmt: skip
+    escalation = Text(
+        max_length=200, required=False, allow_null=True,
+        help_text="The name of an escalation policy; null for none.",
+    )  # fmt: skip
     force = serializers.BooleanField(
         default=False, help_text="Accept a metric that has never been seen."
     )
@@ -128,11 +132,24 @@ class RuleFieldsSerializer(serializers.Serializer[RuleWish]):
         data = dict(self.validated_data)
         channels, force = data.pop("channels", None), data.pop("force", False)
         fields: dict[str, Any] = {**data.pop("query", {}), **data.pop("condition", {})}
-        for severity, told in data.pop("severities", {}).items():
+        if "escalation" in data:
+            name = data.pop("escalation")
+            fields["policy"] = None if name is None else _policy(name)
+        for severity, given in data.pop("severities", {}).items():
+            told = given or {"at": None, "clear": None, "inclusive": False}
             fields[severity], fields[f"clear_{severity}"] = told["at"], told["clear"]
             fields[f"{severity}_inclusive"] = told["inclusive"]
         wishes = None if channels is None else [ChannelSerializer.wish(one) for one in channels]
         return RuleWish({**fields, **data}, wishes, force)
+
+
+def _policy(name: str) -> EscalationPolicy:
+    found = EscalationPolicy.objects.filter(name=name).first()
+    if found is None:
+        there = EscalationPolicy.objects.values_list("name", flat=True)[:20]
+        told = f"No escalation policy is called {name!r}; there are: {', '.join(there) or 'none'}."
+        raise serializers.ValidationError({"escalation": [told]})
+    return found
 
 
 class NewRuleSerializer(RuleFieldsSerializer):

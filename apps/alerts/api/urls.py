@@ -5,6 +5,7 @@ from django.urls import include, path
 from apps.alerts.api import ruleviews, silence_urls
 from apps.alerts.api.history import HistoryView
 from apps.alerts.api.views import AlertsView, ThresholdView
+from apps.alerts.api.why import WhyView
 
 urlpatterns = [
     path("", include("apps.alerts.api.incident_urls")),
@@ -26,6 +27,7 @@ urlpatterns = [
     path("admin/alerts/history", HistoryView.as_view(), name="alert-history"),
     path("admin/monitoring/alerts", AlertsView.as_view(), name="alerts"),
     *silence_urls.urlpatterns,
+    path("admin/alerts/episodes/<uuid:episode>/why", WhyView.as_view(), name="why"),
     path("admin/monitoring/threshold", ThresholdView.as_view(), name="threshold"),
     path("", include("apps.alerts.api.phone_urls")),
 ]

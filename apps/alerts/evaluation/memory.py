@@ -19,7 +19,9 @@ class Memory:
 
 
 def recall(rule: Rule) -> dict[str, Memory]:
-    """All that the rule remembers, by fingerprint."""
+    """All that the rule remembers, by fingerprint; a rule that is only tried remembers nothing."""
+    if rule._state.adding:
+        return {}
     rows = SeenSeries.objects.filter(rule=rule).values_list(
         "fingerprint", "labels", "first_seen", "last_seen", "facts"
     )
@@ -28,6 +30,8 @@ def recall(rule: Rule) -> dict[str, Memory]:
 
 def remember(rule: Rule, changed: Mapping[str, Memory], gone: Sequence[str]) -> None:
     """Keep what changed, forget what is gone."""
+    if rule._state.adding:
+        return
     if changed:
         SeenSeries.objects.bulk_create(
             # Sorted: one order for every worker, so that two bulk writes can never deadlock.

@@ -1,5 +1,6 @@
 """Kinds of condition, clear values, messages, and what rules remember of label sets."""
 
+import django.core.validators
 import django.db.models.deletion
 from django.db import migrations, models
 
@@ -76,8 +77,14 @@ class Migration(migrations.Migration):
         migrations.AddField(
             model_name="rule",
             name="runbook",
-            field=models.URLField(
-                blank=True, db_default="", default="", max_length=500, verbose_name="runbook"
+            field=models.CharField(
+                blank=True,
+                db_default="",
+                default="",
+                help_text="The address of what to do when it fires; it stands in every message.",
+                max_length=500,
+                validators=[django.core.validators.URLValidator(["http", "https"])],
+                verbose_name="runbook",
             ),
         ),
         migrations.CreateModel(

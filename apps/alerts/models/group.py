@@ -93,6 +93,9 @@ class GroupMember(models.Model):
     told_channels = ArrayField(models.BigIntegerField(), default=list, db_default=[])
     told_end_at = models.DateTimeField(_("told that it ended"), null=True)
     cleared_at = models.DateTimeField(null=True)
+    # The flushes between which messages of the group told of this episode.
+    told_seq = models.PositiveIntegerField(null=True)
+    cleared_seq = models.PositiveIntegerField(null=True)
     # The last decision, so that only changes are written.
     verdict = models.CharField(max_length=255, blank=True, db_default="")
 

@@ -125,6 +125,14 @@ class Route(models.Model):
     def __str__(self) -> str:
         return self.name
 
+    def clean(self) -> None:
+        """Refuse what could never work: cycles, routes no alert can come to, odd groupings."""
+        from apps.alerts.routing import sanity
+
+        super().clean()
+        if found := sanity.problems(self):
+            raise ValidationError({name: [text] for name, text in found.items()})
+
     @property
     def matchers(self) -> tuple[Matcher, ...]:
         """What an alert has to fulfil to come in here. Raises InvalidInputError."""

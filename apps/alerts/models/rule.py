@@ -5,7 +5,7 @@ from typing import Any
 
 from django.contrib.postgres.fields import ArrayField
 from django.core.exceptions import ValidationError
-from django.core.validators import MaxValueValidator, MinValueValidator
+from django.core.validators import MaxValueValidator, MinValueValidator, URLValidator
 from django.db import models
 from django.db.models.functions import Now
 from django.utils.translation import gettext_lazy as _
@@ -62,7 +62,11 @@ class Rule(models.Model):
         db_default="",
         help_text=_("Sent instead of the summary; {{ value }}, {{ labels.host }} are filled in."),
     )
-    runbook = models.URLField(_("runbook"), blank=True, max_length=500, default="", db_default="")
+    runbook = models.CharField(
+        _("runbook"), blank=True, max_length=500, default="", db_default="",
+        validators=[URLValidator(["http", "https"])],
+        help_text=_("The address of what to do when it fires; it stands in every message."),
+    )  # fmt: skip
     condition = models.CharField(
         _("condition"), max_length=32, default="threshold", db_default="threshold"
     )
@@ -130,6 +134,11 @@ class Rule(models.Model):
         default="",
         db_default="",
     )
+    policy = models.ForeignKey(
+        "alerts.EscalationPolicy", null=True, blank=True, on_delete=models.PROTECT,
+        related_name="rules", verbose_name=_("escalation policy"),
+        help_text=_("Whom to page, one level after another, besides the channels."),
+    )  # fmt: skip
     enabled = models.BooleanField(_("enabled"), default=True)
     version = models.PositiveIntegerField(_("version"), default=1, editable=False)
     created_at = models.DateTimeField(db_default=Now(), editable=False)

@@ -187,7 +187,8 @@ def _track(
             return merged
         if aggregation == "sum" and gauge:
             # The level of several steps is their mean, not their sum.
-            return sum(c.value("sum", gauge=True, covered_s=seconds) for c in found) / len(found)
+            levels = [float(c.value("sum", gauge=True, covered_s=seconds)) for c in found]
+            return sum(levels) / len(levels)
         whole = found[0] if len(found) == 1 else numbers.together(found)
         return float(whole.value(aggregation, gauge=gauge, covered_s=seconds))
 

@@ -161,7 +161,7 @@ class _Flush:
         ids = [channel.pk for channel in self.audience.channels]
         for severity in {one.episode.severity for one in self.visible}:
             same = [one for one in self.visible if one.episode.severity == severity]
-            _note_told(same, severity, ids, self.now)
+            _note_told(same, severity, ids, self.group)
         for member in self.visible:
             own = reason if member.told_at is not None or reason == Reason.FIRST else Reason.NEW
             if member in news or reason == Reason.REPEAT or _was_held(member):
@@ -243,7 +243,7 @@ class _Flush:
                     member, Verdict.NOTIFIED, own, self.audience.name, seq=self.group.flush_seq
                 )
         ended = GroupMember.objects.filter(pk__in=[one.pk for one in self.ended])
-        ended.update(cleared_at=self.now)
+        ended.update(cleared_at=self.now, cleared_seq=self.group.flush_seq)
         if self.audience.send_resolved:
             ended.filter(told_at__isnull=False).update(told_end_at=self.now)
 
@@ -290,7 +290,7 @@ def _was_held(member: GroupMember) -> bool:
 
 
 def _note_told(
-    members: Sequence[GroupMember], severity: str, channels: list[int], now: datetime
+    members: Sequence[GroupMember], severity: str, channels: list[int], group: AlertGroup
 ) -> None:
     """Note that these were told; who was told once stays on the list for the end."""
     for told in {tuple(one.told_channels) for one in members}:
@@ -302,7 +302,9 @@ def _note_told(
         worst = [one.pk for one in same if not one.told_severity or _raised(one)]
         rows.update(told_channels=everyone)
         GroupMember.objects.filter(pk__in=worst).update(told_severity=severity)
-        GroupMember.objects.filter(pk__in=fresh).update(told_at=now)
+        GroupMember.objects.filter(pk__in=fresh).update(
+            told_at=group.last_flush_at, told_seq=group.flush_seq
+        )
 
 
 def _channels_told(members: Sequence[GroupMember]) -> list[Channel]:
@@ -328,6 +330,6 @@ def _audience(group: AlertGroup) -> Audience:
         return Audience(to.name, tuple(channels), to.send_resolved, to.policy)
     if group.rule is not None:
         channels = group.rule.channels.filter(enabled=True).order_by("pk")
-        return Audience(group.rule.name, tuple(channels))
+        return Audience(group.rule.name, tuple(channels), policy=group.rule.policy)
     # Its receiver or rule is gone: nobody new is told, but who was told learns of the end.
     return Audience("", ())

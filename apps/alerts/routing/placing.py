@@ -8,6 +8,7 @@ from uuid import UUID
 
 import structlog
 from django.db import transaction
+from django.db.models import Q
 
 from apps.alerts.machine import OPEN, Severity
 from apps.alerts.matchers import labels_of
@@ -189,7 +190,8 @@ class _Pass:
 
 def _rules_with_channels(episodes: Iterable[Episode]) -> dict[int, Rule]:
     ids = {one.rule_id for one in episodes if one.rule_id is not None}
-    rules = Rule.objects.filter(pk__in=ids, channels__enabled=True).distinct()
+    told = Q(channels__enabled=True) | Q(policy__isnull=False)
+    rules = Rule.objects.filter(told, pk__in=ids).distinct()
     return {rule.pk: rule for rule in rules}
 
 

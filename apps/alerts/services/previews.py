@@ -4,7 +4,7 @@ import copy
 import math
 import time
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, Final
 
@@ -13,7 +13,6 @@ from django.utils.translation import ngettext
 
 from apps.alerts.delivery.wording import duration
 from apps.alerts.evaluation import conditions
-from apps.alerts.evaluation.conditions import events
 from apps.alerts.evaluation.sources import StoreSource
 from apps.alerts.machine import Severity
 from apps.alerts.models import Rule
@@ -21,6 +20,7 @@ from apps.alerts.preview import Firing, Frame, Grid, PastSource, observe, play
 from apps.core.errors import InvalidInputError
 from apps.core.timerange import TimeRange
 from apps.monitoring.queries.distributions import QUANTILES
+from apps.monitoring.queries.series import SeriesQuery
 
 LONGEST: Final = timedelta(days=31)
 MOST_FIRINGS: Final = 200
@@ -152,11 +152,8 @@ def _grid(rule: Rule, condition: conditions.RuleCondition, time_range: TimeRange
 def _groups(rule: Rule, condition: conditions.RuleCondition) -> int:
     if condition.stands_for:
         return 10
-    query = (
-        replace(events.query_of(rule), aggregation="count")
-        if (rule.aggregation == events.RATIO)
-        else events.query_of(rule)
-    )
+    # Groups are the same whatever is asked of them; every kind of metric has a count.
+    query = SeriesQuery(rule.metric, "count", rule.scope, tuple(rule.by))
     return len(StoreSource().latest(query, rule.window_s))
 
 

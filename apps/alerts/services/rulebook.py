@@ -7,6 +7,7 @@ from typing import Any, Final
 from django.core.exceptions import ValidationError
 from django.db import OperationalError, transaction
 
+from apps.alerts.evaluation.conditions import CONDITIONS
 from apps.alerts.evaluation.observed import Observed
 from apps.alerts.evaluation.reading import read
 from apps.alerts.evaluation.sources import StoreSource
@@ -99,6 +100,9 @@ def restore(pk: int, version: int, actor: str) -> RuleSet:
 
 def validate(rule: Rule) -> None:
     """Raises InvalidInputError for what makes no sense in the rule itself."""
+    kind = CONDITIONS.get(rule.condition)
+    if kind is not None and kind.stands_for:
+        rule.metric = kind.stands_for
     try:
         rule.full_clean()
     except ValidationError as error:
@@ -138,13 +142,15 @@ def _fill(rule: Rule, wish: RuleWish) -> None:
     named = dict(wish.fields)
     for name, value in named.items():
         setattr(rule, name, value)
-    if rule.condition in ("log", "trace"):
+    kind = CONDITIONS.get(rule.condition)
+    if kind is not None and kind.stands_for:
         return
     if not rule.metric:
         raise InvalidInputError("Say which metric is judged.", {"metric": ["is missing"]})
-    if "metric" in named or rule.pk is None:
+    fresh = rule._state.adding
+    if "metric" in named or fresh:
         info = metrics.known(rule.metric, force=wish.force)
-        if "aggregation" not in named and rule.pk is None:
+        if "aggregation" not in named and fresh:
             usual = metrics.USUAL_AGGREGATION[info.kind if info else "gauge"]
             rule.aggregation = RATIO if rule.numerator_scope else usual
 

@@ -28,6 +28,7 @@ AUDITED = (
 def snapshot(rule: Rule) -> dict[str, Any]:
     """All that people decide about a rule, as JSON; channels by name and masked target."""
     taken: dict[str, Any] = {name: getattr(rule, name) for name in AUDITED}
+    taken["policy"] = rule.policy.name if rule.policy else None
     rows = rule.channels.order_by("pk").values_list("pk", "name", "hint")
     taken["channels"] = [{"id": pk, "name": name, "target": hint} for pk, name, hint in rows]
     return taken
@@ -65,7 +66,7 @@ def senseless(error: ValidationError) -> InvalidInputError:
 
 def store(rule: Rule) -> None:
     """Write only what people decide: the columns of the evaluations may have moved on meanwhile."""
-    rule.save(update_fields=AUDITED if rule.pk else None)
+    rule.save(update_fields=(*AUDITED, "policy") if rule.pk else None)
 
 
 def switch(rules: Iterable[Rule], actor: str, *, on: bool) -> int:

@@ -29,6 +29,11 @@ export class Chart {
   // Plotly traces of single points above the lines; a point with one of `hrefs` is a link.
   points = [];
 
+  // Horizontal lines with a word: [{value, colour, dash, text}]; and stretches of time behind the
+  // lines: [{from, to (ms), colour}].
+  limits = [];
+  bands = [];
+
   // Moments with a word: [{at (ms), text}]; a thin line across the plot for each.
   marks = [];
 
@@ -171,7 +176,12 @@ export class Chart {
     layout.dragmode = dragmode;
     const marks = this.marks.filter(({ at }) => at >= this.start && at <= this.end);
     layout.shapes = marks.map(({ at }) => ({ type: "line", x0: local(at), x1: local(at), yref: "paper", y0: 0, y1: 1, line: { color: colour("--ph-dim"), width: 1, dash: "dash" } }));
+    layout.shapes.push(
+      ...this.bands.map(({ from, to, colour: fillcolor }) => ({ type: "rect", layer: "below", x0: local(from), x1: local(to), yref: "paper", y0: 0, y1: 1, line: { width: 0 }, fillcolor, opacity: 0.2 })),
+      ...this.limits.map(({ value, colour: color, dash }) => ({ type: "line", xref: "paper", x0: 0, x1: 1, y0: value, y1: value, line: { color, width: 1.5, dash } })),
+    );
     layout.annotations = marks.map(({ at, text }) => ({ x: local(at), yref: "paper", y: 1, yanchor: "top", xanchor: "left", text: plain(text), showarrow: false, font: { size: 10, color: colour("--ph-text") }, bgcolor: colour("--ph-card") }));
+    layout.annotations.push(...this.limits.map(({ value, text }) => ({ xref: "paper", x: 1, xanchor: "right", y: value, yanchor: "bottom", text: plain(text), showarrow: false, font: { size: 10, color: colour("--ph-text") }, bgcolor: colour("--ph-card"), opacity: 0.85 })));
     // A zoom of another range starts anew.
     layout.uirevision = `${this.start}`;
     return layout;

@@ -1,0 +1,203 @@
+"""10,000 alerts over 40 services in 60 s: what is lost, how many messages, how soon the first.
+
+Two real workers route and send, woken by the broker and, as beat does, every 5 s. One alert in
+twenty is critical. Every message goes to a webhook in a process of its own, which notes when it
+came. An alert is lost when neither a message nor a decision tells of it.
+"""
+
+import argparse
+import contextlib
+import json
+import os
+import subprocess
+import sys
+import time
+import uuid
+from collections.abc import Iterator
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from typing import Any
+
+from benchmarks import harness
+
+SERVICES = 40
+MOST_MESSAGES, FIRST_PAGE_S, JUDGED_S = 200, 30.0, 60.0
+WORKERS = 2
+
+
+def _receive(port: int, log: Path) -> None:
+    class Handler(BaseHTTPRequestHandler):
+        def do_POST(self) -> None:
+            body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
+            line = json.dumps([time.time(), self.headers["Idempotency-Key"], body["severity"]])
+            with log.open("a") as file:
+                file.write(line + "\n")
+            self.send_response(200)
+            self.send_header("Content-Length", "0")
+            self.end_headers()
+
+        def log_message(self, *args: object) -> None:
+            """Silent."""
+
+    ThreadingHTTPServer(("127.0.0.1", port), Handler).serve_forever()
+
+
+def _prepare(port: int) -> None:
+    from apps.alerts.models import Receiver, Route, Rule
+    from apps.alerts.services import channels
+
+    Rule.objects.all().delete()
+    team = Receiver.objects.create(name="team")
+    team.channels.set([channels.ensure("webhook", f"http://127.0.0.1:{port}/")])
+    Route.objects.filter(parent=None).update(receiver=team, group_by=["service.name"])
+
+
+def _fire(first: int, count: int) -> None:
+    from django.db import transaction
+
+    from apps.alerts.evaluation.clock import db_now
+    from apps.alerts.models import Episode
+    from apps.alerts.routing import enrol
+
+    now = db_now()
+    rows = [
+        Episode(
+            id=uuid.uuid4(),
+            rule_name="Errors",
+            fingerprint=str(number),
+            metric="bench.errors",
+            labels={"service.name": f"service-{number % SERVICES}", "host.name": f"host-{number}"},
+            direction="above",
+            state="firing",
+            severity="critical" if number % 20 == 0 else "warning",
+            started_at=now,
+            fired_at=now,
+            updated_at=now,
+        )
+        for number in range(first, first + count)
+    ]
+    with transaction.atomic():
+        Episode.objects.bulk_create(rows)
+        enrol(rows, [], now)
+
+
+def _storm(alerts: int, seconds: float) -> None:
+    from apps.alerts.tasks import route_alerts
+
+    begun, fired, polled = time.monotonic(), 0, 0.0
+    while fired < alerts:
+        due = min(alerts, int(alerts * (time.monotonic() - begun) / seconds) + 1)
+        if due > fired:
+            _fire(fired, due - fired)
+            fired = due
+        if time.monotonic() - polled > 5:
+            polled = time.monotonic()
+            route_alerts.apply_async(queue="high", expires=5)
+        time.sleep(0.1)
+
+
+def _settle(alerts: int, limit_s: float = 120) -> None:
+    """Until every alert is in a message, as beat would go on."""
+    from apps.alerts.models import GroupMember, Notification
+    from apps.alerts.tasks import dispatch_notifications, route_alerts
+
+    stop_at = time.monotonic() + limit_s
+    while time.monotonic() < stop_at:
+        route_alerts.apply_async(queue="high", expires=5)
+        dispatch_notifications.apply_async(queue="high", expires=5)
+        told = GroupMember.objects.filter(told_at__isnull=False).count()
+        if told == alerts and not Notification.objects.exclude(state="sent").exists():
+            return
+        time.sleep(5)
+
+
+@contextlib.contextmanager
+def _workers() -> Iterator[None]:
+    with contextlib.ExitStack() as stack:
+        for number in range(WORKERS):
+            command = [
+                str(harness.BIN / "celery"), "-A", "portal", "worker", "-Q", "high", "--pool",
+                "threads", "-c", "4", "-n", f"storm{number}", "--without-gossip",
+                "--without-mingle", "--without-heartbeat", "--loglevel", "ERROR",
+            ]  # fmt: skip
+            worker = subprocess.Popen(command)
+            stack.callback(worker.wait)
+            stack.callback(worker.terminate)
+        time.sleep(8)
+        yield
+
+
+def _figures(log: Path) -> dict[str, Any]:
+    from django.db import connection
+
+    from apps.alerts.models import Decision, Episode, GroupMember
+
+    told = set(GroupMember.objects.exclude(told_at=None).values_list("episode", flat=True))
+    decided = set(Decision.objects.values_list("episode", flat=True))
+    lost = Episode.objects.exclude(pk__in=told | decided).count()
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT percentile_cont(ARRAY[0.5, 0.99, 1]) WITHIN GROUP (ORDER BY"
+            " extract(epoch FROM m.joined_at - e.fired_at)), max(extract(epoch FROM m.told_at -"
+            " e.fired_at)), extract(epoch FROM min(e.fired_at) FILTER (WHERE e.severity ="
+            " 'critical')) FROM alerts_groupmember m JOIN alerts_episode e ON e.id = m.episode_id"
+        )
+        (p50_s, p99_s, worst_s), told_s, first_critical = cursor.fetchone()
+    came = [json.loads(line) for line in log.read_text().splitlines()]
+    first = min((at for at, _, severity in came if severity == "critical"), default=float("inf"))
+    return {
+        "lost": lost, "messages": len({key for _, key, _ in came}), "repeats": len(came)
+        - len({key for _, key, _ in came}), "first_page_s": first - float(first_critical),
+        "routed_p50_s": float(p50_s), "routed_p99_s": float(p99_s),
+        "routed_worst_s": float(worst_s), "told_worst_s": float(told_s),
+    }  # fmt: skip
+
+
+def _run(alerts: int, seconds: float, root: Path) -> None:
+    port, log = harness.free_port(), root / "received.jsonl"
+    log.touch()
+    receiver = [sys.executable, "-m", "benchmarks.storm", "--receive", str(port), str(log)]
+    with harness.process(receiver, harness.listening(port)):
+        _prepare(port)
+        with _workers():
+            _storm(alerts, seconds)
+            _settle(alerts)
+    found = _figures(log)
+    harness.table(["figure", "value"], list(found.items()))
+    passed = (
+        not found["lost"]
+        and found["messages"] <= MOST_MESSAGES
+        and found["first_page_s"] <= FIRST_PAGE_S
+        and found["routed_worst_s"] <= JUDGED_S
+    )
+    harness.summary(
+        "storm", passed=passed, alerts=alerts, services=SERVICES, seconds=seconds, **found
+    )
+
+
+def main() -> None:
+    """Run it."""
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--alerts", type=int, default=10_000)
+    parser.add_argument("--seconds", type=float, default=60)
+    parser.add_argument("--receive", nargs=2, metavar=("PORT", "LOG"))
+    options = parser.parse_args()
+    if options.receive:
+        _receive(int(options.receive[0]), Path(options.receive[1]))
+    os.environ["DJANGO_SETTINGS_MODULE"] = "portal.settings"
+    os.environ["PHAROS_RECORDER"] = "0"
+    with harness.embedded() as root:
+        import django
+        import psycopg
+        from django.core.management import call_command
+
+        where = f"host={root / 'run'} user=postgres dbname=postgres"
+        with psycopg.connect(where, autocommit=True) as server:
+            server.execute("CREATE DATABASE pharos")
+        django.setup()
+        call_command("migrate", verbosity=0)
+        _run(options.alerts, options.seconds, root)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,1 @@
+"""Pages about who is told of an alert, and why."""
