@@ -55,7 +55,7 @@ def _prepare(port: int) -> None:
 def _fire(first: int, count: int) -> None:
     from django.db import transaction
 
-    from apps.alerts.evaluation.clock import db_now
+    from apps.alerts.clock import db_now
     from apps.alerts.models import Episode
     from apps.alerts.routing import enrol
 

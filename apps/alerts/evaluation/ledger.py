@@ -12,7 +12,6 @@ from apps.alerts.evaluation import writing
 from apps.alerts.evaluation.flaps import Flaps
 from apps.alerts.evaluation.observed import Observed
 from apps.alerts.machine import RANK, Effect, Reason, Severity, State, Step
-from apps.alerts.machine import Effect, Step
 from apps.alerts.models import Episode, EpisodeEvent, Instance, Rule
 from apps.alerts.routing.enrol import enrol
 
