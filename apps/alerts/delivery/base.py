@@ -1,7 +1,7 @@
 """What every notifier has in common."""
 
 from abc import ABC, abstractmethod
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, ClassVar
 
@@ -34,6 +34,8 @@ class Envelope:
     thread: str = ""
     subject: str = ""
     channel_id: int | None = None
+    # Draws the chart of the alert as PNG, within two seconds; None where there is none.
+    chart: Callable[[], bytes | None] = field(default=lambda: None, repr=False)
 
     def named_secret(self, name: str) -> str:
         """One of the channel's secrets, for kinds with settings that are secret."""

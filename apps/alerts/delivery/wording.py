@@ -32,6 +32,8 @@ def context(payload: Mapping[str, Any], *, may_repeat: bool = False) -> dict[str
         "breaches": [_breach(one) for one in payload.get("breaches", [])],
         "not_shown": payload.get("breaches_not_shown", 0),
         "links": links.evidence(payload),
+        "recovered": [_breach(one) for one in payload.get("ended") or []],
+        "recovered_not_shown": payload.get("ended_not_shown", 0),
         "since": _moment(payload.get("since")),
         "ended": _moment(payload.get("ended_at")),
         "duration": duration(payload.get("duration_s")),
@@ -116,6 +118,7 @@ def _breach(one: Mapping[str, Any]) -> dict[str, Any]:
     unit, aggregation = str(one.get("unit", "")), str(one.get("aggregation", ""))
     severity = str(one.get("severity", ""))
     return {
+        "rule": one.get("rule", ""),
         "metric": one.get("metric", ""),
         "aggregation": aggregation,
         "value": figure(one.get("value"), unit, aggregation),

@@ -7,6 +7,7 @@ import uuid
 from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import timedelta
+from functools import partial
 from typing import Any, Final
 
 from django.db import connection, transaction
@@ -16,6 +17,7 @@ from django.utils.translation import gettext_lazy as _
 
 from apps.alerts import conf
 from apps.alerts.delivery import Delivered, Envelope
+from apps.alerts.delivery.chart import pictured
 from apps.alerts.models import Attempt, EpisodeEvent, Notification, OutboxState, Outcome
 from apps.alerts.outbox import kick_on_commit
 from apps.alerts.services import threads
@@ -201,6 +203,7 @@ def _open(row: Notification, token: uuid.UUID, thread: str) -> Claim:
             thread=thread,
             subject=threads.subject(row),
             channel_id=channel.pk,
+            chart=partial(pictured, row.payload),
         )
     except SealBrokenError as error:
         return Claim(row, token, None, str(error))

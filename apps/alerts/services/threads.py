@@ -38,7 +38,7 @@ def opened(rows: Sequence[Notification]) -> dict[int, str]:
         )[:_LOOKED_AT]
     )
     # The oldest comes last and stays.
-    first = {
+    first: dict[tuple[str, Any], tuple[int, str]] = {
         (_subject(group, life, episode), channel): (pk, provider_id)
         for pk, group, life, episode, channel, provider_id in known
     }
