@@ -76,7 +76,7 @@ def _compose(envelope: Envelope) -> EmailMultiAlternatives:
     domain = parseaddr(settings.DEFAULT_FROM_EMAIL)[1].rpartition("@")[2] or "localhost"
     with translation.override(envelope.language or settings.LANGUAGE_CODE):
         context = wording.context(envelope.payload, may_repeat=envelope.may_repeat)
-        context["chart_cid"] = f"chart.{envelope.key}@{domain}" if chart else ""
+        context["chart_cid"] = f"{envelope.key[:24]}@{domain}" if chart else ""
         message = _Message(
             subject=context["title"],
             body=render_to_string("alerts/message.txt", context),
