@@ -16,11 +16,24 @@ class AlertsConfig(AppConfig):
         """Register checks, audit channels (rules audit themselves, by version), and end what a
         rule has open before it is deleted by any path."""
         from apps.alerts import checks  # noqa: F401 (registers)
-        from apps.alerts.models import Channel, Rule
+        from apps.alerts.models import (
+            Cap,
+            Channel,
+            Dependency,
+            Inhibition,
+            MuteWindow,
+            Rule,
+            Silence,
+        )  # fmt: skip
         from apps.core import audited
 
         audited.watch(Channel, "channel", secret=["sealed_target", "sealed_secret", "target_hash"])
 
+        for model, noun in (
+            (Silence, "silence"), (Inhibition, "inhibition"), (Dependency, "dependency"),
+            (MuteWindow, "mute_window"), (Cap, "cap"),
+        ):  # fmt: skip
+            audited.watch(model, noun)
         pre_delete.connect(_end_episodes, sender=Rule, dispatch_uid="alerts.end_episodes")
 
 

@@ -11,6 +11,7 @@ ERRORS_UNTIL_UNHEALTHY: Final = 3
 # One task run stops taking up further rules after this; the next poll goes on where it stopped.
 EVALUATE_BUDGET_S: Final = 20.0
 DISPATCH_BUDGET_S: Final = 25.0
+ESCALATE_BUDGET_S: Final = 20.0
 ROUTE_BUDGET_S: Final = 25.0
 # A group that cannot be flushed is left alone for this long.
 ROUTE_REST_S: Final = 30.0

@@ -5,10 +5,13 @@ from typing import Any
 from celery import shared_task
 
 from apps.alerts.delivery import NOTIFIERS
+from apps.alerts.escalation import escalate_due, faults
+from apps.alerts.escalation.runner import TASK as ESCALATE_TASK
 from apps.alerts.evaluation import evaluate_due
 from apps.alerts.outbox import DISPATCH_TASK, kick
 from apps.alerts.routing import route
 from apps.alerts.routing.enrol import ROUTE_TASK
+from apps.alerts.services import acknowledgements, digests, noise
 from apps.alerts.services.dispatch import dispatch
 from apps.alerts.services.housekeeping import prune
 
@@ -34,3 +37,33 @@ def dispatch_notifications(kind: str | None = None) -> int:
         return dispatch(kind)
     kick(NOTIFIERS)
     return 0
+
+
+@shared_task(name="apps.alerts.tasks.expire_acknowledgements", ignore_result=True)
+def expire_acknowledgements() -> int:
+    """Let go of what was taken for too long."""
+    return acknowledgements.expire()
+
+
+@shared_task(name="apps.alerts.tasks.send_digests", ignore_result=True)
+def send_digests() -> int:
+    """Tell together what was over the caps."""
+    return digests.send_due()
+
+
+@shared_task(name="apps.alerts.tasks.flag_noisy_rules", ignore_result=True)
+def flag_noisy_rules() -> int:
+    """Open tasks for rules that page too often."""
+    return noise.flag_noisy_rules()
+
+
+@shared_task(name=ESCALATE_TASK, ignore_result=True)
+def escalate() -> int:
+    """Take every step of an escalation that is due."""
+    return escalate_due()
+
+
+@shared_task(name="apps.alerts.tasks.mend_policies", ignore_result=True)
+def mend_policies() -> int:
+    """End the alerts about policies that reach somebody again."""
+    return faults.mend()

@@ -28,6 +28,11 @@ def _group(title: Any, *items: dict[str, Any]) -> dict[str, Any]:
 _SPANS, _LINES = "monitoring.view_span", "monitoring.view_logrecord"
 # Lists that are reached from the Retention page alone.
 _OF_RETENTION = ("/retention/", "/monitoring/samplingpolicy/", "/monitoring/legalhold/")
+# Lists that are reached from that of mute windows.
+_OF_QUIET = (
+    "/alerts/mutewindow/", "/alerts/inhibition/", "/alerts/dependency/", "/alerts/cap/",
+    "/alerts/digest/", "/alerts/noisyrule/", "/alerts/acknowledgement/",
+)  # fmt: skip
 NAVIGATION: list[dict[str, Any]] = [
     {"items": [_link(_("Overview"), "monitoring", "admin:index")]},
     _group(
@@ -59,9 +64,14 @@ NAVIGATION: list[dict[str, Any]] = [
             _("Episodes"), "notifications_active", "alerts", "episode",
             badge="portal.overview.badges.open_alerts", badge_variant="danger",
         ),
+        _list(_("Silences"), "notifications_off", "alerts", "silence"),
         _list(_("Rules"), "rule", "alerts", "rule"),
         _list(_("Channels"), "send", "alerts", "channel"),
         _list(_("Notifications"), "outgoing_mail", "alerts", "notification"),
+        _list(
+            _("Quiet"), "bedtime", "alerts", "mutewindow",
+            active=lambda request: any(part in request.path for part in _OF_QUIET),
+        ),
     ),
     _group(
         _("Closed loop"),

@@ -1,7 +1,13 @@
 """Episodes with their timeline."""
 
-from django.contrib import admin
+from django.contrib import admin, messages
+from django.db.models import QuerySet
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import redirect
+from django.urls import reverse
 from django.utils.translation import gettext_lazy as _
+from django.utils.translation import ngettext
+from unfold.decorators import action
 
 from apps.alerts.admin.base import (
     SEVERITY_LABELS,
@@ -11,13 +17,20 @@ from apps.alerts.admin.base import (
     column,
 )
 from apps.alerts.delivery.wording import figure
-from apps.alerts.models import Episode, EpisodeEvent, Notification
+from apps.alerts.models import Acknowledgement, Episode, EpisodeEvent, Notification
+from apps.alerts.services import acknowledgements
 
 
 class TimelineInline(ReadOnlyInline):
     model = EpisodeEvent
     verbose_name_plural = _("Timeline")
     fields = readonly_fields = ("at", "kind", "detail")
+
+
+class AcknowledgementInline(ReadOnlyInline):
+    model = Acknowledgement
+    verbose_name_plural = _("Acknowledgements")
+    fields = readonly_fields = ("at", "by", "note", "until", "ended_at", "end_reason", "ended_by")
 
 
 class NotificationInline(ReadOnlyInline):
@@ -40,12 +53,45 @@ class EpisodeAdmin(ReadOnlyAdmin):
     list_filter = ("state", "severity")
     search_fields = ("rule_name", "metric")
     list_select_related = ("rule",)
-    inlines = (TimelineInline, NotificationInline)
+    inlines = (TimelineInline, AcknowledgementInline, NotificationInline)
+    actions = ("acknowledge", "let_go")
+    actions_detail = ("silence",)
     fields = (
         "rule_name", "severity_shown", "state_shown", "metric", "scope_shown", "value_shown",
         "worst_shown", "threshold_shown", "started_at", "fired_at", "ended_at", "end_reason",
     )  # fmt: skip
     readonly_fields = fields
+
+    def has_acknowledge_permission(self, request: HttpRequest) -> bool:
+        """To take an episode is no change of it."""
+        return request.user.has_perm("alerts.add_acknowledgement")
+
+    def has_let_go_permission(self, request: HttpRequest) -> bool:
+        """To let one go ends somebody's acknowledgement."""
+        return request.user.has_perm("alerts.change_acknowledgement")
+
+    def has_silence_permission(self, request: HttpRequest, object_id: str = "") -> bool:  # noqa: ARG002
+        """Whoever may add silences."""
+        return request.user.has_perm("alerts.add_silence")
+
+    @admin.action(description=_("Acknowledge"), permissions=["acknowledge"])
+    def acknowledge(self, request: HttpRequest, queryset: QuerySet[Episode]) -> None:
+        """Take these: they stop paging."""
+        done = acknowledgements.acknowledge(queryset, request.user.get_username())
+        text = ngettext("%(n)d episode is acknowledged.", "%(n)d episodes are acknowledged.", done)
+        self.message_user(request, text % {"n": done}, messages.SUCCESS)
+
+    @admin.action(description=_("Let go: page again"), permissions=["let_go"])
+    def let_go(self, request: HttpRequest, queryset: QuerySet[Episode]) -> None:
+        """They page again, from the first step."""
+        done = acknowledgements.unacknowledge(queryset, request.user.get_username())
+        text = ngettext("%(n)d episode pages again.", "%(n)d episodes page again.", done)
+        self.message_user(request, text % {"n": done}, messages.SUCCESS)
+
+    @action(description=_("Silence…"), url_path="silence", permissions=["silence"])  # type: ignore[untyped-decorator]
+    def silence(self, request: HttpRequest, object_id: str) -> HttpResponse:  # noqa: ARG002
+        """The form of a silence that matches this alert alone."""
+        return redirect(f"{reverse('admin:alerts_silence_add')}?episode={object_id}")
 
     @column(description=_("Severity"), label=SEVERITY_LABELS, ordering="severity")
     def severity_shown(self, row: Episode) -> tuple[str, str]:

@@ -66,6 +66,10 @@ class Notifier(ABC):
     settings: ClassVar[Sequence[Setting]] = ()
     # Whether a channel without a secret gets a random one, shown once (it signs messages).
     signs: ClassVar[bool] = False
+    # Whether it is told that somebody has taken an alert; and whether what it shows is one alert
+    # for a whole group, which is taken only as a whole.
+    shows_taken: ClassVar[bool] = False
+    one_alert_a_group: ClassVar[bool] = False
 
     def __init_subclass__(cls, *, kind: str) -> None:
         cls.kind = kind

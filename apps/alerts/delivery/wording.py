@@ -109,6 +109,9 @@ def _title(payload: Mapping[str, Any]) -> str:
         "rule": payload.get("rule", {}).get("name", ""),
         "scope": f" ({scope})" if scope else "",
     }
+    if purpose == "acknowledged":
+        words["by"] = str(payload.get("by", ""))
+        return _("[Acknowledged by %(by)s] %(rule)s%(scope)s") % words
     if purpose == "resolved":
         return _("[Resolved] %(rule)s%(scope)s") % words
     return _("[%(severity)s] %(rule)s%(scope)s") % words

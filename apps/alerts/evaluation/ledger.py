@@ -6,6 +6,8 @@ from typing import Any, Final
 import structlog
 from django.db import transaction
 
+from apps.alerts import incidents
+from apps.alerts.evaluation.flaps import Flaps
 from apps.alerts.machine import Effect, Step
 from apps.alerts.models import Episode, EpisodeEvent, Instance, Rule
 from apps.alerts.routing.enrol import enrol
@@ -42,9 +44,11 @@ class Ledger:
         self._events: list[EpisodeEvent] = []
         self._firing: list[Episode] = []
         self._resolved: list[Episode] = []
+        self._flaps = Flaps(rule, tick)
 
     def record(self, instance: Instance, step: Step, value: float | None) -> None:
         """Take one step of the machine into account; `value` None: nothing was observed."""
+        step = self._flaps.damp(instance, step)
         instance.condition = step.condition
         instance.tick = self.tick
         if value is not None:
@@ -67,9 +71,10 @@ class Ledger:
             unique_fields=["rule", "fingerprint"],
             update_fields=_INSTANCE_COLUMNS,
         )
-        EpisodeEvent.objects.bulk_create(self._events)
+        EpisodeEvent.objects.bulk_create([*self._events, *self._flaps.write()])
         enrol(self._firing, self._resolved, self.tick)
         if self._firing or self._resolved:
+            incidents.changed(self.rule, self._firing, self._resolved, self.tick)
             transaction.on_commit(self.tell)
 
     def tell(self) -> None:

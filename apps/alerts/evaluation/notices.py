@@ -5,6 +5,8 @@ from datetime import datetime
 from typing import Any, Final
 
 from apps.alerts import conf
+from apps.alerts.links import ack_url
+from apps.alerts.machine import OPEN
 from apps.alerts.models import Episode, Purpose, Rule
 
 _ALSO_SHOWN: Final = 10
@@ -60,6 +62,8 @@ def payload_for(
 
 def _links(episode: Episode) -> dict[str, str]:
     links = {"episode": conf.episode_url(episode.pk), "why": conf.why_url(episode.pk)}
+    if episode.state in OPEN:
+        links["acknowledge"] = ack_url(episode.pk)
     external = str(getattr(episode, "external_url", ""))
     return {**links, "external": external} if external else links
 

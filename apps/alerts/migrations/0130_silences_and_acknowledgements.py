@@ -29,6 +29,14 @@ class Migration(migrations.Migration):
                         db_default=django.db.models.functions.datetime.Now(), verbose_name="at"
                     ),
                 ),
+                (
+                    "severity",
+                    models.CharField(
+                        choices=[("warning", "Warning"), ("critical", "Critical")],
+                        max_length=8,
+                        verbose_name="severity",
+                    ),
+                ),
                 ("note", models.TextField(blank=True, max_length=2000, verbose_name="note")),
                 ("until", models.DateTimeField(null=True, verbose_name="until")),
                 ("ended_at", models.DateTimeField(null=True, verbose_name="ended")),
@@ -42,6 +50,7 @@ class Migration(migrations.Migration):
                             ("timeout", "Timed out"),
                             ("replaced", "Replaced by another"),
                             ("resolved", "The episode ended"),
+                            ("raised", "It grew worse"),
                         ],
                         max_length=9,
                         verbose_name="ended because",

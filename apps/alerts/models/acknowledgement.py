@@ -5,6 +5,7 @@ from django.db.models.functions import Now
 from django.utils.translation import gettext_lazy as _
 
 from apps.alerts.models.episode import Episode
+from apps.alerts.models.words import SEVERITIES
 
 
 class AckEnd(models.TextChoices):
@@ -14,10 +15,14 @@ class AckEnd(models.TextChoices):
     TIMEOUT = "timeout", _("Timed out")
     REPLACED = "replaced", _("Replaced by another")
     RESOLVED = "resolved", _("The episode ended")
+    RAISED = "raised", _("It grew worse")
 
 
 class Acknowledgement(models.Model):
-    """Binds an episode to whoever took it; ends with the episode, or `until` (None: only then)."""
+    """Binds an episode to whoever took it; ends with the episode, or `until` (None: only then).
+
+    Nobody has taken what came later: once the episode is worse than `severity`, it is over.
+    """
 
     episode = models.ForeignKey(
         Episode, on_delete=models.CASCADE, related_name="acknowledgements",
@@ -25,6 +30,7 @@ class Acknowledgement(models.Model):
     )  # fmt: skip
     by = models.CharField(_("by"), max_length=200)
     at = models.DateTimeField(_("at"), db_default=Now())
+    severity = models.CharField(_("severity"), max_length=8, choices=SEVERITIES)
     note = models.TextField(_("note"), blank=True, max_length=2000)
     until = models.DateTimeField(_("until"), null=True)
     ended_at = models.DateTimeField(_("ended"), null=True)

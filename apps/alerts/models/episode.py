@@ -53,6 +53,9 @@ class Episode(models.Model):
     ended_at = models.DateTimeField(_("ended"), null=True)
     end_reason = models.CharField(_("ended because"), max_length=16, choices=REASONS, blank=True)
     updated_at = models.DateTimeField(_("updated"))
+    # "" for our own rules; else who told it, and where it is shown there.
+    source = models.CharField(_("source"), max_length=64, blank=True, default="", db_default="")
+    external_url = models.CharField(max_length=2000, blank=True, default="", db_default="")
 
     class Meta:
         verbose_name = _("episode")

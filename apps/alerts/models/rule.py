@@ -12,7 +12,7 @@ from django.utils.translation import gettext_lazy as _
 
 from apps.alerts.machine import NoDataPolicy, Timing
 from apps.alerts.models.channel import Channel
-from apps.alerts.models.words import NO_DATA
+from apps.alerts.models.words import NO_DATA, OPENS_INCIDENT
 from apps.alerts.thresholds import Thresholds
 
 RATIO = "ratio"
@@ -98,6 +98,14 @@ class Rule(models.Model):
     )
     channels = models.ManyToManyField(
         Channel, verbose_name=_("channels"), blank=True, related_name="rules"
+    )
+    opens_incident = models.CharField(
+        _("opens an incident"),
+        max_length=8,
+        choices=OPENS_INCIDENT,
+        blank=True,
+        default="",
+        db_default="",
     )
     enabled = models.BooleanField(_("enabled"), default=True)
     version = models.PositiveIntegerField(_("version"), default=1, editable=False)

@@ -28,3 +28,8 @@ NO_DATA = [
     (NoDataPolicy.ALERTING.value, _("Treat as a breach")),
     (NoDataPolicy.MISSING.value, _("End the alert as missing")),
 ]
+OPENS_INCIDENT = [
+    ("", _("Never")),
+    ("critical", _("When critical")),
+    ("any", _("Always")),
+]

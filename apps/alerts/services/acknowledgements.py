@@ -1,6 +1,6 @@
 """Take an episode, and let it go again."""
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from datetime import datetime, timedelta
 from typing import Any, Final
 from uuid import UUID
@@ -8,11 +8,13 @@ from uuid import UUID
 from django.db import transaction
 from django.utils.translation import gettext as _
 
-from apps.alerts import conf
+from apps.alerts import conf, escalation
 from apps.alerts.evaluation.clock import db_now
-from apps.alerts.machine import OPEN
+from apps.alerts.machine import OPEN, RANK, Severity
 from apps.alerts.models import Acknowledgement, Episode, EpisodeEvent
 from apps.alerts.models.acknowledgement import AckEnd
+from apps.alerts.services import taken
+from apps.alerts.suppression.rejudging import rejudge
 from apps.core.errors import InvalidInputError
 
 SHORTEST_S: Final = 300
@@ -20,6 +22,7 @@ LONGEST_S: Final = 4 * 86_400
 _AT_ONCE: Final = 500
 # Who an acknowledgement's own timer is, in history.
 TIMER: Final = "timer"
+Test = Callable[[Acknowledgement, datetime], bool]
 
 
 def acknowledge(
@@ -48,44 +51,74 @@ def acknowledge(
         else:
             _end(list(held.values()), AckEnd.REPLACED, by, now)
         Acknowledgement.objects.bulk_create(
-            Acknowledgement(episode=one, by=by[:200], at=now, note=note[:2000], until=until)
+            Acknowledgement(
+                episode=one, by=by[:200], at=now, severity=one.severity, note=note[:2000],
+                until=until,
+            )
             for one in locked
-        )
+        )  # fmt: skip
         detail = {"by": by, "until": until.isoformat() if until else None, "note": note[:2000]}
         _tell(locked, "acknowledged", now, detail)
+        escalation.acknowledged(locked, now)
+        taken.tell(locked, by)
     return len(locked)
 
 
 def unacknowledge(
-    episodes: Iterable[Episode | UUID], by: str, *, reason: AckEnd = AckEnd.WITHDRAWN
+    episodes: Iterable[Episode | UUID],
+    by: str,
+    *,
+    reason: AckEnd = AckEnd.WITHDRAWN,
+    only: Test | None = None,
 ) -> int:
-    """Let go of episodes that are taken: they page again; how many there were."""
+    """Let go of episodes that are taken: they page again; how many there were.
+
+    `only`: asked once more of each acknowledgement when nobody else can change it any longer.
+    """
     with transaction.atomic():
         locked = _locked(episodes)
-        held = _held(locked)
+        now = db_now()
+        held = {
+            row.episode_id: row for row in _held(locked).values() if only is None or only(row, now)
+        }
         if not held:
             return 0
-        now = db_now()
         _end(list(held.values()), reason, by, now)
         free = [one for one in locked if one.pk in held]
         _tell(free, "unacknowledged", now, {"by": by, "reason": str(reason)})
+        # Groups before escalations, as a flush takes them.
+        rejudge(f"acknowledgement:{row.pk}" for row in held.values())
+        escalation.unacknowledged(free, now)
     return len(free)
 
 
 def expire() -> int:
-    """Let go of what is past its time, and close what ended with its episode; how many timed out.
+    """Let go of what is past its time or grew worse, and close what ended; how many were let go.
 
-    Any number may run at once: rows another one holds are skipped.
+    Any number may run at once: episodes are locked before what is known of them is read again.
     """
     _close_ended()
-    with transaction.atomic():
-        due = list(
-            Acknowledgement.objects.select_for_update(skip_locked=True, of=("self",))
-            .filter(ended_at=None, until__lte=db_now())
-            .order_by("until")
-            .values_list("episode_id", flat=True)[:_AT_ONCE]
+    held = Acknowledgement.objects.filter(ended_at=None)
+    late = held.filter(until__lte=db_now()).order_by("until")
+    worse = held.filter(severity=Severity.WARNING, episode__severity=Severity.CRITICAL)
+    return sum(
+        unacknowledge(
+            list(rows.values_list("episode_id", flat=True)[:_AT_ONCE]), TIMER,
+            reason=reason, only=only,
         )
-        return unacknowledge(due, TIMER, reason=AckEnd.TIMEOUT) if due else 0
+        for rows, reason, only in (
+            (late, AckEnd.TIMEOUT, _is_late),
+            (worse, AckEnd.RAISED, _is_outgrown),
+        )
+    )  # fmt: skip
+
+
+def _is_late(row: Acknowledgement, now: datetime) -> bool:
+    return row.until is not None and row.until <= now
+
+
+def _is_outgrown(row: Acknowledgement, _now: datetime) -> bool:
+    return RANK[Severity(row.episode.severity)] > RANK[Severity(row.severity)]
 
 
 def _close_ended() -> None:
@@ -111,7 +144,9 @@ def _locked(episodes: Iterable[Episode | UUID]) -> list[Episode]:
 
 
 def _held(locked: list[Episode]) -> dict[UUID, Acknowledgement]:
-    rows = Acknowledgement.objects.filter(episode__in=locked, ended_at=None)
+    rows = Acknowledgement.objects.select_related("episode").filter(
+        episode__in=locked, ended_at=None
+    )
     return {row.episode_id: row for row in rows}
 
 

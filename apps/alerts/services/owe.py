@@ -8,6 +8,7 @@ from django.contrib.auth.models import User
 
 from apps.alerts.models import AlertGroup, Channel, Episode, Notification
 from apps.alerts.outbox import kick_on_commit
+from apps.alerts.suppression import overflow
 
 
 def owe(  # noqa: PLR0913 (a message has this many sides; all but three are optional)
@@ -53,8 +54,8 @@ def owe(  # noqa: PLR0913 (a message has this many sides; all but three are opti
     keys = [row.key for row in rows]
     owed_before = set(
         Notification.objects.filter(key__in=keys).values_list("key", flat=True) if keys else ()
-    )
-    fresh = [row for row in rows if row.key not in owed_before]
+    ) | overflow.kept_keys(keys)
+    fresh = overflow.within_caps([row for row in rows if row.key not in owed_before])
     if not fresh:
         return []
     # Another transaction may owe the same at this very moment: then its row is as good as ours.

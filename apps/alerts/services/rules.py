@@ -19,6 +19,7 @@ _AUDITED = (
     "name", "summary", "metric", "aggregation", "scope", "by", "numerator_scope",
     "remainder_scope", "min_samples", "direction", "warning", "critical", "critical_inclusive",
     "for_s", "keep_firing_for_s", "window_s", "interval_s", "no_data", "enabled",
+    "opens_incident",
 )  # fmt: skip
 
 

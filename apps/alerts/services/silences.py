@@ -1,9 +1,9 @@
 """Make, change and end silences, and tell beforehand what they would mute."""
 
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
-from typing import Final
+from typing import Any, Final
 from uuid import UUID
 
 from django.db import transaction
@@ -16,6 +16,7 @@ from apps.alerts.machine import OPEN
 from apps.alerts.matchers import MOST, Matcher, all_match, labels_of, parse
 from apps.alerts.models import Episode, Silence, SilenceState
 from apps.alerts.suppression.index import narrowed
+from apps.alerts.suppression.rejudging import rejudge
 from apps.core.errors import ConflictError, InvalidInputError
 
 # How many episodes a preview looks at; beyond it says so.
@@ -26,12 +27,21 @@ _DAYS: Final = 7
 
 @dataclass(frozen=True)
 class Wish:
-    """A silence as somebody asks for it; `starts_at` None: now."""
+    """A silence as somebody asks for it; `starts_at` None: now. Without `ends_at`: `lasts_s`."""
 
     matchers: Sequence[str]
-    ends_at: datetime
+    ends_at: datetime | None
     comment: str
     starts_at: datetime | None = None
+    lasts_s: int | None = None
+
+    def end(self, starts_at: datetime) -> datetime:
+        """When it ends if it begins then. Raises InvalidInputError when nothing says so."""
+        if self.ends_at is not None:
+            return self.ends_at
+        if self.lasts_s is None:
+            raise _invalid("ends_at", _("Say when it ends."))
+        return starts_at + timedelta(seconds=self.lasts_s)
 
 
 @dataclass(frozen=True)
@@ -47,20 +57,32 @@ class Preview:
 
 def create(wish: Wish, by: str, *, replaces: Silence | None = None) -> Silence:
     """A new silence. Raises InvalidInputError."""
+    values = validated(wish)
+    return Silence.objects.create(**values, created_by=by[:200], replaces=replaces)
+
+
+def validated(wish: Wish, before: Silence | None = None) -> dict[str, Any]:
+    """The columns of such a silence. Raises InvalidInputError with the field that is wrong.
+
+    `before`: the silence it is changed from; one that has begun keeps its beginning.
+    """
     now = db_now()
     matchers = checked(wish.matchers)
     starts_at = max(wish.starts_at or now, now)
-    _check_span(starts_at, wish.ends_at, now)
+    if before is not None and wish.starts_at in (None, before.starts_at):
+        starts_at = before.starts_at
+    # Whole seconds, as forms show them: else a form that was only looked at would change it.
+    starts_at = starts_at.replace(microsecond=0)
+    ends_at = wish.end(starts_at)
+    _check_span(starts_at, ends_at, now)
     if not wish.comment.strip():
         raise _invalid("comment", _("Say in the comment why."))
-    return Silence.objects.create(
-        stored_matchers=[one.as_json() for one in matchers],
-        starts_at=starts_at,
-        ends_at=wish.ends_at,
-        comment=wish.comment.strip(),
-        created_by=by[:200],
-        replaces=replaces,
-    )
+    return {
+        "stored_matchers": [one.as_json() for one in matchers],
+        "starts_at": starts_at,
+        "ends_at": ends_at,
+        "comment": wish.comment.strip(),
+    }
 
 
 def change(silence: Silence, wish: Wish, by: str) -> Silence:
@@ -78,11 +100,10 @@ def change(silence: Silence, wish: Wish, by: str) -> Silence:
         same = checked(wish.matchers) == row.matchers and wish.comment.strip() == row.comment
         starts_at = wish.starts_at or row.starts_at
         if state is SilenceState.ACTIVE and same and starts_at == row.starts_at:
-            _check_span(row.starts_at, wish.ends_at, now)
-            row.ends_at = wish.ends_at
+            row.ends_at = validated(wish, row)["ends_at"]
             row.save(update_fields=["ends_at"])
             return row
-        made = create(wish, by, replaces=row)
+        made = create(replace(wish, starts_at=starts_at), by, replaces=row)
         _end(row, by, now)
         return made
 
@@ -166,6 +187,7 @@ def _end(row: Silence, by: str, now: datetime) -> None:
     row.starts_at = min(row.starts_at, now)
     row.ended_by = by[:200]
     row.save(update_fields=["starts_at", "ends_at", "ended_by"])
+    rejudge([f"silence:{row.pk}"])
 
 
 def _check_span(starts_at: datetime, ends_at: datetime, now: datetime) -> None:

@@ -8,7 +8,8 @@ from django.db import connection
 
 from apps.alerts import conf
 from apps.alerts.evaluation.clock import db_now
-from apps.alerts.models import Acknowledgement, Episode, EpisodeEvent
+from apps.alerts.models import Acknowledgement, AlertGroup, Episode, EpisodeEvent, GroupMember
+from apps.alerts.services import silences
 from apps.alerts.services.acknowledgements import acknowledge, expire, unacknowledge
 from apps.alerts.suppression import Kind, judge
 from apps.core.errors import InvalidInputError
@@ -116,3 +117,40 @@ def test_of_many_who_press_at_once_one_takes_it(make_episode):
         one.join()
     assert sorted(taken) == [0, 0, 0, 1]
     assert Acknowledgement.objects.count() == 1
+
+
+def test_nobody_has_taken_what_came_later_an_episode_that_grew_worse_pages_again(make_episode):
+    episode = make_episode(severity="warning")
+    acknowledge([episode], "ann")
+    episode.severity = "critical"
+    episode.save()
+    assert judge([episode], db_now())[episode.pk] is None
+    assert expire() == 1
+    assert Acknowledgement.objects.get().end_reason == "raised"
+    assert acknowledge([episode], "ann") == 1
+
+
+@pytest.mark.parametrize("end", ["letting go", "time", "silence"])
+def test_when_what_held_it_back_is_over_its_groups_are_flushed_at_once(
+    make_episode, end, no_wake_ups
+):
+    episode = make_episode()
+    later = db_now() + timedelta(minutes=5)
+    groups = [AlertGroup.objects.create(key=key, next_flush_at=later) for key in ("a", "b")]
+    if end == "silence":
+        made = silences.create(silences.Wish(["alertname=CPU"], later, "x"), "ann")
+    else:
+        acknowledge([episode], "ann")
+    held = judge([episode], db_now())[episode.pk]
+    verdict = f"suppressed:{held.kind}:{held.by}"
+    for group, said in zip(groups, (verdict, "notified:first:team"), strict=True):
+        GroupMember.objects.create(group=group, episode=episode, joined_at=later, verdict=said)
+    if end == "silence":
+        silences.expire(made, "ann")
+    elif end == "time":
+        overdue()
+        expire()
+    else:
+        unacknowledge([episode], "ann")
+    due = [AlertGroup.objects.get(pk=one.pk).next_flush_at < later for one in groups]
+    assert due == [True, False]

@@ -29,6 +29,8 @@ class PagerDutyNotifier(Notifier, kind="pagerduty"):
     """To one service of PagerDuty."""
 
     label = "PagerDuty"
+    shows_taken = True
+    one_alert_a_group = True
     target_label = _("Integration key")
     target_help = _("Of an Events API v2 integration of the service.")
     settings: ClassVar[Sequence[Setting]] = (

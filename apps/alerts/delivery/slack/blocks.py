@@ -59,7 +59,11 @@ def classic(words: Mapping[str, Any], picture: str = "") -> dict[str, Any]:
 
 def buttons_for(payload: Mapping[str, Any], channel: int | None) -> list[dict[str, Any]]:
     """Acknowledge and Silence, for an alert that fires."""
-    if payload.get("purpose") == "resolved" or not payload.get("episode") or channel is None:
+    if (
+        payload.get("purpose") in ("resolved", "acknowledged")
+        or not payload.get("episode")
+        or channel is None
+    ):
         return []
     value = orjson.dumps({"channel": channel, "episodes": episodes_of(payload)}).decode()
     return [

@@ -31,6 +31,7 @@ class SlackNotifier(Notifier, kind="slack"):
     """To a channel by a bot's token, or to the URL of an incoming webhook."""
 
     label = "Slack"
+    shows_taken = True
     target_label = _("Channel or webhook URL")
     target_help = _("A channel's id (C0123456789) with a bot token, or an incoming webhook's URL.")
     settings: ClassVar[Sequence[Setting]] = (

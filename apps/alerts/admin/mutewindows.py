@@ -1,0 +1,72 @@
+"""Times in which alerts wait."""
+
+from datetime import datetime
+from typing import TYPE_CHECKING
+
+from django import forms
+from django.contrib import admin
+from django.utils.translation import gettext_lazy as _
+from unfold.admin import ModelAdmin
+from unfold.widgets import UnfoldAdminCheckboxSelectMultiple
+
+from apps.alerts.admin.base import column
+from apps.alerts.admin.matcher_field import MatchersField
+from apps.alerts.evaluation.clock import db_now
+from apps.alerts.models import MuteWindow, Weekday
+
+if TYPE_CHECKING:
+    _MuteWindowForm = forms.ModelForm[MuteWindow]
+else:
+    _MuteWindowForm = forms.ModelForm
+
+
+class MuteWindowForm(_MuteWindowForm):
+    """Days to tick, matchers as text."""
+
+    stored_matchers = MatchersField(required=False)
+    weekdays = forms.TypedMultipleChoiceField(
+        label=_("Weekdays"), choices=Weekday.choices, coerce=int, required=False,
+        widget=UnfoldAdminCheckboxSelectMultiple,
+        help_text=_("The days on which it begins. None: every day."),
+    )  # fmt: skip
+
+    class Meta:
+        model = MuteWindow
+        fields = "__all__"
+
+
+@admin.register(MuteWindow)
+class MuteWindowAdmin(ModelAdmin):  # type: ignore[misc]
+    """Recurring wall times; the list says whether each is in force at this moment."""
+
+    form = MuteWindowForm
+    show_full_result_count = False
+    list_per_page = 50
+    list_display = ("name", "only_inside", "critical_too", "zone", "inside_until", "next_begin",
+                    "enabled")  # fmt: skip
+    list_filter = ("enabled", "only_inside")
+    search_fields = ("name",)
+    filter_horizontal = ("routes",)
+    fieldsets = (
+        (None, {"fields": ("name", "only_inside", "critical_too", "enabled")}),
+        (
+            _("When"),
+            {
+                "fields": (
+                    "zone", "weekdays", "from_time", "until_time", "first_day", "last_day",
+                    "country", "holidays",
+                )
+            },
+        ),
+        (_("Which alerts"), {"fields": ("stored_matchers", "routes")}),
+    )  # fmt: skip
+
+    @column(description=_("Inside until"))
+    def inside_until(self, row: MuteWindow) -> datetime | None:
+        """When the window of this moment ends."""
+        return row.times.end_of(db_now())
+
+    @column(description=_("Begins"))
+    def next_begin(self, row: MuteWindow) -> datetime | None:
+        """When the next one begins."""
+        return row.times.begins_after(db_now())

@@ -1,0 +1,189 @@
+"""Flapping, on the way into the ledger: an alert that flaps stays one episode until it is quiet."""
+
+from dataclasses import replace
+from datetime import datetime, timedelta
+from typing import Final
+
+from apps.alerts.evaluation.notices import payload_for
+from apps.alerts.flapping import CHECKS, HOUR, History
+from apps.alerts.machine import OPEN, Effect, Reason, State, Step
+from apps.alerts.models import Channel, EpisodeEvent, Flap, GroupMember, Instance, Purpose, Rule
+from apps.alerts.services.owe import owe
+
+_COLUMNS: Final = [
+    "episode", "changed", "firing", "flapping", "changes", "seen_at", "since", "told",
+]  # fmt: skip
+_TURNS: Final = (Effect.FIRED, Effect.FIRED_AGAIN, Effect.RESOLVED)
+
+
+class Flaps:
+    """The changes of one rule's alerts at one tick.
+
+    Rows are read and written only for alerts that change or flap: a steady alert costs nothing, for
+    the checks in which nothing changed follow from the time.
+    """
+
+    def __init__(self, rule: Rule, tick: datetime) -> None:
+        self.rule, self.tick = rule, tick
+        self._rows: dict[str, Flap] | None = None
+        self._changed: list[Flap] = []
+        self._started: list[tuple[Flap, Instance]] = []
+        self._stopped: list[tuple[Flap, Instance]] = []
+
+    def damp(self, instance: Instance, step: Step) -> Step:
+        """The step as it is to be taken: while the alert flaps, its end waits for quiet.
+
+        `instance` is still as it was before the step.
+        """
+        if not _concerned(instance, step):
+            return step
+        flap = self._row(instance, step)
+        if flap is None:
+            return step
+        was = flap.flapping
+        flap.history = _observed(flap.history, step, self.tick, self.rule.interval_s)
+        over = Effect.RESOLVED in step.effects and step.condition.reason is not Reason.OK
+        if over:
+            # Its series is gone, or its rule: there is nothing left that could come to rest.
+            flap.flapping = False
+        if flap.flapping is not was:
+            self._turn(flap, instance)
+        self._changed.append(flap)
+        return _held_open(instance, step, self.tick) if flap.flapping else step
+
+    def write(self) -> list[EpisodeEvent]:
+        """Store what changed and owe the messages; the events that belong to it.
+
+        Belongs in the transaction of the evaluation, after its episodes are stored.
+        """
+        if not self._changed:
+            return []
+        events: list[EpisodeEvent] = []
+        for flap, instance in (*self._started, *self._stopped):
+            flap.episode = instance.episode
+            events.append(_event(flap, self.tick))
+        for flap, instance in self._started:
+            flap.told = self._tell(flap, instance)
+        for flap, _instance in self._stopped:
+            self._tell_stop(flap)
+        Flap.objects.bulk_create(
+            {flap.fingerprint: flap for flap in self._changed}.values(),
+            update_conflicts=True,
+            unique_fields=["rule", "fingerprint"],
+            update_fields=_COLUMNS,
+        )
+        return events
+
+    def _row(self, instance: Instance, step: Step) -> Flap | None:
+        if self._rows is None:
+            self._rows = self._known()
+        flap = self._rows.get(instance.fingerprint)
+        turns = any(effect in _TURNS for effect in step.effects)
+        if flap is None and turns:
+            flap = Flap(rule=self.rule, fingerprint=instance.fingerprint, seen_at=self.tick)
+            self._rows[instance.fingerprint] = flap
+        return flap if flap is not None and (turns or flap.flapping) else None
+
+    def _known(self) -> dict[str, Flap]:
+        # What has been steady for longer than both memories begins anew.
+        rows = Flap.objects.filter(rule=self.rule)
+        found = rows.filter(seen_at__gt=self.tick - memory(self.rule)) | rows.filter(flapping=True)
+        return {row.fingerprint: row for row in found}
+
+    def _turn(self, flap: Flap, instance: Instance) -> None:
+        if flap.flapping:
+            flap.since = self.tick
+            self._started.append((flap, instance))
+        else:
+            self._stopped.append((flap, instance))
+
+    def _tell(self, flap: Flap, instance: Instance) -> bool:
+        """Tell those who were paged for it of late; whether anybody was."""
+        episode = instance.episode
+        channels = told_lately(self.rule, flap.fingerprint, self.tick)
+        if episode is None or not channels:
+            return False
+        payload = {
+            **payload_for(episode, Purpose.FLAPPING),
+            "flapping": _facts(flap, started=True),
+        }
+        owe(
+            channels, Purpose.FLAPPING, payload, news=f"flap:{episode.pk}:{self.tick.isoformat()}",
+            episode=episode, severity=episode.severity, reason="flapping",
+        )  # fmt: skip
+        return True
+
+    def _tell_stop(self, flap: Flap) -> None:
+        """Tell those who were told that it flaps."""
+        told, episode = flap.told, flap.episode
+        flap.told = False
+        if not told or episode is None:
+            return
+        channels = Channel.objects.filter(
+            notifications__episode=episode, notifications__purpose=Purpose.FLAPPING
+        ).distinct()
+        payload = {
+            **payload_for(episode, Purpose.FLAPPING),
+            "flapping": _facts(flap, started=False),
+        }
+        owe(
+            channels, Purpose.FLAPPING, payload,
+            news=f"flapped:{episode.pk}:{self.tick.isoformat()}",
+            episode=episode, severity=episode.severity, reason="flapping",
+        )  # fmt: skip
+
+
+def memory(rule: Rule) -> timedelta:
+    """How far back changes of its alerts count."""
+    return max(HOUR, timedelta(seconds=rule.interval_s * (CHECKS + 1)))
+
+
+def told_lately(rule: Rule, fingerprint: str, at: datetime) -> list[Channel]:
+    """The enabled channels that an alert paged for, of late."""
+    since = at - 2 * memory(rule)
+    told = GroupMember.objects.filter(
+        episode__rule=rule, episode__fingerprint=fingerprint, episode__started_at__gt=since,
+        told_at__isnull=False,
+    ).values_list("told_channels", flat=True)  # fmt: skip
+    return list(Channel.objects.filter(pk__in={pk for one in told for pk in one}, enabled=True))
+
+
+def _concerned(instance: Instance, step: Step) -> bool:
+    return instance.state in OPEN or any(effect in _TURNS for effect in step.effects)
+
+
+def _observed(history: History, step: Step, tick: datetime, interval_s: int) -> History:
+    seen_at = history.seen_at or tick
+    checks = round((tick - seen_at).total_seconds() / interval_s)
+    firing = history.firing
+    if Effect.RESOLVED in step.effects:
+        firing = False
+    elif step.condition.state is State.FIRING:
+        firing = True
+    # RECOVERING is soft: it stays what it was.
+    return history.observe(firing=firing, at=tick, checks=checks)
+
+
+def _held_open(instance: Instance, step: Step, tick: datetime) -> Step:
+    if Effect.RESOLVED not in step.effects:
+        return step
+    before = instance.condition
+    kept = replace(before, state=State.RECOVERING, keep_since=before.keep_since or tick, missed=0)
+    return Step(kept, (Effect.RECOVERING,) if before.state is State.FIRING else ())
+
+
+def _event(flap: Flap, at: datetime) -> EpisodeEvent:
+    kind = "flapping_started" if flap.flapping else "flapping_stopped"
+    return EpisodeEvent(
+        episode=flap.episode, at=at, kind=kind, detail=_facts(flap, started=flap.flapping)
+    )
+
+
+def _facts(flap: Flap, *, started: bool) -> dict[str, object]:
+    return {
+        "started": started,
+        "percent": round(flap.history.percent, 2),
+        "changes_in_an_hour": len(flap.changes),
+        "firing": flap.firing,
+        "since": flap.since.isoformat() if flap.since else None,
+    }

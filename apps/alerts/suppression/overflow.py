@@ -1,0 +1,72 @@
+"""What is over a cap does not leave by itself: it is kept for the next digest of its channel."""
+
+from collections.abc import Iterable, Sequence
+from datetime import datetime
+from typing import Final
+
+from django.db import connection, transaction
+
+from apps.alerts import conf
+from apps.alerts.evaluation.clock import db_now
+from apps.alerts.models import Cap, Digest, DigestEntry, Notification, Purpose
+from apps.alerts.suppression import caps
+
+_CAPPED: Final = (
+    Purpose.FIRING, Purpose.RESOLVED, Purpose.ESCALATION, Purpose.FLAPPING, Purpose.INCIDENT,
+)  # fmt: skip
+
+
+def within_caps(rows: Sequence[Notification]) -> list[Notification]:
+    """Those of the rows about to be owed that may leave; the others are kept for a digest.
+
+    Belongs in the transaction that owes them. Tests, digests, and messages that stand in for one
+    that failed spend nothing.
+    """
+    if not rows:
+        return []
+    at, known = db_now(), list(Cap.objects.all())
+    kept: list[Notification] = []
+    with transaction.atomic(savepoint=False):
+        # In one order of channels, so that two transactions cannot wait for each other.
+        for row in sorted(rows, key=lambda one: one.channel_id or 0):
+            if _may_leave(row, at, known):
+                kept.append(row)
+            else:
+                _keep(row)
+    wanted = {id(row) for row in kept}
+    return [row for row in rows if id(row) in wanted]
+
+
+def _may_leave(row: Notification, at: datetime, known: Sequence[Cap]) -> bool:
+    if row.channel is None or row.purpose not in _CAPPED or row.fallback_of is not None:
+        return True
+    first = row.purpose != Purpose.RESOLVED and row.reason != "repeat"
+    return caps.spend(row.channel, row.person, row.severity, at, first=first, known=known)
+
+
+def kept_keys(keys: Iterable[str]) -> set[str]:
+    """The keys of messages that are in a digest already."""
+    return set(DigestEntry.objects.filter(key__in=list(keys)).values_list("key", flat=True))
+
+
+def _keep(row: Notification) -> None:
+    # A row that is being sent at this moment is no longer found, and a new one is begun.
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "INSERT INTO alerts_digest (channel_id, person_id, due_at)"
+            " VALUES (%s, %s, statement_timestamp() + make_interval(secs => %s))"
+            " ON CONFLICT DO NOTHING",
+            [row.channel_id, row.person_id, conf.DIGEST_S],
+        )
+    digest = Digest.objects.select_for_update(no_key=True).get(
+        channel=row.channel_id, person=row.person_id, sent_at=None
+    )
+    DigestEntry.objects.bulk_create(
+        [
+            DigestEntry(
+                digest=digest, key=row.key, episode=row.episode, purpose=row.purpose,
+                severity=row.severity, payload=row.payload,
+            )
+        ],
+        ignore_conflicts=True,
+    )  # fmt: skip
