@@ -7,7 +7,7 @@ from django import forms
 from django.contrib import admin
 from django.utils.translation import gettext_lazy as _
 from unfold.admin import ModelAdmin
-from unfold.widgets import UnfoldAdminCheckboxSelectMultiple
+from unfold.widgets import UnfoldAdminCheckboxSelectMultipleWidget
 
 from apps.alerts.admin.base import column
 from apps.alerts.admin.matcher_field import MatchersField
@@ -26,7 +26,7 @@ class MuteWindowForm(_MuteWindowForm):
     stored_matchers = MatchersField(required=False)
     weekdays = forms.TypedMultipleChoiceField(
         label=_("Weekdays"), choices=Weekday.choices, coerce=int, required=False,
-        widget=UnfoldAdminCheckboxSelectMultiple,
+        widget=UnfoldAdminCheckboxSelectMultipleWidget,
         help_text=_("The days on which it begins. None: every day."),
     )  # fmt: skip
 

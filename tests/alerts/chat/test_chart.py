@@ -25,6 +25,7 @@ from tests.monitoring.store.conftest import store  # noqa: F401
 
 T0 = datetime(2026, 11, 21, 12, tzinfo=UTC)
 SHOP = Resource({"service.name": "shop"})
+MANY = dict.fromkeys("abcdefghijk", "")
 QUEUE = Metric("shop.queue.length", "{job}", Kind.GAUGE)
 
 
@@ -85,7 +86,7 @@ def test_fewer_than_two_points_are_no_picture(values):
         {}, {"purpose": "test"}, {**ALERT, "breaches": []},
         {**ALERT, "breaches": [{**ALERT["breaches"][0], "aggregation": "ratio"}]},
         {**ALERT, "breaches": [{**ALERT["breaches"][0], "metric": ""}]},
-        {**ALERT, "breaches": [{**ALERT["breaches"][0], "labels": dict.fromkeys("abcdefghijk", "")}]},
+        {**ALERT, "breaches": [{**ALERT["breaches"][0], "labels": MANY}]},
     ],
 )  # fmt: skip
 def test_what_is_no_series_has_no_chart(payload):
