@@ -4,14 +4,13 @@ from typing import Any
 
 from celery import shared_task
 
-from apps.alerts.delivery import NOTIFIERS
 from apps.alerts.escalation import escalate_due, faults
 from apps.alerts.escalation.runner import TASK as ESCALATE_TASK
 from apps.alerts.evaluation import evaluate_due
 from apps.alerts.outbox import DISPATCH_TASK, kick
 from apps.alerts.routing import route
 from apps.alerts.routing.enrol import ROUTE_TASK
-from apps.alerts.services import acknowledgements, digests, noise
+from apps.alerts.services import acknowledgements, digests, noise, outbox
 from apps.alerts.services.dispatch import dispatch
 from apps.alerts.services.housekeeping import prune
 
@@ -32,10 +31,10 @@ def route_alerts() -> dict[str, Any]:
 
 @shared_task(name=DISPATCH_TASK, ignore_result=True)
 def dispatch_notifications(kind: str | None = None) -> int:
-    """Send what is due of one channel kind. Without a kind: wake one task for each."""
+    """Send what is due of one channel kind. Without a kind: wake one task for each that waits."""
     if kind is not None:
         return dispatch(kind)
-    kick(NOTIFIERS)
+    kick(outbox.kinds_waiting())
     return 0
 
 

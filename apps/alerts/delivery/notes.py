@@ -16,7 +16,7 @@ def notes_of(words: Mapping[str, Any]) -> list[str]:
         notes.append(told % {"name": words["channel"]})
     if words["not_shown"]:
         notes.append(_("and %(n)d more") % {"n": words["not_shown"]})
-    if words["recovered"] and words["purpose"] == "firing":
+    if words["recovered"] and words["purpose"] != "resolved":
         notes.append(_recovered(words))
     if words["since"] and words["purpose"] != "test":
         notes.append(_("since %(moment)s") % {"moment": words["since"]})

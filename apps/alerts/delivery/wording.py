@@ -66,6 +66,8 @@ def text(words: Mapping[str, Any]) -> str:
 
 def breach_line(one: Mapping[str, Any]) -> str:
     """A breach's value beside its threshold: `0.95 (threshold > 0.9, worst 0.97)`."""
+    if not one["threshold"]:
+        return str(one["value"])
     words = {"threshold": f"{one['sign']} {one['threshold']}", "worst": one["worst"]}
     return f"{one['value']} ({_('threshold %(threshold)s, worst %(worst)s') % words})"
 
@@ -80,7 +82,7 @@ def figure(value: float | None, unit: str, aggregation: str = "") -> str:
         return f"{value * 1000:.4g} ms"
     if unit == "By":
         return _bytes(value)
-    shown = "" if unit == "1" or unit.startswith("{") else f" {unit}"
+    shown = "" if unit in ("", "1") or unit.startswith("{") else f" {unit}"
     return f"{value:.6g}{shown}"
 
 
@@ -109,12 +111,20 @@ def _title(payload: Mapping[str, Any]) -> str:
         "rule": payload.get("rule", {}).get("name", ""),
         "scope": f" ({scope})" if scope else "",
     }
-    if purpose == "acknowledged":
-        words["by"] = str(payload.get("by", ""))
-        return _("[Acknowledged by %(by)s] %(rule)s%(scope)s") % words
-    if purpose == "resolved":
-        return _("[Resolved] %(rule)s%(scope)s") % words
-    return _("[%(severity)s] %(rule)s%(scope)s") % words
+    words |= {
+        "by": str(payload.get("by", "")),
+        "level": (payload.get("escalation") or {}).get("level", ""),
+    }
+    if purpose == "flapping" and not (payload.get("flapping") or {}).get("started", True):
+        purpose = "flapped"
+    titles = {
+        "acknowledged": _("[Acknowledged by %(by)s] %(rule)s%(scope)s"),
+        "escalation": _("[%(severity)s, level %(level)s] %(rule)s%(scope)s"),
+        "flapping": _("[Flapping] %(rule)s%(scope)s"),
+        "flapped": _("[No longer flapping] %(rule)s%(scope)s"),
+        "resolved": _("[Resolved] %(rule)s%(scope)s"),
+    }
+    return titles.get(str(purpose), _("[%(severity)s] %(rule)s%(scope)s")) % words
 
 
 def _breach(one: Mapping[str, Any]) -> dict[str, Any]:
@@ -122,11 +132,14 @@ def _breach(one: Mapping[str, Any]) -> dict[str, Any]:
     severity = str(one.get("severity", ""))
     return {
         "rule": one.get("rule", ""),
-        "metric": one.get("metric", ""),
+        # What another system tells of may have no metric, and no threshold that it names.
+        "metric": one.get("metric") or one.get("rule", ""),
         "aggregation": aggregation,
         "value": figure(one.get("value"), unit, aggregation),
         "worst": figure(one.get("worst"), unit, aggregation),
-        "threshold": figure(one.get("threshold"), unit, aggregation),
+        "threshold": (
+            "" if one.get("threshold") is None else figure(one.get("threshold"), unit, aggregation)
+        ),
         "sign": "<" if one.get("direction") == "below" else ">",
         "severity": _severity(severity),
         "tone": severity,

@@ -95,7 +95,7 @@ def claim(kind: str, limit: int, busy: Collection[int] = ()) -> list[Claim]:
             return []
         rows = list(
             Notification.objects.filter(pk__in=ids)
-            .select_related("channel")
+            .select_related("channel", "group")
             .order_by("priority", "next_attempt_at", "pk")
         )
         Attempt.objects.bulk_create(
@@ -104,6 +104,13 @@ def claim(kind: str, limit: int, busy: Collection[int] = ()) -> list[Claim]:
         )
     opened = threads.opened(rows)
     return [_open(row, token, opened.get(row.pk, "")) for row in rows]
+
+
+def kinds_waiting() -> list[str]:
+    """The channel kinds that something is owed to: with a dozen kinds, most have nothing to do."""
+    unsettled = [OutboxState.PENDING, OutboxState.SENDING]
+    kinds = Notification.objects.filter(state__in=unsettled).values_list("kind", flat=True)
+    return sorted(kinds.order_by().distinct())
 
 
 def settle(claimed: Claim, result: Delivered) -> bool:

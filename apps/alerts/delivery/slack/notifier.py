@@ -19,6 +19,7 @@ from apps.core import masking
 from apps.core.errors import InvalidInputError
 
 _CHANNEL: Final = re.compile(r"#?[\w.-]{1,80}")
+_FIRES: Final = ("firing", "escalation")
 _EVENT: Final = "pharos_notification"
 # What was sent this long ago is not looked for any more.
 _LOOKED_BACK_S: Final = 86_400
@@ -120,7 +121,7 @@ class _Post:
 
     def _body(self) -> dict[str, Any]:
         payload = self.envelope.payload
-        raised = payload.get("purpose") == "firing" and payload.get("severity") == "critical"
+        raised = payload.get("purpose") in _FIRES and payload.get("severity") == "critical"
         body = {
             "channel": self.channel,
             # What notifications and screen readers say.
@@ -180,7 +181,7 @@ class _Post:
 
     def _send_chart(self, channel: str, ts: str) -> None:
         """Into the thread, after the words: whatever fails here is let go."""
-        first = not self.thread_ts and self.envelope.payload.get("purpose") == "firing"
+        first = not self.thread_ts and self.envelope.payload.get("purpose") in _FIRES
         if not first or not ts or not self.envelope.config.get("chart"):
             return
         picture = self.envelope.chart()
