@@ -22,6 +22,7 @@ from apps.alerts.services import (
     receipts,
     trouble,
 )
+from apps.alerts.services import acknowledgements, digests, noise, outbox
 from apps.alerts.services.dispatch import dispatch
 from apps.alerts.services.housekeeping import mend_clock, prune
 
@@ -55,10 +56,10 @@ def route_alerts() -> dict[str, Any]:
 
 @shared_task(name=DISPATCH_TASK, ignore_result=True)
 def dispatch_notifications(kind: str | None = None) -> int:
-    """Send what is due of one channel kind. Without a kind: wake one task for each."""
+    """Send what is due of one channel kind. Without a kind: wake one task for each that waits."""
     if kind is not None:
         return dispatch(kind)
-    kick(NOTIFIERS)
+    kick(outbox.kinds_waiting())
     ladder.sweep()
     trouble.look()
     return 0

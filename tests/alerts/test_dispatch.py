@@ -364,7 +364,10 @@ def test_a_broken_broker_is_left_alone_for_a_while(monkeypatch):
     assert len(calls) == 2
 
 
-def test_the_poll_wakes_one_task_for_each_kind(monkeypatch):
+def test_the_poll_wakes_one_task_for_each_kind_that_waits(monkeypatch, hook):
+    owe(hook())
+    owe(channels.ensure("email", "oncall@example.com"))
+    owe(channels.ensure("discord", "https://e.com/x"), state="sent")
     monkeypatch.undo()
     woken = []
     monkeypatch.setattr(

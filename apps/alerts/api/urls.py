@@ -4,6 +4,7 @@ from django.urls import include, path
 
 from apps.alerts.api import ruleviews, silence_urls
 from apps.alerts.api.history import HistoryView
+from apps.alerts.api import charts, silence_urls, slack
 from apps.alerts.api.views import AlertsView, ThresholdView
 from apps.alerts.api.why import WhyView
 
@@ -30,4 +31,6 @@ urlpatterns = [
     path("admin/alerts/episodes/<uuid:episode>/why", WhyView.as_view(), name="why"),
     path("admin/monitoring/threshold", ThresholdView.as_view(), name="threshold"),
     path("", include("apps.alerts.api.phone_urls")),
+    path("alerts/chart/<str:word>.png", charts.png, name="alert-chart"),
+    path("alerts/slack/actions", slack.actions, name="slack-actions"),
 ]

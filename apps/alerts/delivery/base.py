@@ -1,7 +1,7 @@
 """What every notifier has in common."""
 
 from abc import ABC, abstractmethod
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, ClassVar
 
@@ -40,6 +40,8 @@ class Envelope:
     # For kinds that send by an account with a provider, and where it reports what became of it.
     account: "Account | None" = None
     receipt_url: str = ""
+    # Draws the chart of the alert as PNG, within two seconds; None where there is none.
+    chart: Callable[[], bytes | None] = field(default=lambda: None, repr=False)
 
     def named_secret(self, name: str) -> str:
         """One of the channel's secrets, for kinds with settings that are secret."""
@@ -72,6 +74,10 @@ class Notifier(ABC):
     settings: ClassVar[Sequence[Setting]] = ()
     # Whether a channel without a secret gets a random one, shown once (it signs messages).
     signs: ClassVar[bool] = False
+    # Whether it is told that somebody has taken an alert; and whether what it shows is one alert
+    # for a whole group, which is taken only as a whole.
+    shows_taken: ClassVar[bool] = False
+    one_alert_a_group: ClassVar[bool] = False
 
     def __init_subclass__(cls, *, kind: str = "") -> None:
         # Without a kind it is what several kinds have in common.

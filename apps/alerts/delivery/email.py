@@ -1,6 +1,7 @@
 """E-mail by Django's configured server: text and HTML, and one Message-ID for all attempts."""
 
 import smtplib
+from email.mime.image import MIMEImage
 from email.utils import parseaddr
 from typing import Any, Final
 
@@ -64,11 +65,19 @@ class EmailNotifier(Notifier, kind="email"):
         return Delivered(Outcome.OK, 250)
 
 
+class _Message(EmailMultiAlternatives):
+    """A picture attached to it belongs to the HTML, not beside it."""
+
+    mixed_subtype = "related"
+
+
 def _compose(envelope: Envelope) -> EmailMultiAlternatives:
+    chart = envelope.chart()
     domain = parseaddr(settings.DEFAULT_FROM_EMAIL)[1].rpartition("@")[2] or "localhost"
     with translation.override(envelope.language or settings.LANGUAGE_CODE):
         context = wording.context(envelope.payload, may_repeat=envelope.may_repeat)
-        message = EmailMultiAlternatives(
+        context["chart_cid"] = f"{envelope.key[:24]}@{domain}" if chart else ""
+        message = _Message(
             subject=context["title"],
             body=render_to_string("alerts/message.txt", context),
             to=[envelope.target],
@@ -80,11 +89,20 @@ def _compose(envelope: Envelope) -> EmailMultiAlternatives:
             },
         )
         message.attach_alternative(render_to_string("alerts/message.html", context), "text/html")
+    if chart:
+        message.attach(_inline(chart, context["chart_cid"]))
     thread = envelope.payload.get("episode")
     if thread:
         # Mail programs then show an episode's messages as one conversation.
         message.extra_headers["References"] = f"<{thread}@{domain}>"
     return message
+
+
+def _inline(chart: bytes, cid: str) -> MIMEImage:
+    image = MIMEImage(chart, "png")
+    image.add_header("Content-ID", f"<{cid}>")
+    image.add_header("Content-Disposition", "inline", filename="chart.png")
+    return image
 
 
 def _judge(error: Exception) -> Delivered:

@@ -33,6 +33,8 @@ def context(payload: Mapping[str, Any], *, may_repeat: bool = False) -> dict[str
         "breaches": [_breach(one) for one in payload.get("breaches", [])],
         "not_shown": payload.get("breaches_not_shown", 0),
         "links": links.evidence(payload),
+        "recovered": [_breach(one) for one in payload.get("ended") or []],
+        "recovered_not_shown": payload.get("ended_not_shown", 0),
         "since": _moment(payload.get("since")),
         "ended": _moment(payload.get("ended_at")),
         "duration": duration(payload.get("duration_s")),
@@ -65,6 +67,8 @@ def text(words: Mapping[str, Any]) -> str:
 
 def breach_line(one: Mapping[str, Any]) -> str:
     """A breach's value beside its threshold: `0.95 (threshold > 0.9, worst 0.97)`."""
+    if not one["threshold"]:
+        return str(one["value"])
     words = {"threshold": f"{one['sign']} {one['threshold']}", "worst": one["worst"]}
     return f"{one['value']} ({_('threshold %(threshold)s, worst %(worst)s') % words})"
 
@@ -79,7 +83,7 @@ def figure(value: float | None, unit: str, aggregation: str = "") -> str:
         return f"{value * 1000:.4g} ms"
     if unit == "By":
         return _bytes(value)
-    shown = "" if unit == "1" or unit.startswith("{") else f" {unit}"
+    shown = "" if unit in ("", "1") or unit.startswith("{") else f" {unit}"
     return f"{value:.6g}{shown}"
 
 
@@ -108,20 +112,33 @@ def _title(payload: Mapping[str, Any]) -> str:
         "rule": payload.get("rule", {}).get("name", ""),
         "scope": f" ({scope})" if scope else "",
     }
-    if purpose == "resolved":
-        return _("[Resolved] %(rule)s%(scope)s") % words
-    return quiet_words.title(payload, words) or _("[%(severity)s] %(rule)s%(scope)s") % words
+    words |= {
+        "by": str(payload.get("by", "")),
+        "level": (payload.get("escalation") or {}).get("level", ""),
+    }
+    if quiet := quiet_words.title(payload, words):
+        return quiet
+    titles = {
+        "acknowledged": _("[Acknowledged by %(by)s] %(rule)s%(scope)s"),
+        "escalation": _("[%(severity)s, level %(level)s] %(rule)s%(scope)s"),
+        "resolved": _("[Resolved] %(rule)s%(scope)s"),
+    }
+    return titles.get(str(purpose), _("[%(severity)s] %(rule)s%(scope)s")) % words
 
 
 def _breach(one: Mapping[str, Any]) -> dict[str, Any]:
     unit, aggregation = str(one.get("unit", "")), str(one.get("aggregation", ""))
     severity = str(one.get("severity", ""))
     return {
-        "metric": one.get("metric", ""),
+        "rule": one.get("rule", ""),
+        # What another system tells of may have no metric, and no threshold that it names.
+        "metric": one.get("metric") or one.get("rule", ""),
         "aggregation": aggregation,
         "value": figure(one.get("value"), unit, aggregation),
         "worst": figure(one.get("worst"), unit, aggregation),
-        "threshold": figure(one.get("threshold"), unit, aggregation),
+        "threshold": (
+            "" if one.get("threshold") is None else figure(one.get("threshold"), unit, aggregation)
+        ),
         "sign": "<" if one.get("direction") == "below" else ">",
         "severity": _severity(severity),
         "tone": severity,

@@ -16,6 +16,7 @@ class Purpose(models.TextChoices):
 
     FIRING = "firing", _("Firing")
     RESOLVED = "resolved", _("Resolved")
+    ACKNOWLEDGED = "acknowledged", _("Acknowledged")
     ESCALATION = "escalation", _("Escalation")
     DIGEST = "digest", _("Digest")
     FLAPPING = "flapping", _("Flapping")

@@ -13,6 +13,7 @@ from apps.alerts.clock import db_now
 from apps.alerts.machine import OPEN, RANK, Severity
 from apps.alerts.models import Acknowledgement, Episode, EpisodeEvent
 from apps.alerts.models.acknowledgement import AckEnd
+from apps.alerts.services import taken
 from apps.alerts.suppression.rejudging import rejudge
 from apps.core.errors import InvalidInputError
 
@@ -59,6 +60,7 @@ def acknowledge(
         detail = {"by": by, "until": until.isoformat() if until else None, "note": note[:2000]}
         _tell(locked, "acknowledged", now, detail)
         escalation.acknowledged(locked, now)
+        taken.tell(locked, by)
     return len(locked)
 
 

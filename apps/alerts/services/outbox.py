@@ -6,6 +6,7 @@ import socket
 import uuid
 from collections.abc import Collection
 from datetime import timedelta
+from functools import partial
 from typing import Any, Final
 
 from django.db import connection, transaction
@@ -15,6 +16,8 @@ from django.utils.translation import gettext_lazy as _
 
 from apps.alerts import conf
 from apps.alerts.delivery import Delivered
+from apps.alerts.delivery import Delivered, Envelope
+from apps.alerts.delivery.chart import pictured
 from apps.alerts.models import Attempt, EpisodeEvent, Notification, OutboxState, Outcome
 from apps.alerts.outbox import kick_on_commit
 from apps.alerts.services import deadman, ladder, receipts
@@ -91,7 +94,7 @@ def claim(
             return []
         rows = list(
             Notification.objects.filter(pk__in=ids)
-            .select_related("channel")
+            .select_related("channel", "group")
             .order_by("priority", "next_attempt_at", "pk")
         )
         Attempt.objects.bulk_create(
@@ -99,6 +102,13 @@ def claim(
             for row in rows
         )
     return opened(rows, token)
+
+
+def kinds_waiting() -> list[str]:
+    """The channel kinds that something is owed to: with a dozen kinds, most have nothing to do."""
+    unsettled = [OutboxState.PENDING, OutboxState.SENDING]
+    kinds = Notification.objects.filter(state__in=unsettled).values_list("kind", flat=True)
+    return sorted(kinds.order_by().distinct())
 
 
 def settle(claimed: Claim, result: Delivered) -> bool:

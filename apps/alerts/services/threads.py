@@ -13,7 +13,9 @@ _LOOKED_AT: Final = 500
 
 def subject(row: Notification) -> str:
     """What a message is about: a life of a group of alerts, else an episode, else nothing."""
-    life = (row.payload.get("group") or {}).get("life")
+    told = (row.payload.get("group") or {}).get("life")
+    # Pages of an escalation tell no life; they are about the one that lasts.
+    life = told or (row.group.life if row.group else None)
     return _subject(row.group_id, life, row.episode_id)
 
 
@@ -34,13 +36,19 @@ def opened(rows: Sequence[Notification]) -> dict[int, str]:
         .exclude(provider_id="")
         .order_by("-pk")
         .values_list(
-            "pk", "group_id", "payload__group__life", "episode_id", "channel_id", "provider_id"
+            "pk",
+            "group_id",
+            "payload__group__life",
+            "group__life",
+            "episode_id",
+            "channel_id",
+            "provider_id",
         )[:_LOOKED_AT]
     )
     # The oldest comes last and stays.
-    first = {
-        (_subject(group, life, episode), channel): (pk, provider_id)
-        for pk, group, life, episode, channel, provider_id in known
+    first: dict[tuple[str, Any], tuple[int, str]] = {
+        (_subject(group, told or life, episode), channel): (pk, provider_id)
+        for pk, group, told, life, episode, channel, provider_id in known
     }
     found = {row.pk: first.get((subject(row), row.channel_id)) for row in rows}
     return {pk: one[1] for pk, one in found.items() if one is not None and one[0] < pk}

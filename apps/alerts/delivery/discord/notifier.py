@@ -4,7 +4,10 @@ import re
 from collections.abc import Mapping
 from typing import Any, Final
 
+import orjson
 from django.utils.translation import gettext_lazy as _
+from urllib3.fields import RequestField
+from urllib3.filepost import encode_multipart_formdata
 
 from apps.alerts.delivery import wording
 from apps.alerts.delivery.base import Delivered, Envelope, Notifier
@@ -12,6 +15,7 @@ from apps.alerts.delivery.fields import checked_url
 from apps.alerts.delivery.http import Caller, FailedError, parsed
 from apps.alerts.delivery.notes import notes_of
 from apps.alerts.models import Outcome
+from apps.core.outgoing import Answer
 
 # discord.com/developers/docs/resources/message, embed limits; 6000 characters in all.
 _TITLE: Final = 256
@@ -40,12 +44,27 @@ class DiscordNotifier(Notifier, kind="discord"):
         caller = Caller("Discord")
         # Without `wait` the answer comes before the message is stored, and tells no id.
         mark = "&" if "?" in envelope.target else "?"
+        url, chart = f"{envelope.target}{mark}wait=true", envelope.chart()
         try:
-            answer = caller.json(f"{envelope.target}{mark}wait=true", message)
+            answer = (
+                _with_chart(caller, url, message, chart) if chart else caller.json(url, message)
+            )
         except FailedError as error:
             return error.delivered
         found = parsed(answer) or {}
         return Delivered(Outcome.OK, answer.status, provider_id=str(found.get("id", ""))[:255])
+
+
+def _with_chart(caller: Caller, url: str, message: dict[str, Any], chart: bytes) -> Answer:
+    message["embeds"][0]["image"] = {"url": "attachment://chart.png"}
+    fields = [
+        RequestField("payload_json", orjson.dumps(message), None, {}),
+        RequestField("files[0]", chart, "chart.png", {}),
+    ]
+    fields[0].make_multipart(content_type="application/json")
+    fields[1].make_multipart(content_type="image/png")
+    body, kind = encode_multipart_formdata(fields)
+    return caller.post(url, body, {"Content-Type": kind})
 
 
 def message_of(words: Mapping[str, Any]) -> dict[str, Any]:

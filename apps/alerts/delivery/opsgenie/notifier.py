@@ -28,6 +28,8 @@ class OpsgenieNotifier(Notifier, kind="opsgenie"):
     """To whoever the API key's integration reaches."""
 
     label = "Opsgenie"
+    shows_taken = True
+    one_alert_a_group = True
     target_label = _("API key")
     target_help = _("Of an API integration with the right to create and update alerts.")
     settings: ClassVar[Sequence[Setting]] = (

@@ -7,7 +7,7 @@ from typing import Any, ClassVar, Final
 from django.utils.translation import gettext_lazy as _
 
 from apps.alerts import conf
-from apps.alerts.delivery import wording
+from apps.alerts.delivery import chart, wording
 from apps.alerts.delivery.base import Delivered, Envelope, Notifier
 from apps.alerts.delivery.fields import Setting, Words
 from apps.alerts.delivery.http import Caller, FailedError, parsed
@@ -29,6 +29,8 @@ class PagerDutyNotifier(Notifier, kind="pagerduty"):
     """To one service of PagerDuty."""
 
     label = "PagerDuty"
+    shows_taken = True
+    one_alert_a_group = True
     target_label = _("Integration key")
     target_help = _("Of an Events API v2 integration of the service.")
     settings: ClassVar[Sequence[Setting]] = (
@@ -85,6 +87,7 @@ def event_of(envelope: Envelope) -> dict[str, Any]:
         "client": "Pharos",
         "client_url": words["url"] or conf.base_url(),
         "links": [{"href": url, "text": name} for name, url in words["links"][:_LINKS]],
+        "images": _images(payload, words),
         "payload": {
             "summary": words["title"][:_SUMMARY],
             "source": str(labels.get("service.name") or labels.get("host") or "pharos")[:255],
@@ -94,6 +97,11 @@ def event_of(envelope: Envelope) -> dict[str, Any]:
             "custom_details": _details(words),
         },
     }
+
+
+def _images(payload: Mapping[str, Any], words: Mapping[str, Any]) -> list[dict[str, str]]:
+    url = chart.url_for(payload)
+    return [{"src": url, "href": words["url"], "alt": words["title"]}] if url else []
 
 
 def _details(words: Mapping[str, Any]) -> dict[str, Words]:

@@ -39,13 +39,15 @@ def attachment(words: Mapping[str, Any], *, buttons: Sequence[dict[str, Any]]) -
     return {"color": words["colour"], "fallback": escaped(words["title"]), "blocks": sections}
 
 
-def classic(words: Mapping[str, Any]) -> dict[str, Any]:
+def classic(words: Mapping[str, Any], picture: str = "") -> dict[str, Any]:
     """The same of plain fields, which Mattermost and others that speak Slack show too."""
     text = [escaped(words["summary"])] if words["summary"] else []
     text += [_breach(one) for one in words["breaches"]]
     text += [escaped(line) for line in notes_of(words)]
     body = "\n".join(text)[: _TEXT - 1000]
+    seen = {"image_url": picture} if picture else {}
     return {
+        **seen,
         "color": words["colour"],
         "fallback": escaped(words["title"]),
         "title": escaped(words["title"])[:_TITLE],
@@ -57,7 +59,11 @@ def classic(words: Mapping[str, Any]) -> dict[str, Any]:
 
 def buttons_for(payload: Mapping[str, Any], channel: int | None) -> list[dict[str, Any]]:
     """Acknowledge and Silence, for an alert that fires."""
-    if payload.get("purpose") == "resolved" or not payload.get("episode") or channel is None:
+    if (
+        payload.get("purpose") in ("resolved", "acknowledged")
+        or not payload.get("episode")
+        or channel is None
+    ):
         return []
     value = orjson.dumps({"channel": channel, "episodes": episodes_of(payload)}).decode()
     return [

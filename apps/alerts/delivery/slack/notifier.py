@@ -8,7 +8,7 @@ from typing import Any, ClassVar, Final
 
 from django.utils.translation import gettext_lazy as _
 
-from apps.alerts.delivery import wording
+from apps.alerts.delivery import chart, wording
 from apps.alerts.delivery.base import Delivered, Envelope, Notifier
 from apps.alerts.delivery.fields import Setting, checked_url
 from apps.alerts.delivery.http import Caller, FailedError
@@ -19,6 +19,7 @@ from apps.core import masking
 from apps.core.errors import InvalidInputError
 
 _CHANNEL: Final = re.compile(r"#?[\w.-]{1,80}")
+_FIRES: Final = ("firing", "escalation")
 _EVENT: Final = "pharos_notification"
 # What was sent this long ago is not looked for any more.
 _LOOKED_BACK_S: Final = 86_400
@@ -31,6 +32,7 @@ class SlackNotifier(Notifier, kind="slack"):
     """To a channel by a bot's token, or to the URL of an incoming webhook."""
 
     label = "Slack"
+    shows_taken = True
     target_label = _("Channel or webhook URL")
     target_help = _("A channel's id (C0123456789) with a bot token, or an incoming webhook's URL.")
     settings: ClassVar[Sequence[Setting]] = (
@@ -114,11 +116,12 @@ class _Post:
             ts = str(answer.get("ts", ""))
             channel = str(answer.get("channel") or channel)
         self._turn_first()
+        self._send_chart(channel, ts)
         return Delivered(Outcome.OK, 200, provider_id=f"{channel}:{ts}" if ts else "")
 
     def _body(self) -> dict[str, Any]:
         payload = self.envelope.payload
-        raised = payload.get("purpose") == "firing" and payload.get("severity") == "critical"
+        raised = payload.get("purpose") in _FIRES and payload.get("severity") == "critical"
         body = {
             "channel": self.channel,
             # What notifications and screen readers say.
@@ -176,6 +179,27 @@ class _Post:
         except FailedError:
             return
 
+    def _send_chart(self, channel: str, ts: str) -> None:
+        """Into the thread, after the words: whatever fails here is let go."""
+        first = not self.thread_ts and self.envelope.payload.get("purpose") in _FIRES
+        if not first or not ts or not self.envelope.config.get("chart"):
+            return
+        picture = self.envelope.chart()
+        if picture is None:
+            return
+        asked = {
+            "filename": "chart.png", "length": str(len(picture)), "alt_txt": self.words["title"],
+        }  # fmt: skip
+        try:
+            place = self.api.read("files.getUploadURLExternal", asked)
+            kind = {"Content-Type": "application/octet-stream"}
+            self.api.caller.post(str(place.get("upload_url")), picture, kind)
+            shared = [{"id": place.get("file_id"), "title": self.words["title"][:80]}]
+            body = {"files": shared, "channel_id": channel, "thread_ts": ts}
+            self.api.call("files.completeUploadExternal", body)
+        except FailedError:
+            return
+
 
 class _Paces:
     """When each channel may be written to next, as far as this process knows."""
@@ -204,7 +228,7 @@ _paces = _Paces()
 def _by_webhook(envelope: Envelope, words: Mapping[str, Any]) -> Delivered:
     body = {
         "text": blocks.escaped(words["title"]),
-        "attachments": [blocks.classic(words)],
+        "attachments": [blocks.classic(words, chart.url_for(envelope.payload))],
     }
     _paces.wait(envelope.target)
     answer = Caller("Slack").json(envelope.target, body)

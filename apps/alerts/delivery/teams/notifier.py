@@ -5,9 +5,10 @@ from collections.abc import Mapping
 from typing import Any, Final
 
 import orjson
+from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
-from apps.alerts.delivery import wording
+from apps.alerts.delivery import chart, wording
 from apps.alerts.delivery.base import Delivered, Envelope, Notifier
 from apps.alerts.delivery.fields import checked_url
 from apps.alerts.delivery.http import Caller, FailedError
@@ -37,7 +38,7 @@ class TeamsNotifier(Notifier, kind="teams"):
     def send(self, envelope: Envelope) -> Delivered:
         with wording.said_in(envelope.language):
             words = wording.context(envelope.payload, may_repeat=envelope.may_repeat)
-            message = message_of(words)
+            message = message_of(words, chart.url_for(envelope.payload))
         try:
             answer = Caller("Teams").json(envelope.target, message)
         except FailedError as error:
@@ -45,10 +46,10 @@ class TeamsNotifier(Notifier, kind="teams"):
         return Delivered(Outcome.OK, answer.status)
 
 
-def message_of(words: Mapping[str, Any]) -> dict[str, Any]:
+def message_of(words: Mapping[str, Any], picture: str = "") -> dict[str, Any]:
     """The card in its message, with as many breaches as fit."""
     for shown in range(_BREACHES, -1, -1):
-        message = _message(words, shown)
+        message = _message(words, shown, picture)
         if len(orjson.dumps(message)) <= _BYTES:
             break
     return message
@@ -59,13 +60,13 @@ def escaped(text: str) -> str:
     return _MARKUP.sub(r"\\\1", text)
 
 
-def _message(words: Mapping[str, Any], shown: int) -> dict[str, Any]:
+def _message(words: Mapping[str, Any], shown: int, picture: str) -> dict[str, Any]:
     card = {
         "$schema": "http://adaptivecards.io/schemas/adaptive-card.json",
         "type": "AdaptiveCard",
         "version": "1.4",
         "msteams": {"width": "Full"},
-        "body": [_heading(words), *_body(words, shown)],
+        "body": [_heading(words), *_body(words, shown), *_picture(picture)],
         "actions": [
             {"type": "Action.OpenUrl", "title": name, "url": url}
             for name, url in words["links"][:_ACTIONS]
@@ -103,6 +104,13 @@ def _body(words: Mapping[str, Any], shown: int) -> list[dict[str, Any]]:
     left_out = max(0, len(words["breaches"]) - shown)
     noted = notes_of({**words, "not_shown": words["not_shown"] + left_out})
     return parts + [_block(line, isSubtle=True, size="Small") for line in noted]
+
+
+def _picture(url: str) -> list[dict[str, Any]]:
+    if not url:
+        return []
+    alt = gettext("Chart of the metric with its threshold")
+    return [{"type": "Image", "url": url, "altText": alt, "size": "Stretch"}]
 
 
 def _block(text: str, **look: Any) -> dict[str, Any]:
