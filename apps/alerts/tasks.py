@@ -5,7 +5,6 @@ from typing import Any
 from celery import shared_task
 
 from apps.alerts import waking
-from apps.alerts.delivery import NOTIFIERS
 from apps.alerts.escalation import escalate_due, faults
 from apps.alerts.escalation.runner import TASK as ESCALATE_TASK
 from apps.alerts.evaluation import evaluate_due, evaluate_early
@@ -19,10 +18,10 @@ from apps.alerts.services import (
     digests,
     ladder,
     noise,
+    outbox,
     receipts,
     trouble,
 )
-from apps.alerts.services import acknowledgements, digests, noise, outbox
 from apps.alerts.services.dispatch import dispatch
 from apps.alerts.services.housekeeping import mend_clock, prune
 

@@ -6,7 +6,6 @@ import socket
 import uuid
 from collections.abc import Collection
 from datetime import timedelta
-from functools import partial
 from typing import Any, Final
 
 from django.db import connection, transaction
@@ -16,8 +15,6 @@ from django.utils.translation import gettext_lazy as _
 
 from apps.alerts import conf
 from apps.alerts.delivery import Delivered
-from apps.alerts.delivery import Delivered, Envelope
-from apps.alerts.delivery.chart import pictured
 from apps.alerts.models import Attempt, EpisodeEvent, Notification, OutboxState, Outcome
 from apps.alerts.outbox import kick_on_commit
 from apps.alerts.services import deadman, ladder, receipts

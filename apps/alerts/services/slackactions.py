@@ -12,12 +12,12 @@ import orjson
 from django.contrib.auth.models import User
 from django.utils.translation import gettext as _
 
+from apps.alerts.clock import db_now
 from apps.alerts.delivery import unpacked
 from apps.alerts.delivery.http import Caller, FailedError
 from apps.alerts.delivery.slack.api import BASE, Api
 from apps.alerts.delivery.slack.blocks import SILENCE_S, escaped
 from apps.alerts.delivery.slack.signature import genuine
-from apps.alerts.evaluation.clock import db_now
 from apps.alerts.machine import OPEN
 from apps.alerts.models import Channel, Episode, Silence
 from apps.alerts.services import acknowledgements, silences
