@@ -123,8 +123,17 @@ def _workers() -> Iterator[None]:
             worker = subprocess.Popen(command)
             stack.callback(worker.wait)
             stack.callback(worker.terminate)
-        time.sleep(8)
+        _await_workers()
         yield
+
+
+def _await_workers(limit_s: float = 240) -> None:
+    from celery import current_app
+
+    stop_at = time.monotonic() + limit_s
+    while len(current_app.control.ping(timeout=2) or ()) < WORKERS:
+        if time.monotonic() > stop_at:
+            raise TimeoutError("The workers did not come up.")
 
 
 def _figures(log: Path) -> dict[str, Any]:
