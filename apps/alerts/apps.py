@@ -16,10 +16,29 @@ class AlertsConfig(AppConfig):
         """Register checks, audit channels (rules audit themselves, by version), and end what a
         rule has open before it is deleted by any path."""
         from apps.alerts import checks  # noqa: F401 (registers)
-        from apps.alerts.models import Channel, Rule
+        from apps.alerts.models import (
+            Channel,
+            ContactMethod,
+            EscalationPolicy,
+            EscalationStep,
+            Layer,
+            LayerMember,
+            Override,
+            Rule,
+            Schedule,
+            Swap,
+            Team,
+        )  # fmt: skip
         from apps.core import audited
 
         audited.watch(Channel, "channel", secret=["sealed_target", "sealed_secret", "target_hash"])
+        for model, noun in (
+            (EscalationPolicy, "escalation_policy"), (EscalationStep, "escalation_step"),
+            (Schedule, "schedule"), (Layer, "layer"), (LayerMember, "layer_member"),
+            (Override, "override"), (Swap, "swap"), (Team, "team"),
+            (ContactMethod, "contact_method"),
+        ):  # fmt: skip
+            audited.watch(model, noun)
 
         pre_delete.connect(_end_episodes, sender=Rule, dispatch_uid="alerts.end_episodes")
 
