@@ -146,7 +146,7 @@ class TestPolicies:
     @pytest.mark.parametrize(
         ("steps", "said"),
         [
-            ([], "at its end"),
+            ([], "page somebody"),
             ([{"kind": "wait"}], "at its end"),
             ([{"kind": "user", "person": "nobody"}], "There is no person named nobody"),
             ([{"kind": "call"}], "Step 1"),

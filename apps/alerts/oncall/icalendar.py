@@ -28,7 +28,7 @@ def render(name: str, entries: Iterable[Entry], now: datetime, refresh: timedelt
     calendar.add("version", "2.0")
     calendar.add("calscale", "GREGORIAN")
     calendar.add("method", "PUBLISH")
-    calendar.add("x-wr-calname", name)
+    calendar.add("x-wr-calname", vText(name))
     calendar.add("refresh-interval", refresh, parameters={"VALUE": "DURATION"})
     calendar.add("x-published-ttl", vText(f"PT{int(refresh.total_seconds())}S"))
     for one in entries:

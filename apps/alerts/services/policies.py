@@ -42,13 +42,13 @@ def save_policy(
     InvalidInputError with the step that is wrong.
     """
     rows = [_row(number, dict(step)) for number, step in enumerate(steps)]
+    check(rows)
     last = _channel(catch_all) if catch_all is not None else (rows[-1].channel if rows else None)
     if last is None:
         raise InvalidInputError(
             _("A policy needs a channel to tell at its end: name a catch-all."),
             {"field": "catch_all"},
         )
-    check(rows)
     with transaction.atomic():
         policy, _made = EscalationPolicy.objects.select_for_update().get_or_create(
             name=name[:200], defaults={"catch_all": last}
@@ -149,3 +149,8 @@ def _found(field: str, told: Any) -> models.Model:
     if rows:
         words = _("There are several %(field)s named %(name)s.")
     raise InvalidInputError(words % {"field": field, "name": told}, {"field": field})
+
+
+def in_words(plan: Mapping[str, Any]) -> list[str]:
+    """The sentences of a plan as an escalation keeps it."""
+    return [sentence(step) for step in Plan.from_json(dict(plan)).steps] if plan else []
