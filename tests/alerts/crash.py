@@ -4,6 +4,8 @@ before-commit   a rule is evaluated, everything written, COMMIT never comes
 after-commit    the same, and the process dies before anything is sent
 claimed         messages are leased and committed, and nothing is sent
 sent            a message was handed over, and its outcome is not noted
+step-uncommitted   a step of an escalation is taken, everything written, COMMIT never comes
+escalate    steps are taken for ever, until the process is killed or a line comes in
 evaluate, dispatch   no crash: one ordinary run
 
 It prints the instant when it gets there, and goes on when a line comes in. With WAKE in the
@@ -11,6 +13,7 @@ environment, evaluations wake dispatchers over the broker.
 """
 
 import os
+import select
 import sys
 
 import django
@@ -41,6 +44,24 @@ class Breaching:
         return None
 
 
+def escalate(instant: str) -> None:
+    from apps.alerts.escalation import runner
+
+    if instant == "step-uncommitted":
+        real = runner.take
+
+        def take(*args):
+            real(*args)
+            stop_here()
+
+        runner.take = take
+        runner.escalate_due()
+        return
+    print(instant, flush=True)  # noqa: T201
+    while not select.select([sys.stdin], [], [], 0)[0]:
+        runner.escalate_due()
+
+
 def main(instant: str) -> None:
     django.setup()
     from django.db import connection
@@ -64,7 +85,9 @@ def main(instant: str) -> None:
         dispatch._send = stop_here
     if instant == "sent":
         dispatch.settle = stop_before(dispatch.settle)
-    if instant in ("before-commit", "after-commit", "evaluate"):
+    if instant in ("step-uncommitted", "escalate"):
+        escalate(instant)
+    elif instant in ("before-commit", "after-commit", "evaluate"):
         evaluation.evaluate_due(Breaching())
         if instant == "after-commit":
             stop_here()

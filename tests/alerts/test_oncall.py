@@ -147,7 +147,7 @@ class TestPolicies:
         ("steps", "said"),
         [
             ([], "page somebody"),
-            ([{"kind": "wait"}], "at its end"),
+            ([{"kind": "user", "person": "ann"}], "at its end"),
             ([{"kind": "user", "person": "nobody"}], "There is no person named nobody"),
             ([{"kind": "call"}], "Step 1"),
             ([{"kind": "user"}, {"kind": "channel", "channel": "room"}], "name the one"),
