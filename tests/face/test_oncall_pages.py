@@ -26,12 +26,10 @@ DAY = timedelta(days=1)
 PAGE = "/admin/on-call/"
 
 
-@pytest.fixture
-def full(transactional_db) -> Schedule:
+def furnish() -> Schedule:
     """Three people, two layers, an override and a swap on offer, in a zone with clock changes."""
-    ann, bob, cat = (
-        User.objects.create_user(name, is_staff=True) for name in ("ann", "bob", "cat")
-    )
+    names = ("ann", "bob", "cat")
+    ann, bob, cat = (User.objects.create_user(name, is_staff=True) for name in names)
     made = Schedule.objects.create(name="Payments, primary", zone="America/New_York", country="US")
     week = Layer.objects.create(schedule=made, name="Weekly", starts_on=date(2025, 1, 6))
     office = Layer.objects.create(
@@ -52,6 +50,11 @@ def full(transactional_db) -> Schedule:
         catch_all=webhook("operations"),
     )  # fmt: skip
     return made
+
+
+@pytest.fixture
+def full(db) -> Schedule:
+    return furnish()
 
 
 def signed_in(name: str) -> Client:
@@ -199,12 +202,14 @@ def test_the_lists_ask_as_much_for_many_rows_as_for_few(full, django_assert_max_
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
-def test_no_page_of_on_call_breaks_a_rule_of_wcag_or_a_telephone(visit, full, scheme):
+def test_no_page_of_on_call_breaks_a_rule_of_wcag_or_a_telephone(visit, scheme):
+    full = furnish()
+    policy = EscalationPolicy.objects.get().pk
     pages = {
         "oncall-month": f"{PAGE}?schedule={full.pk}",
         "oncall-week": f"{PAGE}?view=week&day=2026-03-09",
         "oncall-me": f"{PAGE}me/",
         "schedule-form": f"/admin/alerts/schedule/{full.pk}/change/",
-        "policy-form": f"/admin/alerts/escalationpolicy/{EscalationPolicy.objects.get().pk}/change/",
+        "policy-form": f"/admin/alerts/escalationpolicy/{policy}/change/",
     }
     assert troubles(visit, pages, lambda page, name: None, color_scheme=scheme) == []
