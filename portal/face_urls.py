@@ -9,6 +9,8 @@ from portal.bottlenecks.board import BottleneckBoard
 from portal.evidence import log_analytics, log_exports, trace_page, trace_pages
 from portal.evidence import pages as evidence
 from portal.metrics import cost, data, explorer, objectives
+from portal.oncall import acts as oncall_acts
+from portal.oncall import pages as oncall
 from portal.overview import pages as overview
 from portal.paging import pages as paging
 from portal.performance import boards
@@ -56,5 +58,20 @@ urlpatterns: list[URLPattern] = [
     path("admin/log-exports/", log_exports.page, name="log-exports-page"),
     path("admin/intake/", intake.page, name="intake"),
     path("admin/intake/data", intake.IntakeBoard.as_view(), name="intake-data"),
+    path("admin/on-call/", oncall.calendar, name="on-call"),
+    path("admin/on-call/me/", oncall.mine, name="on-call-me"),
+    path("admin/on-call/me/page/", oncall_acts.page_me, name="on-call-page-me"),
+    path("admin/on-call/me/feed/", oncall_acts.renew_feed, name="on-call-my-feed"),
+    path("admin/on-call/<int:schedule>/override/", oncall_acts.override, name="on-call-override"),
+    path("admin/on-call/<int:schedule>/swap/", oncall_acts.ask_swap, name="on-call-swap"),
+    path("admin/on-call/<int:schedule>/feed/", oncall_acts.renew_feed, name="on-call-feed"),
+    path(
+        "admin/on-call/override/<int:override>/cancel/", oncall_acts.cancel, name="on-call-cancel"
+    ),
+    path(
+        "admin/on-call/swap/<int:swap>/<str:verb>/",
+        oncall_acts.decide_swap,
+        name="on-call-decide",
+    ),
     path("admin/about/", about.about, name="about"),
 ]

@@ -14,39 +14,19 @@ class AlertsConfig(AppConfig):
     verbose_name = _("Alerts")
 
     def ready(self) -> None:
-        """Register checks, audit channels (rules audit themselves, by version), judge rules
-        when their figures are written, and end what a rule has open before it is deleted."""
+        """Register what others look for, judge rules when their figures are written, and end what
+        a rule has open before it is deleted by any path."""
         from apps.alerts import (
+            auditing,
             checks,  # noqa: F401 (registers)
             collecting,  # noqa: F401 (registers)
             health,  # noqa: F401 (registers)
             waking,
         )
-        from apps.alerts.models import (
-            Cap,
-            Channel,
-            DeadMan,
-            Dependency,
-            Inhibition,
-            MuteWindow,
-            PhoneAccount,
-            Receiver,
-            Route,
-            Rule,
-            Silence,
-        )
-        from apps.core import audited
+        from apps.alerts.models import Rule
         from apps.monitoring.intake import committed
 
-        audited.watch(Channel, "channel", secret=["sealed_target", "sealed_secret", "target_hash"])
-        audited.watch(PhoneAccount, "phoneaccount", secret=["sealed_secret"])
-        audited.watch(DeadMan, "deadman")
-
-        for model, noun in (
-            (Silence, "silence"), (Inhibition, "inhibition"), (Dependency, "dependency"),
-            (MuteWindow, "mute_window"), (Cap, "cap"), (Receiver, "receiver"), (Route, "route"),
-        ):  # fmt: skip
-            audited.watch(model, noun)
+        auditing.watch()
         if settings.PHAROS_EVALUATE_ON_WRITE:
             committed.listen_metrics(waking.waker.heard)
         pre_delete.connect(_end_episodes, sender=Rule, dispatch_uid="alerts.end_episodes")

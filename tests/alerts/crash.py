@@ -5,6 +5,8 @@ after-commit    the same, and the process dies before anything is sent
 claimed         messages are leased and committed, and nothing is sent
 sent            a message was handed over, and its outcome is not noted
 routed          alerts are routed and their messages owed, COMMIT never comes
+step-uncommitted   a step of an escalation is taken, everything written, COMMIT never comes
+escalate    steps are taken for ever, until the process is killed or a line comes in
 evaluate, dispatch   no crash: one ordinary run
 
 It prints the instant when it gets there, and goes on when a line comes in. With WAKE in the
@@ -12,6 +14,7 @@ environment, evaluations wake dispatchers over the broker.
 """
 
 import os
+import select
 import sys
 
 import django
@@ -63,6 +66,24 @@ def preload() -> None:
     from apps.alerts.services import dispatch  # noqa: F401
 
 
+def escalate(instant: str) -> None:
+    from apps.alerts.escalation import runner
+
+    if instant == "step-uncommitted":
+        real = runner.take
+
+        def take(*args):
+            real(*args)
+            stop_here()
+
+        runner.take = take
+        runner.escalate_due()
+        return
+    print(instant, flush=True)  # noqa: T201
+    while not select.select([sys.stdin], [], [], 0)[0]:
+        runner.escalate_due()
+
+
 def main() -> None:
     instant = sys.argv[1]
     django.setup()
@@ -90,7 +111,9 @@ def main() -> None:
         dispatch.send_now = stop_here
     if instant == "sent":
         dispatch.settle = stop_before(dispatch.settle)
-    if instant in ("before-commit", "after-commit", "evaluate"):
+    if instant in ("step-uncommitted", "escalate"):
+        escalate(instant)
+    elif instant in ("before-commit", "after-commit", "evaluate"):
         evaluation.evaluate_due(Breaching())
         if instant == "after-commit":
             stop_here()

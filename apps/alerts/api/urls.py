@@ -4,6 +4,7 @@ from django.urls import include, path
 
 from apps.alerts.api import charts, ruleviews, silence_urls, slack
 from apps.alerts.api.history import HistoryView
+from apps.alerts.api import oncall_urls
 from apps.alerts.api.views import AlertsView, ThresholdView
 from apps.alerts.api.why import WhyView
 
@@ -32,4 +33,5 @@ urlpatterns = [
     path("", include("apps.alerts.api.phone_urls")),
     path("alerts/chart/<str:word>.png", charts.png, name="alert-chart"),
     path("alerts/slack/actions", slack.actions, name="slack-actions"),
+    *oncall_urls.urlpatterns,
 ]

@@ -3,9 +3,11 @@
 import uuid
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import Any
 
 from apps.alerts.delivery import Envelope
+from apps.alerts.delivery.chart import pictured
 from apps.alerts.models import Channel, Notification, PhoneAccount
 from apps.alerts.services import phones, receipts, threads
 from apps.core.vault import SealBrokenError
@@ -63,6 +65,7 @@ def _open(
         may_repeat=row.may_repeat,
         thread=thread,
         subject=threads.subject(row),
+        chart=partial(pictured, row.payload),
         receipt_url=receipts.callback_url(row, account.provider) if account else "",
     )
     return Claim(row, token, envelope)
