@@ -10,7 +10,7 @@ from django.core.exceptions import ValidationError
 from django.http import HttpRequest, HttpResponse, QueryDict
 from django.utils.translation import gettext as _
 
-from apps.alerts.evaluation.clock import db_now
+from apps.alerts.clock import db_now
 from apps.alerts.models import CalendarFeed, ContactMethod, Override, Schedule, Swap, SwapState
 from apps.alerts.models.schedule import known_zone
 from apps.alerts.oncall.duty import plans

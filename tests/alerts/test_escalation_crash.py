@@ -9,7 +9,7 @@ from django.contrib.auth.models import User
 from django.db.models import Count, F
 
 from apps.alerts import escalation
-from apps.alerts.evaluation.clock import db_now
+from apps.alerts.clock import db_now
 from apps.alerts.models import EpisodeEvent, Escalation, Notification
 from tests.alerts.conftest import wait_until
 from tests.alerts.escalating import episode, person, policy, webhook

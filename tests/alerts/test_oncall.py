@@ -7,7 +7,7 @@ import pytest
 from django.contrib.auth.models import User
 from django.test import Client
 
-from apps.alerts.evaluation.clock import db_now
+from apps.alerts.clock import db_now
 from apps.alerts.models import CalendarFeed, Layer, LayerMember, Override, Schedule, SwapState
 from apps.alerts.oncall import contacts, on_call
 from apps.alerts.services import feeds, policies, schedules

@@ -19,7 +19,7 @@ from apps.alerts.admin.base import (
     ReadOnlyInline,
     column,
 )
-from apps.alerts.evaluation.clock import db_now
+from apps.alerts.clock import db_now
 from apps.alerts.models import (
     Escalation,
     EscalationMember,

@@ -12,7 +12,7 @@ from unfold.admin import ModelAdmin, StackedInline
 from unfold.widgets import UnfoldAdminTextInputWidget
 
 from apps.alerts.admin.base import column
-from apps.alerts.evaluation.clock import db_now
+from apps.alerts.clock import db_now
 from apps.alerts.models import ContactMethod, Layer, LayerMember, Override, Schedule, Team
 from apps.alerts.oncall.roster import roster
 from apps.alerts.services import schedules

@@ -10,7 +10,7 @@ from drf_spectacular.utils import extend_schema
 from rest_framework.request import Request
 
 from apps.alerts.api import oncall_shapes as shapes
-from apps.alerts.evaluation.clock import db_now
+from apps.alerts.clock import db_now
 from apps.alerts.models import Override, Schedule
 from apps.alerts.oncall import duty
 from apps.alerts.oncall.intervals import gaps

@@ -2,9 +2,8 @@
 
 from django.urls import include, path
 
-from apps.alerts.api import charts, ruleviews, silence_urls, slack
+from apps.alerts.api import charts, oncall_urls, ruleviews, silence_urls, slack
 from apps.alerts.api.history import HistoryView
-from apps.alerts.api import oncall_urls
 from apps.alerts.api.views import AlertsView, ThresholdView
 from apps.alerts.api.why import WhyView
 

@@ -11,7 +11,7 @@ from django.db.models.functions import Now
 from django.utils.translation import gettext as _
 
 from apps.alerts import conf
-from apps.alerts.evaluation.clock import db_now
+from apps.alerts.clock import db_now
 from apps.alerts.models import CalendarFeed, Schedule
 from apps.alerts.oncall.duty import plans
 from apps.alerts.oncall.icalendar import Entry, render

@@ -12,7 +12,7 @@ from django.db.models.functions import Now
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
-from apps.alerts.evaluation.clock import db_now
+from apps.alerts.clock import db_now
 from apps.alerts.models import Layer, Override, Schedule, Swap, SwapState
 from apps.alerts.oncall.duty import rotation_of, shifts
 from apps.alerts.oncall.intervals import Interval
