@@ -7,6 +7,9 @@ from portal.bottlenecks import pages as bottlenecks
 from portal.bottlenecks.board import BottleneckBoard
 from portal.evidence import log_analytics, log_exports, trace_page, trace_pages
 from portal.evidence import pages as evidence
+from portal.incidents import actions as incident_actions
+from portal.incidents import pages as incidents
+from portal.incidents import status
 from portal.metrics import cost, data, explorer, objectives
 from portal.overview import pages as overview
 from portal.performance import boards
@@ -32,6 +35,16 @@ urlpatterns: list[URLPattern] = [
         bottlenecks.move,
         name="bottleneck-move",
     ),
+    path("admin/incidents/", incidents.listing, name="incidents"),
+    path("admin/incidents/declare/", incident_actions.declare, name="incident-declare"),
+    path("admin/incidents/<int:number>/", incidents.detail, name="incident"),
+    path("admin/incidents/<int:number>/learned/", incidents.learned, name="incident-learned"),
+    path("admin/incidents/<int:number>/learned/file/", incidents.exported, name="incident-file"),
+    path(
+        "admin/incidents/<int:number>/do/<slug:verb>/", incident_actions.act, name="incident-act"
+    ),
+    path("status/<slug:slug>/", status.page, name="status-page"),
+    path("status/<slug:slug>/feed.atom", status.feed, name="status-feed"),
     path("admin/logs/", evidence.log_list, name="logs"),
     path("admin/retention/", retention.page, name="retention"),
     path("admin/performance/", performance.performance, name="performance"),

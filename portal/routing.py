@@ -4,11 +4,13 @@ from django.urls import URLPattern, path
 
 from apps.core.live.consumer import LiveConsumer
 from apps.monitoring.api import log_tail
+from portal.incidents import topic as incidents
 from portal.overview import topic
 from portal.performance import topic as performance
 
 topic.register()
 performance.register()
+incidents.register()
 log_tail.register()
 
 websocket_urlpatterns: list[URLPattern] = [

@@ -16,10 +16,14 @@ class AlertsConfig(AppConfig):
         """Register checks, audit channels (rules audit themselves, by version), and end what a
         rule has open before it is deleted by any path."""
         from apps.alerts import checks  # noqa: F401 (registers)
-        from apps.alerts.models import Channel, Rule
+        from apps.alerts.models import Channel, ForeignSource, Rule, StatusComponent, StatusPage
         from apps.core import audited
 
         audited.watch(Channel, "channel", secret=["sealed_target", "sealed_secret", "target_hash"])
+
+        audited.watch(ForeignSource, "alertsource")
+        audited.watch(StatusPage, "statuspage", secret=["token_hash"])
+        audited.watch(StatusComponent, "statuscomponent", ignore=["health"])
 
         pre_delete.connect(_end_episodes, sender=Rule, dispatch_uid="alerts.end_episodes")
 

@@ -7,6 +7,7 @@ from celery import shared_task
 from apps.alerts.delivery import NOTIFIERS
 from apps.alerts.evaluation import evaluate_due
 from apps.alerts.foreign import intake as foreign
+from apps.alerts.incidents import statuspages
 from apps.alerts.outbox import DISPATCH_TASK, kick
 from apps.alerts.routing import route
 from apps.alerts.routing.enrol import ROUTE_TASK
@@ -43,3 +44,9 @@ def end_foreign_alerts() -> int:
     ended = foreign.end_due()
     foreign.prune()
     return ended
+
+
+@shared_task(name="apps.alerts.tasks.refresh_status_pages", ignore_result=True)
+def refresh_status_pages() -> int:
+    """Judge the components of every status page again."""
+    return statuspages.refresh()

@@ -59,9 +59,12 @@ NAVIGATION: list[dict[str, Any]] = [
             _("Episodes"), "notifications_active", "alerts", "episode",
             badge="portal.overview.badges.open_alerts", badge_variant="danger",
         ),
+        _link(_("Incidents"), "notification_important", "incidents", "alerts.view_incident"),
         _list(_("Rules"), "rule", "alerts", "rule"),
         _list(_("Channels"), "send", "alerts", "channel"),
         _list(_("Notifications"), "outgoing_mail", "alerts", "notification"),
+        _list(_("Alert sources"), "input", "alerts", "foreignsource"),
+        _list(_("Status pages"), "public", "alerts", "statuspage"),
     ),
     _group(
         _("Closed loop"),
