@@ -1,6 +1,7 @@
 """Status pages as their readers see them: no session, no script, only what was published."""
 
-from typing import Any, Final
+from collections.abc import Callable
+from typing import Final
 
 from django.core.cache import cache
 from django.http import Http404, HttpRequest, HttpResponse
@@ -50,15 +51,15 @@ def _language(request: HttpRequest) -> str:
     return spoken if spoken in _LANGUAGES else "en"
 
 
-def _kept(row: StatusPage, what: str, make: Any) -> str:
+def _kept(row: StatusPage, what: str, make: Callable[[], str]) -> bytes:
     """A crowd reads a status page just when all is slow: it is made every twenty seconds."""
     key = f"status:{row.pk}:{what}"
     try:
-        found: str | None = cache.get(key)
+        found: bytes | None = cache.get(key)
     except Exception:  # noqa: BLE001 (the cache may be away; the page must not be)
-        return str(make())
+        return make().encode()
     if found is None:
-        found = str(make())
+        found = make().encode()
         cache.set(key, found, _KEPT_S)
     return found
 

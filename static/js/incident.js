@@ -46,6 +46,7 @@ new Live([`incident:${number}`], {
     const state = JSON.stringify(message.data);
     if (seen !== null && seen !== state) refresh();
     seen = state;
+    place.dataset.live = "on";
   },
   state: () => {},
 });
