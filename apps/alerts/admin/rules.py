@@ -61,7 +61,7 @@ class RuleAdmin(ModelAdmin):  # type: ignore[misc]
                 )
             },
         ),
-        (_("Who is told"), {"fields": ("channels",)}),
+        (_("Who is told"), {"fields": ("channels", "opens_incident")}),
         (
             _("State"),
             {"fields": ("version", "health_in_words", "last_tick", "no_data_since", "last_error")},
