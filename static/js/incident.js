@@ -3,7 +3,7 @@
 import { localise } from "./kit/format.js";
 import { Live } from "./kit/live.js";
 
-const place = document.querySelector("[data-fresh]");
+const places = [...document.querySelectorAll("[data-fresh]")];
 const number = document.querySelector("[data-incident]").dataset.incident;
 let seen = null;
 let running = false;
@@ -19,11 +19,13 @@ async function refresh() {
     const answer = await fetch(location.href, { headers: { Accept: "text/html" }, credentials: "same-origin" });
     if (!answer.ok || answer.redirected) return;
     const page = new DOMParser().parseFromString(await answer.text(), "text/html");
-    const fresh = page.querySelector("[data-fresh]");
-    // A reader inside keeps it as it is.
-    if (!fresh || place.contains(document.activeElement)) return;
-    place.replaceChildren(...document.adoptNode(fresh).childNodes);
-    localise(place);
+    const fresh = page.querySelectorAll("[data-fresh]");
+    places.forEach((place, index) => {
+      // A reader inside keeps it as it is.
+      if (!fresh[index] || place.contains(document.activeElement)) return;
+      place.replaceChildren(...document.adoptNode(fresh[index]).childNodes);
+      localise(place);
+    });
     for (const field of document.querySelectorAll("input[name=version]")) {
       const now = page.querySelector("input[name=version]");
       // Somebody who is writing must be told of a change by the conflict, not overrule it.
@@ -46,7 +48,7 @@ new Live([`incident:${number}`], {
     const state = JSON.stringify(message.data);
     if (seen !== null && seen !== state) refresh();
     seen = state;
-    place.dataset.live = "on";
+    places[0].dataset.live = "on";
   },
   state: () => {},
 });
