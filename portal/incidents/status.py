@@ -24,7 +24,7 @@ def page(request: HttpRequest, slug: str) -> HttpResponse:
     """The page. A private one without its token is one there is not."""
     row = _readable(request, slug)
     language = _language(request)
-    body = _kept(row, f"page:{language}", lambda: _html(row, language))
+    body = _kept(row, f"page:{language}", lambda: _html(row, language, request))
     return _answer(row, HttpResponse(body, content_type="text/html; charset=utf-8"))
 
 
@@ -53,6 +53,8 @@ def _language(request: HttpRequest) -> str:
 
 def _kept(row: StatusPage, what: str, make: Callable[[], str]) -> bytes:
     """A crowd reads a status page just when all is slow: it is made every twenty seconds."""
+    if not row.public:
+        return make().encode()
     key = f"status:{row.pk}:{what}"
     try:
         found: bytes | None = cache.get(key)
@@ -64,9 +66,11 @@ def _kept(row: StatusPage, what: str, make: Callable[[], str]) -> bytes:
     return found
 
 
-def _html(row: StatusPage, language: str) -> str:
+def _html(row: StatusPage, language: str, request: HttpRequest) -> str:
+    # The links of a private page open nothing without the token its reader came with.
+    token = "" if row.public else request.GET.get("token", "")
     with override(language):
-        told = {"page": statuspages.shown(row), "language": language, "slug": row.slug}
+        told = {"page": statuspages.shown(row), "language": language, "token": token}
         return render_to_string("status/page.html", told)
 
 

@@ -133,6 +133,9 @@ def test_a_private_page_is_for_those_with_its_token(page):
             ("", "?token=", "?token=wrong", f"?token={token}")] == [404, 404, 404, 200]  # fmt: skip
     assert get(f"/status/shop/?token={token}")["Cache-Control"] == "private, no-store"
     assert get(f"/status/shop/feed.atom?token={token}").status_code == 200
+    body = get(f"/status/shop/?token={token}").content.decode()
+    assert f'href="?lang=ko&amp;token={token}"' in body
+    assert f'href="feed.atom?token={token}"' in body
     statuspages.set_token(page)
     page.save()
     assert get(f"/status/shop/?token={token}").status_code == 404
