@@ -1,10 +1,12 @@
 """Incidents: the list, one of them as it goes on, and what was learned from it."""
 
+from collections.abc import Callable
 from datetime import datetime, timedelta
+from functools import wraps
 from typing import Any, Final
 
 from django.contrib.auth.models import User
-from django.http import HttpRequest, HttpResponse, QueryDict
+from django.http import Http404, HttpRequest, HttpResponse, QueryDict
 from django.urls import reverse
 from django.utils import timezone
 from django.utils.translation import gettext as _
@@ -16,6 +18,7 @@ from apps.alerts.incidents import figures, postmortem
 from apps.alerts.incidents.timeline import Moment, deployments_near, timeline
 from apps.alerts.incidents.wording import sentence
 from apps.alerts.models import Incident, IncidentLink, StatusPage
+from apps.core.api.errors import wants_json
 from apps.core.errors import NotFoundError
 from portal.evidence.guard import in_shell
 from portal.incidents.advice import next_steps
@@ -26,6 +29,19 @@ _FILTERS: Final = ("status", "severity", "service", "text")
 _LEAD: Final = timedelta(minutes=15)
 
 
+def for_people(view: Callable[..., HttpResponse]) -> Callable[..., HttpResponse]:
+    """A page whose address without its last slash is the API's: programs find nothing here."""
+
+    @wraps(view)
+    def page(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
+        if wants_json(request):
+            raise Http404
+        return view(request, *args, **kwargs)
+
+    return page
+
+
+@for_people
 @in_shell("alerts.view_incident")
 def listing(request: HttpRequest) -> HttpResponse:
     """The newest that pass the filters."""
@@ -49,6 +65,7 @@ def listing(request: HttpRequest) -> HttpResponse:
     return render(request, "pages/incidents.html", context, status=400 if mistakes else 200)
 
 
+@for_people
 @in_shell("alerts.view_incident")
 def detail(request: HttpRequest, number: int) -> HttpResponse:
     """One incident: what happened, what is to be done next, and all that belongs to it."""
