@@ -63,8 +63,9 @@ class AlertsV2View(Endpoint):
 
     @extend_schema(request={"application/json": _LIST}, responses={200: forms.TakenSerializer})
     def post(self, request: Request) -> HttpResponse:
-        """Take in what Prometheus tells: `labels`, `annotations`, `startsAt`, `endsAt`. One that is not told again ends with its `endsAt`, or
-        after five minutes."""
+        """Take in what Prometheus tells: `labels`, `annotations`, `startsAt`, `endsAt`.
+
+        One that is not told again ends with its `endsAt`, or after five minutes."""
         return self.reply({"alerts": sources.receive_prometheus(request.data)})
 
 
