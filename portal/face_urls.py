@@ -8,6 +8,9 @@ from portal.bottlenecks import pages as bottlenecks
 from portal.bottlenecks.board import BottleneckBoard
 from portal.evidence import log_analytics, log_exports, trace_page, trace_pages
 from portal.evidence import pages as evidence
+from portal.incidents import actions as incident_actions
+from portal.incidents import pages as incidents
+from portal.incidents import status
 from portal.metrics import cost, data, explorer, objectives
 from portal.oncall import acts as oncall_acts
 from portal.oncall import pages as oncall
@@ -40,6 +43,16 @@ urlpatterns: list[URLPattern] = [
     ),
     path("admin/alerts/why/<uuid:episode>/", paging.why_page, name="alert-why"),
     path("admin/alerts/routing/", paging.routing_page, name="routing"),
+    path("admin/incidents/", incidents.listing, name="incidents"),
+    path("admin/incidents/declare/", incident_actions.declare, name="incident-declare"),
+    path("admin/incidents/<int:number>/", incidents.detail, name="incident"),
+    path("admin/incidents/<int:number>/learned/", incidents.learned, name="incident-learned"),
+    path("admin/incidents/<int:number>/learned/file/", incidents.exported, name="incident-file"),
+    path(
+        "admin/incidents/<int:number>/do/<slug:verb>/", incident_actions.act, name="incident-act"
+    ),
+    path("status/<slug:slug>/", status.page, name="status-page"),
+    path("status/<slug:slug>/feed.atom", status.feed, name="status-feed"),
     path("admin/logs/", evidence.log_list, name="logs"),
     path("admin/retention/", retention.page, name="retention"),
     path("admin/performance/", performance.performance, name="performance"),

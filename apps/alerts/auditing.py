@@ -12,6 +12,7 @@ _PLAIN: Final = (
     (models.Dependency, "dependency"),
     (models.EscalationPolicy, "escalation_policy"),
     (models.EscalationStep, "escalation_step"),
+    (models.ForeignSource, "alertsource"),
     (models.Inhibition, "inhibition"),
     (models.Layer, "layer"),
     (models.LayerMember, "layer_member"),
@@ -32,5 +33,7 @@ def watch() -> None:
         models.Channel, "channel", secret=["sealed_target", "sealed_secret", "target_hash"]
     )
     audited.watch(models.PhoneAccount, "phoneaccount", secret=["sealed_secret"])
+    audited.watch(models.StatusPage, "statuspage", secret=["token_hash"])
+    audited.watch(models.StatusComponent, "statuscomponent", ignore=["health"])
     for model, noun in _PLAIN:
         audited.watch(model, noun)

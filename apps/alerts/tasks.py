@@ -9,6 +9,7 @@ from apps.alerts.escalation import escalate_due, faults
 from apps.alerts.escalation.runner import TASK as ESCALATE_TASK
 from apps.alerts.evaluation import evaluate_due, evaluate_early
 from apps.alerts.foreign import intake as foreign
+from apps.alerts.incidents import statuspages
 from apps.alerts.outbox import DISPATCH_TASK, kick
 from apps.alerts.routing import route
 from apps.alerts.routing.enrol import ROUTE_TASK
@@ -107,3 +108,7 @@ def end_foreign_alerts() -> int:
 def collect_receipts() -> int:
     """Ask providers what became of messages they took over."""
     return receipts.collect()
+@shared_task(name="apps.alerts.tasks.refresh_status_pages", ignore_result=True)
+def refresh_status_pages() -> int:
+    """Judge the components of every status page again."""
+    return statuspages.refresh()

@@ -67,6 +67,7 @@ NAVIGATION: list[dict[str, Any]] = [
         ),
         _list(_("Silences"), "notifications_off", "alerts", "silence"),
         _link(_("On call"), "schedule", "on-call", "alerts.view_schedule"),
+        _link(_("Incidents"), "notification_important", "incidents", "alerts.view_incident"),
         _list(_("Rules"), "rule", "alerts", "rule"),
         _link(_("Routing"), "account_tree", "routing", "alerts.view_route"),
         _list(_("Escalation policies"), "account_tree", "alerts", "escalationpolicy"),
@@ -79,6 +80,8 @@ NAVIGATION: list[dict[str, Any]] = [
             active=lambda request: any(part in request.path for part in _OF_QUIET),
         ),
         _list(_("Dead man's switch"), "monitor_heart", "alerts", "deadman"),
+        _list(_("Alert sources"), "input", "alerts", "foreignsource"),
+        _list(_("Status pages"), "public", "alerts", "statuspage"),
     ),
     _group(
         _("Closed loop"),

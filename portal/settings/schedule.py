@@ -28,6 +28,7 @@ CELERY_BEAT_SCHEDULE: dict[str, dict[str, Any]] = {
     "mend-policies": every(60, "apps.alerts.tasks.mend_policies", "low"),
     "end-foreign-alerts": every(5, "apps.alerts.tasks.end_foreign_alerts"),
     "collect-receipts": every(5, "apps.alerts.tasks.collect_receipts"),
+    "refresh-status-pages": every(15, "apps.alerts.tasks.refresh_status_pages"),
     "find-bottlenecks": every(15, "apps.monitoring.tasks.find_bottlenecks"),
     "watch-deployments": every(60, "apps.monitoring.tasks.watch_deployments"),
     "prune-bottlenecks": every(3600, "apps.monitoring.tasks.prune_bottlenecks", "low"),

@@ -7,6 +7,7 @@ from apps.alerts.admin.episodes import EpisodeAdmin
 from apps.alerts.admin.escalation import EscalationAdmin, EscalationPolicyAdmin, PolicyFaultAdmin
 from apps.alerts.admin.inhibitions import DependencyAdmin, InhibitionAdmin
 from apps.alerts.admin.mutewindows import MuteWindowAdmin
+from apps.alerts.admin.incidents import ForeignSourceAdmin, StatusPageAdmin
 from apps.alerts.admin.notifications import NotificationAdmin
 from apps.alerts.admin.oncall import ContactMethodAdmin, OverrideAdmin, ScheduleAdmin, TeamAdmin
 from apps.alerts.admin.phones import DeadManAdmin, PhoneAccountAdmin
@@ -26,6 +27,7 @@ __all__ = [
     "EpisodeAdmin",
     "EscalationAdmin",
     "EscalationPolicyAdmin",
+    "ForeignSourceAdmin",
     "InhibitionAdmin",
     "MuteWindowAdmin",
     "NoisyRuleAdmin",
@@ -38,5 +40,6 @@ __all__ = [
     "RuleAdmin",
     "ScheduleAdmin",
     "SilenceAdmin",
+    "StatusPageAdmin",
     "TeamAdmin",
 ]

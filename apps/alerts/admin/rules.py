@@ -83,6 +83,7 @@ class RuleAdmin(ModelAdmin):  # type: ignore[misc]
             },
         ),
         (_("Who is told"), {"fields": ("channels", "policy")}),
+        (_("Who is told"), {"fields": ("channels", "opens_incident")}),
         (
             _("State"),
             {

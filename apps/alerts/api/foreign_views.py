@@ -21,6 +21,8 @@ _STARTED: Final = datetime.now(UTC)
 _FILTER: Final = OpenApiParameter(
     "filter", OpenApiTypes.STR, many=True, description='Matchers, such as `alertname="Down"`.'
 )
+# What is in an alert is read by `apps.alerts.foreign`, which is more forgiving than a schema.
+_LIST: Final = {"type": "array", "items": {"type": "object"}}
 _SHOWN: Final = ("active", "silenced", "inhibited")
 
 
@@ -31,7 +33,7 @@ class WebhookView(Endpoint):
     required_permissions: ClassVar = {"POST": "alerts.add_foreignalert"}
 
     @extend_schema(
-        request=OpenApiTypes.OBJECT,
+        request={"application/json": {"oneOf": [{"type": "object"}, _LIST]}},
         responses={200: forms.TakenSerializer, 404: ErrorSerializer},
     )
     def post(self, request: Request, key: str) -> HttpResponse:
@@ -59,12 +61,11 @@ class AlertsV2View(Endpoint):
         shown = {name: asked.get(name, "true").lower() != "false" for name in _SHOWN}
         return self.reply(alertmanager.alerts(asked.getlist("filter"), shown))
 
-    @extend_schema(
-        request=forms.PostableAlertSerializer(many=True), responses={200: forms.TakenSerializer}
-    )
+    @extend_schema(request={"application/json": _LIST}, responses={200: forms.TakenSerializer})
     def post(self, request: Request) -> HttpResponse:
-        """Take in what Prometheus tells. One that is not told again ends with its `endsAt`, or
-        after five minutes."""
+        """Take in what Prometheus tells: `labels`, `annotations`, `startsAt`, `endsAt`.
+
+        One that is not told again ends with its `endsAt`, or after five minutes."""
         return self.reply({"alerts": sources.receive_prometheus(request.data)})
 
 

@@ -20,6 +20,8 @@ from apps.monitoring import recorder
 # What comes back so soon after its end is the same incident.
 REOPENED_WITHIN: Final = timedelta(minutes=30)
 _MOST_SERVICES: Final = 50
+# Nobody means an earlier beginning; a clock that is wrong does.
+_LONGEST_AGO: Final = timedelta(days=366)
 SERVICE: Final = "service.name"
 
 
@@ -156,7 +158,7 @@ def _create(incident: Incident, episodes: Sequence[Episode], about: About) -> In
     begun = [one.started_at for one in episodes] or [now]
     fired = [one.fired_at for one in episodes if one.fired_at is not None] or [now]
     incident.declared_at = incident.changed_at = now
-    incident.started_at = min(about.started_at or now, *begun)
+    incident.started_at = max(min(about.started_at or now, *begun), now - _LONGEST_AGO)
     incident.detected_at = min(now, *fired)
     incident.services = sorted({*about.services, *services_of(episodes)})[:_MOST_SERVICES]
     incident.save(force_insert=True)

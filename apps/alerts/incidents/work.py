@@ -1,5 +1,6 @@
 """Roles, tasks, evidence and duplicates of an incident. Each verb leaves a line in its log."""
 
+import re
 from typing import Any, Final
 
 from django.contrib.auth.models import User
@@ -22,6 +23,12 @@ from apps.core.errors import ConflictError, InvalidInputError
 
 _MOST: Final = 200
 _SCHEMES: Final = ("http://", "https://")
+# Each of these stands in an address of ours.
+_IDS: Final = {
+    "trace": re.compile(r"[0-9a-f]{32}"),
+    "proposal": re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}"),
+    "bottleneck": re.compile(r"[0-9a-f]{8,64}"),
+}
 
 
 def describe(
@@ -100,6 +107,8 @@ def link(incident: Incident, kind: str, ref: str, by: str, title: str = "") -> I
     if kind not in dict(LINKS):
         raise _unknown(_("kind"), [key for key, _label in LINKS])
     ref = log.sound(ref, 1000, _("A link"))
+    if kind in _IDS and not _IDS[kind].fullmatch(ref):
+        raise InvalidInputError(_("This is no id of a trace, proposal or bottleneck."))
     if kind == "page" and not ref.startswith(_SCHEMES):
         raise InvalidInputError(_("The address of a page begins with http:// or https://."))
     if kind in ("logs", "chart") and not ref.startswith("/admin/"):

@@ -233,7 +233,9 @@ def test_it_answers_as_alertmanager_does(post):
     assert get("/api/v2/alerts?filter=%7B%7D%7B").status_code == 400
     assert [one["id"] for one in get("/api/v2/silences").json()] == [key]
     assert get(f"/api/v2/silence/{key}").json()["matchers"][0]["isRegex"] is True
-    longer = {**wish, "id": key, "endsAt": (now + timedelta(hours=2)).isoformat()}
+    begun = get(f"/api/v2/silence/{key}").json()["startsAt"]
+    later = (now + timedelta(hours=2)).isoformat()
+    longer = {**wish, "id": key, "startsAt": begun, "endsAt": later}
     assert post("/api/v2/silences", longer)[1] == {"silenceID": key}
     assert post("/api/v2/silences", {**wish, "id": "x"})[0] == 404
     all_of_them = {**wish, "matchers": [{"name": "a", "value": ".*", "isRegex": True}]}

@@ -1,0 +1,1 @@
+"""The pages of incidents, and the status pages that people outside see."""
