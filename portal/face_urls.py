@@ -48,9 +48,7 @@ urlpatterns: list[URLPattern] = [
     path("admin/incidents/<int:number>/", incidents.detail, name="incident"),
     path("admin/incidents/<int:number>/learned/", incidents.learned, name="incident-learned"),
     path("admin/incidents/<int:number>/learned/file/", incidents.exported, name="incident-file"),
-    path(
-        "admin/incidents/<int:number>/do/<slug:verb>/", incident_actions.act, name="incident-act"
-    ),
+    path("admin/incidents/<int:number>/do/<slug:verb>/", incident_actions.act, name="incident-act"),
     path("status/<slug:slug>/", status.page, name="status-page"),
     path("status/<slug:slug>/feed.atom", status.feed, name="status-feed"),
     path("admin/logs/", evidence.log_list, name="logs"),

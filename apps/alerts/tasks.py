@@ -108,6 +108,8 @@ def end_foreign_alerts() -> int:
 def collect_receipts() -> int:
     """Ask providers what became of messages they took over."""
     return receipts.collect()
+
+
 @shared_task(name="apps.alerts.tasks.refresh_status_pages", ignore_result=True)
 def refresh_status_pages() -> int:
     """Judge the components of every status page again."""

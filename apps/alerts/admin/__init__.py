@@ -5,9 +5,9 @@ from apps.alerts.admin.caps import CapAdmin, DigestAdmin, NoisyRuleAdmin
 from apps.alerts.admin.channels import ChannelAdmin
 from apps.alerts.admin.episodes import EpisodeAdmin
 from apps.alerts.admin.escalation import EscalationAdmin, EscalationPolicyAdmin, PolicyFaultAdmin
+from apps.alerts.admin.incidents import ForeignSourceAdmin, StatusPageAdmin
 from apps.alerts.admin.inhibitions import DependencyAdmin, InhibitionAdmin
 from apps.alerts.admin.mutewindows import MuteWindowAdmin
-from apps.alerts.admin.incidents import ForeignSourceAdmin, StatusPageAdmin
 from apps.alerts.admin.notifications import NotificationAdmin
 from apps.alerts.admin.oncall import ContactMethodAdmin, OverrideAdmin, ScheduleAdmin, TeamAdmin
 from apps.alerts.admin.phones import DeadManAdmin, PhoneAccountAdmin

@@ -82,8 +82,7 @@ class RuleAdmin(ModelAdmin):  # type: ignore[misc]
                 )
             },
         ),
-        (_("Who is told"), {"fields": ("channels", "policy")}),
-        (_("Who is told"), {"fields": ("channels", "opens_incident")}),
+        (_("Who is told"), {"fields": ("channels", "policy", "opens_incident")}),
         (
             _("State"),
             {

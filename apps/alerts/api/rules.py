@@ -9,6 +9,7 @@ from apps.alerts.evaluation.conditions import CONDITIONS
 from apps.alerts.machine import NoDataPolicy
 from apps.alerts.models import Direction, EscalationPolicy, Rule, RuleVersion
 from apps.alerts.models.rule import AGGREGATIONS, RATIO
+from apps.alerts.models.words import OPENS_INCIDENT
 from apps.alerts.services.rulebook import RuleWish
 from apps.core.api.fields import Finite, Text
 
@@ -114,6 +115,9 @@ class RuleFieldsSerializer(serializers.Serializer[RuleWish]):
     summary = Text(max_length=2000, required=False, allow_blank=True)
     message = Text(max_length=2000, required=False, allow_blank=True)
     runbook = serializers.URLField(max_length=500, required=False, allow_blank=True)
+    opens_incident = serializers.ChoiceField(
+        choices=OPENS_INCIDENT, required=False, allow_blank=True, help_text="Empty: never."
+    )
     enabled = serializers.BooleanField(required=False)
     channels = ChannelSerializer(
         many=True, required=False, max_length=20,  # type: ignore[call-arg]
@@ -189,6 +193,7 @@ class RuleSerializer(serializers.Serializer[Rule]):
     summary = serializers.CharField()
     message = serializers.CharField()
     runbook = serializers.CharField()
+    opens_incident = serializers.CharField()
     metric = serializers.CharField()
     aggregation = serializers.CharField()
     scope = serializers.DictField()

@@ -16,8 +16,6 @@ from apps.monitoring.queries.linecounts import LineQuery
 from apps.monitoring.queries.series import Latest, SeriesQuery, SeriesResult, latest
 from apps.monitoring.queries.spanfigures import SpanQuery
 
-_MOST_KEPT: Final = 200
-
 
 class Source(Protocol):
     """Where figures come from; the store, unless a test or a preview says otherwise."""

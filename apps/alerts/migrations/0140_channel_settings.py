@@ -6,7 +6,7 @@ import apps.alerts.models.channel
 
 
 class Migration(migrations.Migration):
-    dependencies = [("alerts", "0160_oncall")]
+    dependencies = [("alerts", "0131_reasons_and_caps")]
 
     operations = [
         migrations.AddField(

@@ -10,7 +10,7 @@ import apps.core.sealed
 
 class Migration(migrations.Migration):
     dependencies = [
-        ("alerts", "0140_channel_settings"),
+        ("alerts", "0141_acknowledged_messages"),
     ]
 
     operations = [

@@ -5,7 +5,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
     # Built beside the writes of a live table.
     atomic = False
-    dependencies = [("alerts", "0171_incident_logs_only_grow")]
+    dependencies = [("alerts", "0150_phones")]
 
     operations = [
         AddIndexConcurrently(

@@ -14,10 +14,7 @@ import apps.alerts.models.schedule
 
 class Migration(migrations.Migration):
     dependencies = [
-        ("alerts", "0131_reasons_and_caps"),
-        ("alerts", "0140_channel_settings"),
-        ("alerts", "0171_incident_logs_only_grow"),
-        ("alerts", "0150_phones"),
+        ("alerts", "0152_heartbeat_purpose"),
         migrations.swappable_dependency(settings.AUTH_USER_MODEL),
     ]
 

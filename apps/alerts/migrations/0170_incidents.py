@@ -11,8 +11,7 @@ import apps.alerts.incident_machine
 
 class Migration(migrations.Migration):
     dependencies = [
-        ("alerts", "0140_channel_settings"),
-        ("alerts", "0160_oncall"),
+        ("alerts", "0166_rule_policy"),
         migrations.swappable_dependency(settings.AUTH_USER_MODEL),
     ]
 

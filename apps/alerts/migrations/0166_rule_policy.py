@@ -6,7 +6,7 @@ from django.db import migrations, models
 
 class Migration(migrations.Migration):
     dependencies = [
-        ("alerts", "0122_receiver_policy"),
+        ("alerts", "0165_receiver_policy"),
     ]
 
     operations = [

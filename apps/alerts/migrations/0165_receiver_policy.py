@@ -6,7 +6,7 @@ from django.db import migrations, models
 
 class Migration(migrations.Migration):
     dependencies = [
-        ("alerts", "0171_incident_logs_only_grow"),
+        ("alerts", "0160_oncall"),
     ]
 
     operations = [
