@@ -112,7 +112,7 @@ class SilenceSerializer(serializers.Serializer[Any]):
             return []
 
 
-class EpisodeSerializer(serializers.Serializer[Any]):
+class SilencedEpisodeSerializer(serializers.Serializer[Any]):
     """An alert a preview names."""
 
     id = serializers.UUIDField()
@@ -122,14 +122,14 @@ class EpisodeSerializer(serializers.Serializer[Any]):
     since = serializers.DateTimeField(source="fired_at", allow_null=True)
 
 
-class PreviewSerializer(serializers.Serializer[Any]):
+class SilencedPreviewSerializer(serializers.Serializer[Any]):
     """What matchers would mute."""
 
     now = serializers.IntegerField(help_text="Alerts that fire now.")
     past = serializers.IntegerField(help_text="Alerts that fired within the last days.")
     days = serializers.IntegerField()
     whole = serializers.BooleanField(help_text="False: there were more than could be looked at.")
-    shown = EpisodeSerializer(many=True)
+    shown = SilencedEpisodeSerializer(many=True)
 
 
 class AcknowledgementSerializer(serializers.Serializer[Any]):
@@ -142,7 +142,7 @@ class AcknowledgementSerializer(serializers.Serializer[Any]):
     note = Text(required=False, allow_blank=True, default="", max_length=2000)
 
 
-class TakenSerializer(serializers.Serializer[Any]):
+class AcknowledgedSerializer(serializers.Serializer[Any]):
     """How many changed; 0: it was so already, or the episode has ended."""
 
     changed = serializers.IntegerField()

@@ -11,14 +11,14 @@ from drf_spectacular.utils import extend_schema
 from rest_framework.request import Request
 
 from apps.alerts.api.silence_shapes import (
+    AcknowledgedSerializer,
     AcknowledgementSerializer,
     ChangedSilenceSerializer,
     MatchersSerializer,
     NewSilenceSerializer,
-    PreviewSerializer,
+    SilencedPreviewSerializer,
     SilenceFilterSerializer,
     SilenceSerializer,
-    TakenSerializer,
 )
 from apps.alerts.models import Episode, Silence, SilenceState
 from apps.alerts.services import acknowledgements, silences
@@ -65,13 +65,13 @@ class SilencePreviewView(Endpoint):
     required_scopes: ClassVar = {"POST": "read"}
     required_permissions: ClassVar = {"POST": ("alerts.view_silence", "alerts.view_episode")}
 
-    @extend_schema(request=MatchersSerializer, responses={200: PreviewSerializer})
+    @extend_schema(request=MatchersSerializer, responses={200: SilencedPreviewSerializer})
     def post(self, request: Request) -> HttpResponse:
         """Alerts that fire now and that fired in the last seven days."""
         body = MatchersSerializer(data=request.data)
         body.is_valid(raise_exception=True)
         seen = silences.preview(silences.checked(body.validated_data["matchers"]))
-        return self.reply(PreviewSerializer(seen).data)
+        return self.reply(SilencedPreviewSerializer(seen).data)
 
 
 class SilenceView(Endpoint):
@@ -118,7 +118,7 @@ class AcknowledgementView(Endpoint):
 
     @extend_schema(
         request=AcknowledgementSerializer,
-        responses={200: TakenSerializer, 404: ErrorSerializer},
+        responses={200: AcknowledgedSerializer, 404: ErrorSerializer},
     )
     def post(self, request: Request, episode_id: UUID) -> HttpResponse:
         """Take it: it stops paging, and nobody else is called."""
@@ -128,7 +128,7 @@ class AcknowledgementView(Endpoint):
         changed = acknowledgements.acknowledge([episode_id], caller.actor(), **body.validated_data)
         return self.reply({"changed": changed})
 
-    @extend_schema(responses={200: TakenSerializer, 404: ErrorSerializer})
+    @extend_schema(responses={200: AcknowledgedSerializer, 404: ErrorSerializer})
     def delete(self, request: Request, episode_id: UUID) -> HttpResponse:  # noqa: ARG002
         """Let it go: it pages again, from the first step."""
         _known(episode_id)
