@@ -6,7 +6,7 @@ from typing import Any
 from rest_framework import serializers
 
 
-class TakenSerializer(serializers.Serializer[Any]):
+class TakenAlertsSerializer(serializers.Serializer[Any]):
     """How many different alerts were taken in."""
 
     alerts = serializers.IntegerField()
@@ -22,13 +22,13 @@ class PostableAlertSerializer(serializers.Serializer[Any]):
     generatorURL = serializers.CharField(required=False)  # noqa: N815
 
 
-class ReceiverNameSerializer(serializers.Serializer[Any]):
+class AlertmanagerReceiverSerializer(serializers.Serializer[Any]):
     """A receiver."""
 
     name = serializers.CharField()
 
 
-class AlertStatusSerializer(serializers.Serializer[Any]):
+class AlertmanagerAlertStatusSerializer(serializers.Serializer[Any]):
     """Whether it pages."""
 
     state = serializers.CharField(help_text="active or suppressed.")
@@ -41,11 +41,11 @@ class GettableAlertSerializer(PostableAlertSerializer):
 
     fingerprint = serializers.CharField()
     updatedAt = serializers.DateTimeField()  # noqa: N815
-    receivers = ReceiverNameSerializer(many=True)
-    status = AlertStatusSerializer()
+    receivers = AlertmanagerReceiverSerializer(many=True)
+    status = AlertmanagerAlertStatusSerializer()
 
 
-class MatcherSerializer(serializers.Serializer[Any]):
+class AlertmanagerMatcherSerializer(serializers.Serializer[Any]):
     """One matcher of a silence."""
 
     name = serializers.CharField(max_length=255)
@@ -58,20 +58,20 @@ class PostableSilenceSerializer(serializers.Serializer[Any]):
     """A silence to make; with an id, to change."""
 
     id = serializers.CharField(required=False, allow_blank=True, allow_null=True, max_length=64)
-    matchers = MatcherSerializer(many=True, allow_empty=False, max_length=20)  # type: ignore[call-arg]
+    matchers = AlertmanagerMatcherSerializer(many=True, allow_empty=False, max_length=20)  # type: ignore[call-arg]
     startsAt = serializers.DateTimeField()  # noqa: N815
     endsAt = serializers.DateTimeField()  # noqa: N815
     createdBy = serializers.CharField(max_length=100)  # noqa: N815
     comment = serializers.CharField(max_length=2000)
 
 
-class SilenceIdSerializer(serializers.Serializer[Any]):
+class AlertmanagerSilenceIdSerializer(serializers.Serializer[Any]):
     """The silence in force."""
 
     silenceID = serializers.CharField()  # noqa: N815
 
 
-class SilenceStatusSerializer(serializers.Serializer[Any]):
+class AlertmanagerSilenceStatusSerializer(serializers.Serializer[Any]):
     """Where a silence stands."""
 
     state = serializers.CharField(help_text="pending, active or expired.")
@@ -81,16 +81,16 @@ class GettableSilenceSerializer(serializers.Serializer[Any]):
     """One silence, as it is given."""
 
     id = serializers.CharField()
-    status = SilenceStatusSerializer()
+    status = AlertmanagerSilenceStatusSerializer()
     updatedAt = serializers.DateTimeField()  # noqa: N815
-    matchers = MatcherSerializer(many=True)
+    matchers = AlertmanagerMatcherSerializer(many=True)
     startsAt = serializers.DateTimeField()  # noqa: N815
     endsAt = serializers.DateTimeField()  # noqa: N815
     createdBy = serializers.CharField()  # noqa: N815
     comment = serializers.CharField()
 
 
-class StatusSerializer(serializers.Serializer[Any]):
+class AlertmanagerStatusSerializer(serializers.Serializer[Any]):
     """What Alertmanager tells of itself, as far as it is true here."""
 
     cluster = serializers.DictField()

@@ -34,7 +34,7 @@ class WebhookView(Endpoint):
 
     @extend_schema(
         request={"application/json": {"oneOf": [{"type": "object"}, _LIST]}},
-        responses={200: forms.TakenSerializer, 404: ErrorSerializer},
+        responses={200: forms.TakenAlertsSerializer, 404: ErrorSerializer},
     )
     def post(self, request: Request, key: str) -> HttpResponse:
         """Take in what a source tells: the webhook of Alertmanager at `alertmanager`, JSON with
@@ -61,7 +61,9 @@ class AlertsV2View(Endpoint):
         shown = {name: asked.get(name, "true").lower() != "false" for name in _SHOWN}
         return self.reply(alertmanager.alerts(asked.getlist("filter"), shown))
 
-    @extend_schema(request={"application/json": _LIST}, responses={200: forms.TakenSerializer})
+    @extend_schema(
+        request={"application/json": _LIST}, responses={200: forms.TakenAlertsSerializer}
+    )
     def post(self, request: Request) -> HttpResponse:
         """Take in what Prometheus tells: `labels`, `annotations`, `startsAt`, `endsAt`.
 
@@ -87,7 +89,11 @@ class SilencesView(Endpoint):
 
     @extend_schema(
         request=forms.PostableSilenceSerializer,
-        responses={200: forms.SilenceIdSerializer, 404: ErrorSerializer, 409: ErrorSerializer},
+        responses={
+            200: forms.AlertmanagerSilenceIdSerializer,
+            404: ErrorSerializer,
+            409: ErrorSerializer,
+        },
     )
     def post(self, request: Request) -> HttpResponse:
         """Make one, or with an `id` change it; the id of the one in force comes back."""
@@ -123,7 +129,7 @@ class StatusView(Endpoint):
     required_scopes: ClassVar = {"GET": "read"}
     required_permissions: ClassVar = {"GET": "alerts.view_episode"}
 
-    @extend_schema(responses={200: forms.StatusSerializer})
+    @extend_schema(responses={200: forms.AlertmanagerStatusSerializer})
     def get(self, request: Request) -> HttpResponse:  # noqa: ARG002
         """As far as it is true here."""
         return self.reply(

@@ -71,7 +71,7 @@ class NewIncidentSerializer(serializers.Serializer[Any]):
     )
 
 
-class TaskSerializer(serializers.Serializer[Any]):
+class IncidentTaskSerializer(serializers.Serializer[Any]):
     """One task."""
 
     id = serializers.IntegerField()
@@ -84,7 +84,7 @@ class TaskSerializer(serializers.Serializer[Any]):
     settled_at = serializers.DateTimeField(allow_null=True)
 
 
-class LinkSerializer(serializers.Serializer[Any]):
+class IncidentLinkSerializer(serializers.Serializer[Any]):
     """One piece of evidence."""
 
     kind = serializers.CharField()
@@ -94,7 +94,7 @@ class LinkSerializer(serializers.Serializer[Any]):
     at = serializers.DateTimeField()
 
 
-class RoleSerializer(serializers.Serializer[Any]):
+class IncidentRoleSerializer(serializers.Serializer[Any]):
     """Who holds a role."""
 
     role = serializers.CharField()
@@ -102,7 +102,7 @@ class RoleSerializer(serializers.Serializer[Any]):
     since = serializers.DateTimeField()
 
 
-class FiguresSerializer(serializers.Serializer[Any]):
+class IncidentFiguresSerializer(serializers.Serializer[Any]):
     """Seconds; null while unknown."""
 
     to_detect_s = serializers.FloatField(allow_null=True)
@@ -118,13 +118,13 @@ class OneIncidentSerializer(IncidentSerializer):
     auto_resolve = serializers.BooleanField()
     next_statuses = serializers.ListField(child=serializers.CharField())
     episodes = serializers.ListField(child=serializers.UUIDField())
-    roles = RoleSerializer(many=True)
-    tasks = TaskSerializer(many=True)
-    links = LinkSerializer(many=True)
-    figures = FiguresSerializer()
+    roles = IncidentRoleSerializer(many=True)
+    tasks = IncidentTaskSerializer(many=True)
+    links = IncidentLinkSerializer(many=True)
+    figures = IncidentFiguresSerializer()
 
 
-class ChangeSerializer(serializers.Serializer[Any]):
+class IncidentChangeSerializer(serializers.Serializer[Any]):
     """What to say of it from now on; what is left out stays."""
 
     title = Text(max_length=300, required=False)
@@ -132,21 +132,21 @@ class ChangeSerializer(serializers.Serializer[Any]):
     severity = serializers.ChoiceField(choices=SEVERITIES, required=False)
 
 
-class MoveSerializer(serializers.Serializer[Any]):
+class IncidentMoveSerializer(serializers.Serializer[Any]):
     """A new status."""
 
-    status = serializers.ChoiceField(choices=STATUSES)
+    status = Text(max_length=16, help_text=_STATUS_WORDS)
     text = Text(max_length=10_000, default="", allow_blank=True)
     version = serializers.IntegerField(required=False, min_value=1)
 
 
-class CommentSerializer(serializers.Serializer[Any]):
+class IncidentCommentSerializer(serializers.Serializer[Any]):
     """A comment."""
 
     text = Text(max_length=10_000)
 
 
-class NewTaskSerializer(serializers.Serializer[Any]):
+class IncidentNewTaskSerializer(serializers.Serializer[Any]):
     """A new task."""
 
     text = Text(max_length=500)
@@ -154,13 +154,13 @@ class NewTaskSerializer(serializers.Serializer[Any]):
     person = Text(max_length=150, required=False, help_text="A user name.")
 
 
-class SettleSerializer(serializers.Serializer[Any]):
+class IncidentSettleSerializer(serializers.Serializer[Any]):
     """What became of a task."""
 
     state = serializers.ChoiceField(choices=IncidentTask.State.choices)
 
 
-class NewLinkSerializer(serializers.Serializer[Any]):
+class IncidentNewLinkSerializer(serializers.Serializer[Any]):
     """Evidence, or alerts that belong to it."""
 
     kind = serializers.ChoiceField(choices=LINKS)
@@ -168,26 +168,26 @@ class NewLinkSerializer(serializers.Serializer[Any]):
     title = Text(max_length=300, default="", allow_blank=True)
 
 
-class EpisodesSerializer(serializers.Serializer[Any]):
+class IncidentEpisodesSerializer(serializers.Serializer[Any]):
     """Alerts that belong to it."""
 
     episodes = serializers.ListField(child=serializers.UUIDField(), min_length=1, max_length=200)
 
 
-class NewRoleSerializer(serializers.Serializer[Any]):
+class IncidentNewRoleSerializer(serializers.Serializer[Any]):
     """Who gets a role; null: nobody."""
 
     role = serializers.ChoiceField(choices=ROLES)
     person = Text(max_length=150, allow_null=True)
 
 
-class MergeSerializer(serializers.Serializer[Any]):
+class IncidentMergeSerializer(serializers.Serializer[Any]):
     """The incident that this one is a duplicate of."""
 
     into = serializers.IntegerField(min_value=1, max_value=2**62)
 
 
-class MomentSerializer(serializers.Serializer[Any]):
+class IncidentMomentSerializer(serializers.Serializer[Any]):
     """One entry of the timeline."""
 
     at = serializers.DateTimeField()
@@ -201,10 +201,10 @@ class MomentSerializer(serializers.Serializer[Any]):
     ref = serializers.CharField()
 
 
-class TimelineSerializer(serializers.Serializer[Any]):
+class IncidentTimelineSerializer(serializers.Serializer[Any]):
     """All entries, oldest first."""
 
-    items = MomentSerializer(many=True)
+    items = IncidentMomentSerializer(many=True)
 
 
 class PostMortemSerializer(serializers.Serializer[Any]):
@@ -232,7 +232,7 @@ class MeansParameters(serializers.Serializer[Any]):
     days = serializers.IntegerField(min_value=1, max_value=730, default=30)
 
 
-class MeansRowSerializer(serializers.Serializer[Any]):
+class IncidentMeansRowSerializer(serializers.Serializer[Any]):
     """One service; the empty name is all of them together. Means in seconds."""
 
     service = serializers.CharField()
@@ -243,10 +243,10 @@ class MeansRowSerializer(serializers.Serializer[Any]):
     to_resolve_s = serializers.FloatField(allow_null=True)
 
 
-class MeansSerializer(serializers.Serializer[Any]):
+class IncidentMeansSerializer(serializers.Serializer[Any]):
     """MTTD, MTTA and MTTR."""
 
-    items = MeansRowSerializer(many=True)
+    items = IncidentMeansRowSerializer(many=True)
 
 
 def person_named(name: str | None) -> User | None:

@@ -13,17 +13,17 @@ from rest_framework.request import Request
 
 from apps.alerts import incidents
 from apps.alerts.api.incident_shapes import (
-    ChangeSerializer,
-    FiguresSerializer,
+    IncidentChangeSerializer,
+    IncidentFiguresSerializer,
     IncidentFilterSerializer,
+    IncidentLinkSerializer,
+    IncidentMeansSerializer,
+    IncidentRoleSerializer,
     IncidentSerializer,
-    LinkSerializer,
+    IncidentTaskSerializer,
     MeansParameters,
-    MeansSerializer,
     NewIncidentSerializer,
     OneIncidentSerializer,
-    RoleSerializer,
-    TaskSerializer,
 )
 from apps.alerts.incident_machine import NEXT, UNRESOLVED, Status
 from apps.alerts.incidents import figures, work
@@ -130,11 +130,12 @@ class IncidentView(Endpoint):
         return self.reply(_whole(find(number)))
 
     @extend_schema(
-        request=ChangeSerializer, responses={200: OneIncidentSerializer, 404: ErrorSerializer}
+        request=IncidentChangeSerializer,
+        responses={200: OneIncidentSerializer, 404: ErrorSerializer},
     )
     def patch(self, request: Request, number: int) -> HttpResponse:
         """Change what is said of it."""
-        body = ChangeSerializer(data=request.data)
+        body = IncidentChangeSerializer(data=request.data)
         body.is_valid(raise_exception=True)
         incident = find(number)
         work.describe(incident, request.user.get_username(), **body.validated_data)
@@ -148,13 +149,13 @@ class MeansView(Endpoint):
     required_scopes: ClassVar = {"GET": "read"}
     required_permissions: ClassVar = {"GET": "alerts.view_incident"}
 
-    @extend_schema(responses={200: MeansSerializer})
+    @extend_schema(responses={200: IncidentMeansSerializer})
     def get(self, request: Request) -> HttpResponse:
         """Means of the last days, for all and for each service."""
         until = timezone.now()
         since = until - timedelta(days=self.asked(request)["days"])
         rows = figures.by_service(since, until)
-        return self.reply(MeansSerializer({"items": rows}).data)
+        return self.reply(IncidentMeansSerializer({"items": rows}).data)
 
 
 def _own_key() -> str:
@@ -179,8 +180,8 @@ def _whole(incident: Incident) -> dict[str, Any]:
         "episodes": list(
             incident.linked.order_by("pk").values_list("episode_id", flat=True)[:1000]
         ),
-        "roles": RoleSerializer(incident.roles.select_related("person"), many=True).data,
-        "tasks": TaskSerializer(incident.tasks.select_related("person"), many=True).data,
-        "links": LinkSerializer(incident.links.all(), many=True).data,
-        "figures": FiguresSerializer(figures.of(incident)).data,
+        "roles": IncidentRoleSerializer(incident.roles.select_related("person"), many=True).data,
+        "tasks": IncidentTaskSerializer(incident.tasks.select_related("person"), many=True).data,
+        "links": IncidentLinkSerializer(incident.links.all(), many=True).data,
+        "figures": IncidentFiguresSerializer(figures.of(incident)).data,
     }

@@ -41,11 +41,11 @@ class StatusView(_Work):
     """The status of an incident."""
 
     @extend_schema(
-        request=forms.MoveSerializer, responses={200: forms.IncidentSerializer, **_REFUSED}
+        request=forms.IncidentMoveSerializer, responses={200: forms.IncidentSerializer, **_REFUSED}
     )
     def post(self, request: Request, number: int) -> HttpResponse:
         """Bring it to another status."""
-        told = self.body(request, forms.MoveSerializer)
+        told = self.body(request, forms.IncidentMoveSerializer)
         incidents.move(
             find(number), told["status"], request.user.get_username(), told["text"],
             version=told.get("version"),
@@ -57,11 +57,12 @@ class CommentsView(_Work):
     """Comments."""
 
     @extend_schema(
-        request=forms.CommentSerializer, responses={201: forms.IncidentSerializer, **_REFUSED}
+        request=forms.IncidentCommentSerializer,
+        responses={201: forms.IncidentSerializer, **_REFUSED},
     )
     def post(self, request: Request, number: int) -> HttpResponse:
         """Say something; it stays."""
-        told = self.body(request, forms.CommentSerializer)
+        told = self.body(request, forms.IncidentCommentSerializer)
         log.comment(find(number), told["text"], request.user.get_username())
         return self.incident(number, 201)
 
@@ -80,28 +81,30 @@ class TasksView(_Work):
     """Tasks."""
 
     @extend_schema(
-        request=forms.NewTaskSerializer, responses={201: forms.TaskSerializer, **_REFUSED}
+        request=forms.IncidentNewTaskSerializer,
+        responses={201: forms.IncidentTaskSerializer, **_REFUSED},
     )
     def post(self, request: Request, number: int) -> HttpResponse:
         """Write down something to do."""
-        told = self.body(request, forms.NewTaskSerializer)
+        told = self.body(request, forms.IncidentNewTaskSerializer)
         task = work.add_task(
             find(number), told["text"], request.user.get_username(),
             person=forms.person_named(told.get("person")), afterwards=told["afterwards"],
         )  # fmt: skip
         task.refresh_from_db()
-        return self.reply(forms.TaskSerializer(task).data, status=201)
+        return self.reply(forms.IncidentTaskSerializer(task).data, status=201)
 
 
 class TaskView(_Work):
     """One task."""
 
     @extend_schema(
-        request=forms.SettleSerializer, responses={200: forms.IncidentSerializer, **_REFUSED}
+        request=forms.IncidentSettleSerializer,
+        responses={200: forms.IncidentSerializer, **_REFUSED},
     )
     def post(self, request: Request, number: int, task: int) -> HttpResponse:
         """Say what became of it."""
-        told = self.body(request, forms.SettleSerializer)
+        told = self.body(request, forms.IncidentSettleSerializer)
         work.settle_task(find(number), task, told["state"], request.user.get_username())
         return self.incident(number)
 
@@ -110,27 +113,29 @@ class LinksView(_Work):
     """Evidence."""
 
     @extend_schema(
-        request=forms.NewLinkSerializer, responses={201: forms.LinkSerializer, **_REFUSED}
+        request=forms.IncidentNewLinkSerializer,
+        responses={201: forms.IncidentLinkSerializer, **_REFUSED},
     )
     def post(self, request: Request, number: int) -> HttpResponse:
         """Add a trace, log lines, a proposal, a chart or a page."""
-        told = self.body(request, forms.NewLinkSerializer)
+        told = self.body(request, forms.IncidentNewLinkSerializer)
         row = work.link(
             find(number), told["kind"], told["ref"], request.user.get_username(), told["title"]
         )
         row.refresh_from_db()
-        return self.reply(forms.LinkSerializer(row).data, status=201)
+        return self.reply(forms.IncidentLinkSerializer(row).data, status=201)
 
 
 class LinkedEpisodesView(_Work):
     """Alerts that belong to it."""
 
     @extend_schema(
-        request=forms.EpisodesSerializer, responses={200: forms.IncidentSerializer, **_REFUSED}
+        request=forms.IncidentEpisodesSerializer,
+        responses={200: forms.IncidentSerializer, **_REFUSED},
     )
     def post(self, request: Request, number: int) -> HttpResponse:
         """Make alerts part of it."""
-        told = self.body(request, forms.EpisodesSerializer)
+        told = self.body(request, forms.IncidentEpisodesSerializer)
         work.link_episodes(find(number), told["episodes"], request.user.get_username())
         return self.incident(number)
 
@@ -139,11 +144,12 @@ class RolesView(_Work):
     """Roles."""
 
     @extend_schema(
-        request=forms.NewRoleSerializer, responses={200: forms.IncidentSerializer, **_REFUSED}
+        request=forms.IncidentNewRoleSerializer,
+        responses={200: forms.IncidentSerializer, **_REFUSED},
     )
     def post(self, request: Request, number: int) -> HttpResponse:
         """Give a role to someone."""
-        told = self.body(request, forms.NewRoleSerializer)
+        told = self.body(request, forms.IncidentNewRoleSerializer)
         person = forms.person_named(told["person"])
         work.give_role(find(number), told["role"], person, request.user.get_username())
         return self.incident(number)
@@ -153,11 +159,11 @@ class MergeView(_Work):
     """Duplicates."""
 
     @extend_schema(
-        request=forms.MergeSerializer, responses={200: forms.IncidentSerializer, **_REFUSED}
+        request=forms.IncidentMergeSerializer, responses={200: forms.IncidentSerializer, **_REFUSED}
     )
     def post(self, request: Request, number: int) -> HttpResponse:
         """Close it as a duplicate of another; the other is given back."""
-        told = self.body(request, forms.MergeSerializer)
+        told = self.body(request, forms.IncidentMergeSerializer)
         work.merge(find(number), find(told["into"]), request.user.get_username())
         return self.incident(told["into"])
 
@@ -168,11 +174,11 @@ class TimelineView(Endpoint):
     required_scopes: ClassVar = {"GET": "read"}
     required_permissions: ClassVar = {"GET": "alerts.view_incident"}
 
-    @extend_schema(responses={200: forms.TimelineSerializer, 404: ErrorSerializer})
+    @extend_schema(responses={200: forms.IncidentTimelineSerializer, 404: ErrorSerializer})
     def get(self, request: Request, number: int) -> HttpResponse:  # noqa: ARG002
         """Everything known, oldest first."""
         moments = timeline.timeline(find(number))
-        show = [shapes.shape_of(forms.MomentSerializer, one)(one) for one in moments]
+        show = [shapes.shape_of(forms.IncidentMomentSerializer, one)(one) for one in moments]
         return self.reply({"items": show})
 
 

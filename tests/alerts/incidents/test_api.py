@@ -112,8 +112,8 @@ def test_a_whole_incident_from_declaring_to_what_was_learned(
     assert api("POST", f"{at}/comments", {"text": "*Look* at [this](x)"})[0] == 201
     task = api("POST", f"{at}/tasks", {"text": "Roll back", "person": staff.username})[1]
     later = api("POST", f"{at}/tasks", {"text": "Add a canary", "afterwards": True})[1]
-    assert api("POST", f"{at}/tasks/{task['id']}", {"state": "done"})[0] == 200
-    assert api("POST", f"{at}/tasks/{task['id']}", {"state": "done"})[0] == 409
+    assert api("POST", f"{at}/tasks/{task['id']}/settle", {"state": "done"})[0] == 200
+    assert api("POST", f"{at}/tasks/{task['id']}/settle", {"state": "done"})[0] == 409
     link = {"kind": "trace", "ref": "a" * 32}
     assert [api("POST", f"{at}/links", link)[0] for _ in range(2)] == [201, 201]
     assert api("POST", f"{at}/links", {"kind": "page", "ref": "javascript:alert(1)"})[0] == 400
