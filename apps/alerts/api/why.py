@@ -15,7 +15,7 @@ from apps.core.api.views import Endpoint
 from apps.core.errors import NotFoundError
 
 
-class StepSerializer(serializers.Serializer[Any]):
+class WhyStepSerializer(serializers.Serializer[Any]):
     """One thing that happened."""
 
     at = serializers.DateTimeField()
@@ -41,7 +41,7 @@ class WhySerializer(serializers.Serializer[Any]):
     )
     ticks = serializers.IntegerField(help_text="Evaluations while it lasted, of the last hour.")
     cut = serializers.BooleanField(help_text="More happened than is listed.")
-    steps = StepSerializer(many=True)
+    steps = WhyStepSerializer(many=True)
 
 
 class WhyView(Endpoint):

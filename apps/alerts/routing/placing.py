@@ -9,6 +9,7 @@ from uuid import UUID
 import structlog
 from django.db import transaction
 from django.db.models import Q
+from django.db import connection, transaction
 
 from apps.alerts.machine import OPEN, Severity
 from apps.alerts.matchers import labels_of
@@ -33,9 +34,12 @@ class Place:
 def place(now: datetime) -> int:
     """Route a bounded number of enrolments, oldest first; how many there were.
 
-    Any number may run at once; each enrolment is taken by one, and leaves with the commit.
+    One of all routers places at a time: every batch touches the same groups, and two would only
+    wait for one another. Where another is at it, 0 comes back. An enrolment leaves with the commit.
     """
     with transaction.atomic():
+        if not _alone():
+            return 0
         taken = list(
             Enrolment.objects.select_for_update(skip_locked=True, of=("self",))
             .select_related("episode")
@@ -50,6 +54,13 @@ def place(now: datetime) -> int:
         _Pass(now, since).run(list(episodes.values()))
         Enrolment.objects.filter(pk__in=[one.pk for one in taken]).delete()
     return len(taken)
+
+
+def _alone() -> bool:
+    """Whether no other router places now; holds until the transaction ends, however it ends."""
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT pg_try_advisory_xact_lock(hashtextextended('alerts.place', 20))")
+        return bool(cursor.fetchone()[0])
 
 
 class _Pass:
