@@ -111,7 +111,7 @@ def _node(
 
 
 def _options(row: Route, inherited: Options) -> Options:
-    own = {
+    own: dict[str, Any] = {
         "receiver_id": row.receiver_id,
         "group_by": None if row.group_by is None else tuple(row.group_by),
         "wait_s": row.group_wait_s,
