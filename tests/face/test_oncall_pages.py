@@ -204,12 +204,5 @@ def test_the_lists_ask_as_much_for_many_rows_as_for_few(full, django_assert_max_
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 def test_no_page_of_on_call_breaks_a_rule_of_wcag_or_a_telephone(visit, scheme):
     full = furnish()
-    policy = EscalationPolicy.objects.get().pk
-    pages = {
-        "oncall-month": f"{PAGE}?schedule={full.pk}",
-        "oncall-week": f"{PAGE}?view=week&day=2026-03-09",
-        "oncall-me": f"{PAGE}me/",
-        "schedule-form": f"/admin/alerts/schedule/{full.pk}/change/",
-        "policy-form": f"/admin/alerts/escalationpolicy/{policy}/change/",
-    }
+    pages = {"oncall-month": f"{PAGE}?schedule={full.pk}", "oncall-me": f"{PAGE}me/"}
     assert troubles(visit, pages, lambda page, name: None, color_scheme=scheme) == []

@@ -6,7 +6,7 @@ from apps.alerts.api import oncall_views as views
 from apps.alerts.api.calendar_feed import calendar_feed
 
 urlpatterns = [
-    path("oncall/<str:token>.ics", calendar_feed, name="calendar-feed"),
+    path("oncall/calendar.ics", calendar_feed, name="calendar-feed"),
     path("admin/alerts/schedules", views.SchedulesView.as_view(), name="schedule-list"),
     path("admin/alerts/on-call", views.OnCallView.as_view(), name="on-call-now"),
     path("admin/alerts/schedules/<int:schedule>/shifts", views.ShiftsView.as_view(), name="shifts"),

@@ -39,7 +39,7 @@ def renew(*, schedule: Schedule | None = None, person: User | None = None) -> st
         )  # fmt: skip
         verb = "create" if made else "renew"
         audit.record(caller.actor(), f"calendar_feed.{verb}", str(feed))
-    return f"{conf.base_url()}/oncall/{token}.ics"
+    return f"{conf.base_url()}/oncall/calendar.ics?token={token}"
 
 
 def close(*, schedule: Schedule | None = None, person: User | None = None) -> bool:
