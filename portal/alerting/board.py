@@ -96,7 +96,7 @@ def _filters(query: QueryDict) -> tuple[rows.Filters, dict[str, str]]:
 def _export(query: QueryDict) -> str:
     kept = {n: query[n] for n in ("severity", "service", "rule", "label") if query.get(n)}
     told = QueryDict(mutable=True)
-    told.update({**kept, "format": "csv"})
+    told.update({**{name: str(text) for name, text in kept.items()}, "format": "csv"})
     return f"{reverse('alerts')}?{told.urlencode()}"
 
 

@@ -135,13 +135,13 @@ class AlertFilterSerializer(serializers.Serializer[Any]):
     rule = serializers.CharField(
         default="", allow_blank=True, max_length=200, help_text="A rule's id, or part of its name."
     )
-    source = serializers.CharField(
+    source = serializers.CharField(  # type: ignore[assignment]
         default="",
         allow_blank=True,
         max_length=64,
         help_text="Who told it, where it was none of our rules: alertmanager, rule-health, …",
     )
-    label = serializers.CharField(
+    label = serializers.CharField(  # type: ignore[assignment]
         default="",
         allow_blank=True,
         max_length=1000,
@@ -182,7 +182,7 @@ class AlertSerializer(serializers.Serializer[Any]):
     severity = serializers.CharField()
     state = serializers.CharField()
     reason = serializers.CharField(help_text="breach, nodata, error or overflow.")
-    source = serializers.CharField()
+    source = serializers.CharField()  # type: ignore[assignment]
     since = serializers.SerializerMethodField()
     ended_at = serializers.DateTimeField(allow_null=True)
 

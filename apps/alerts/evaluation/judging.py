@@ -116,7 +116,7 @@ class Work:
     def _outdated(self, instance: Instance) -> bool:
         # An early evaluation has seen more than this tick, which comes late.
         ahead_s = (instance.tick - self.at).total_seconds()
-        return 0 < ahead_s <= self.rule.interval_s
+        return 0 < ahead_s <= 2 * self.rule.interval_s
 
     def _silence_alerts(self, active: Collection[str]) -> bool:
         told = self.reading.empty and not self.early and not self.resumed

@@ -169,9 +169,11 @@ def write_all(ledgers: Sequence[Ledger]) -> None:
     writing.upsert_instances([row for ledger in ledgers for row in ledger.instances])
     turns = [row for ledger in ledgers for row in ledger.flaps.write()]
     writing.insert_events([row for ledger in ledgers for row in ledger.events] + turns)
+    if ledgers:
+        firing = [row for ledger in ledgers for row in ledger.firing]
+        resolved = [row for ledger in ledgers for row in ledger.resolved]
+        enrol(firing, resolved, max(ledger.tick for ledger in ledgers))
     for ledger in ledgers:
-        # Without anything to tell it makes no query.
-        enrol(ledger.firing, ledger.resolved, ledger.tick)
         if ledger.firing or ledger.resolved:
             incidents.changed(ledger.rule, ledger.firing, ledger.resolved, ledger.tick)
         ledger.told_on_commit()
