@@ -7,8 +7,6 @@ from django.db.models import F
 
 from apps.alerts import escalation
 from apps.alerts.clock import db_now
-from apps.alerts.models import EpisodeEvent, Escalation, Notification
-from apps.alerts.evaluation.clock import db_now
 from apps.alerts.models import Escalation, Notification
 from tests.alerts.conftest import wait_until
 from tests.alerts.escalating import episode, person, policy

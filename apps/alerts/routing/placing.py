@@ -7,9 +7,8 @@ from typing import Final
 from uuid import UUID
 
 import structlog
-from django.db import transaction
-from django.db.models import Q
 from django.db import connection, transaction
+from django.db.models import Q
 
 from apps.alerts.machine import OPEN, Severity
 from apps.alerts.matchers import labels_of
