@@ -4,20 +4,47 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
-
     dependencies = [
-        ('alerts', '0171_incident_logs_only_grow'),
+        ("alerts", "0171_incident_logs_only_grow"),
     ]
 
     operations = [
         migrations.AlterField(
-            model_name='digestentry',
-            name='purpose',
-            field=models.CharField(choices=[('firing', 'Firing'), ('resolved', 'Resolved'), ('acknowledged', 'Acknowledged'), ('escalation', 'Escalation'), ('digest', 'Digest'), ('flapping', 'Flapping'), ('incident', 'Incident'), ('test', 'Test'), ('heartbeat', 'Heartbeat')], max_length=16, verbose_name='message'),
+            model_name="digestentry",
+            name="purpose",
+            field=models.CharField(
+                choices=[
+                    ("firing", "Firing"),
+                    ("resolved", "Resolved"),
+                    ("acknowledged", "Acknowledged"),
+                    ("escalation", "Escalation"),
+                    ("digest", "Digest"),
+                    ("flapping", "Flapping"),
+                    ("incident", "Incident"),
+                    ("test", "Test"),
+                    ("heartbeat", "Heartbeat"),
+                ],
+                max_length=16,
+                verbose_name="message",
+            ),
         ),
         migrations.AlterField(
-            model_name='notification',
-            name='purpose',
-            field=models.CharField(choices=[('firing', 'Firing'), ('resolved', 'Resolved'), ('acknowledged', 'Acknowledged'), ('escalation', 'Escalation'), ('digest', 'Digest'), ('flapping', 'Flapping'), ('incident', 'Incident'), ('test', 'Test'), ('heartbeat', 'Heartbeat')], max_length=16, verbose_name='message'),
+            model_name="notification",
+            name="purpose",
+            field=models.CharField(
+                choices=[
+                    ("firing", "Firing"),
+                    ("resolved", "Resolved"),
+                    ("acknowledged", "Acknowledged"),
+                    ("escalation", "Escalation"),
+                    ("digest", "Digest"),
+                    ("flapping", "Flapping"),
+                    ("incident", "Incident"),
+                    ("test", "Test"),
+                    ("heartbeat", "Heartbeat"),
+                ],
+                max_length=16,
+                verbose_name="message",
+            ),
         ),
     ]
