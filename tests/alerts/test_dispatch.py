@@ -375,7 +375,7 @@ def test_the_poll_wakes_one_task_for_each_kind_that_waits(monkeypatch, hook):
     )
     monkeypatch.setattr(outbox, "_rest_until", 0.0)
     dispatch_notifications()
-    assert sorted(kwargs["kind"] for _, kwargs in woken) == sorted(NOTIFIERS)
+    assert [kwargs["kind"] for _, kwargs in woken] == ["email", "webhook"]
     assert {name for name, _ in woken} == {"apps.alerts.tasks.dispatch_notifications"}
     assert dispatch_notifications("webhook") == 1
 

@@ -164,12 +164,15 @@ def test_the_built_in_rules_can_be_judged_on_an_empty_store(built_in_rules, chan
         "HIGH_CPU_USAGE", "HIGH_MEMORY_USAGE", "HIGH_RESPONSE_TIME", "HIGH_ERROR_RATE",
         "LOW_CACHE_HIT_RATE", "TELEMETRY_REJECTED", "TELEMETRY_TURNED_AWAY", "TELEMETRY_LATE",
         "INTAKE_QUEUE_FULL", "OWN_TELEMETRY_DROPPED", "COLLECTOR_FAILING", "CLOCK_AHEAD",
-        "CLOCK_BEHIND",
+        "CLOCK_BEHIND", "SERVER_ERRORS", "CACHE_HIT_RATE_FELL", "CACHE_ERRORS", "TASK_FAILURES",
+        "WORKER_DOWN", "WORKERS_FEWER", "SLOW_QUERIES", "PARTITION_MISSING", "SCRAPE_DOWN",
+        "OPERATIONS_SLOWER", "OPERATIONS_FAILING", "DISK_FULL", "KEEPING_FAILED",
     }  # fmt: skip
     for rule in Rule.objects.all():
         rule.full_clean()
-        assert rule.for_s >= 60
+        # No spike of a second fires.
+        assert rule.for_s + rule.window_s >= 120
         assert not rule.channels.exists()
-    assert vars(evaluate_due()) == {"evaluated": 13, "errors": 0, "skipped": 0}
+    assert vars(evaluate_due()) == {"evaluated": 26, "errors": 0, "skipped": 0}
     assert not Episode.objects.exists()
     assert channels.ensure("webhook", channel.target) == channel

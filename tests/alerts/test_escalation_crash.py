@@ -10,7 +10,7 @@ from apps.alerts.clock import db_now
 from apps.alerts.models import Escalation, Notification
 from tests.alerts.conftest import wait_until
 from tests.alerts.escalating import episode, person, policy
-from tests.alerts.test_crash import start  # noqa: F401 (a fixture)
+from tests.alerts.test_crash import forks, start  # noqa: F401 (fixtures)
 
 pytestmark = [pytest.mark.django_db(transaction=True)]
 

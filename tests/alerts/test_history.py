@@ -93,4 +93,4 @@ def test_the_history_is_read_in_a_fixed_number_of_statements_and_exports(
         assert len(reader(HISTORY, since=T0.isoformat()).json()["items"]) == 2
     text = b"".join(reader(HISTORY, since=T0.isoformat(), format="csv")).decode()
     assert "duration_s" in text.splitlines()[0]
-    assert text.count("CPU") == 2
+    assert len(text.splitlines()) == 3

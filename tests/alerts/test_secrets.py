@@ -93,6 +93,7 @@ def test_forms_leave_it_out_and_serializers_show_the_mask(channel):
     assert list(modelform_factory(Channel, fields="__all__")().fields) == [
         "name",
         "kind",
+        "fallback",
         "config",
         "language",
         "enabled",

@@ -11,7 +11,7 @@ from django.db.models import Q, QuerySet
 
 from apps.alerts import conf
 from apps.alerts.clock import tick_at
-from apps.alerts.evaluation import conditions, own, writing
+from apps.alerts.evaluation import conditions, flaps, own, writing
 from apps.alerts.evaluation.judging import HEALTH, Known, Reading, Work
 from apps.alerts.evaluation.ledger import write_all
 from apps.alerts.evaluation.reading import Source, read
@@ -120,7 +120,9 @@ def _read_apart(rule: Rule, source: Source) -> Reading:
 def _judge_all(work: list[Work]) -> None:
     known = _known(work)
     alerts = own.open_ones([one.rule for one in work])
+    remembered = flaps.remembered([(one.rule, one.at) for one in work])
     for place, one in enumerate(work):
+        one.ledger.flaps.known = remembered[one.rule.pk]
         work[place] = _judge(one, known[one.rule.pk], alerts)
 
 

@@ -1,8 +1,11 @@
 """Flapping, on the way into the ledger: an alert that flaps stays one episode until it is quiet."""
 
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Final
+
+from django.db.models import Q
 
 from apps.alerts.evaluation.notices import payload_for
 from apps.alerts.flapping import CHECKS, HOUR, History
@@ -25,7 +28,8 @@ class Flaps:
 
     def __init__(self, rule: Rule, tick: datetime) -> None:
         self.rule, self.tick = rule, tick
-        self._rows: dict[str, Flap] | None = None
+        # What is known of its alerts; None: not read yet. A batch reads it for all its rules.
+        self.known: dict[str, Flap] | None = None
         self._changed: list[Flap] = []
         self._started: list[tuple[Flap, Instance]] = []
         self._stopped: list[tuple[Flap, Instance]] = []
@@ -51,13 +55,11 @@ class Flaps:
         self._changed.append(flap)
         return _held_open(instance, step, self.tick) if flap.flapping else step
 
-    def write(self) -> list[EpisodeEvent]:
-        """Store what changed and owe the messages; the events that belong to it.
+    def settle(self) -> tuple[list[Flap], list[EpisodeEvent]]:
+        """Owe the messages; what is to be stored of it, and the events that belong to it.
 
         Belongs in the transaction of the evaluation, after its episodes are stored.
         """
-        if not self._changed:
-            return []
         events: list[EpisodeEvent] = []
         for flap, instance in (*self._started, *self._stopped):
             flap.episode = instance.episode
@@ -66,29 +68,17 @@ class Flaps:
             flap.told = self._tell(flap, instance)
         for flap, _instance in self._stopped:
             self._tell_stop(flap)
-        Flap.objects.bulk_create(
-            {flap.fingerprint: flap for flap in self._changed}.values(),
-            update_conflicts=True,
-            unique_fields=["rule", "fingerprint"],
-            update_fields=_COLUMNS,
-        )
-        return events
+        return list({flap.fingerprint: flap for flap in self._changed}.values()), events
 
     def _row(self, instance: Instance, step: Step) -> Flap | None:
-        if self._rows is None:
-            self._rows = self._known()
-        flap = self._rows.get(instance.fingerprint)
+        if self.known is None:
+            self.known = remembered([(self.rule, self.tick)])[self.rule.pk]
+        flap = self.known.get(instance.fingerprint)
         turns = any(effect in _TURNS for effect in step.effects)
         if flap is None and turns:
             flap = Flap(rule=self.rule, fingerprint=instance.fingerprint, seen_at=self.tick)
-            self._rows[instance.fingerprint] = flap
+            self.known[instance.fingerprint] = flap
         return flap if flap is not None and (turns or flap.flapping) else None
-
-    def _known(self) -> dict[str, Flap]:
-        # What has been steady for longer than both memories begins anew.
-        rows = Flap.objects.filter(rule=self.rule)
-        found = rows.filter(seen_at__gt=self.tick - memory(self.rule)) | rows.filter(flapping=True)
-        return {row.fingerprint: row for row in found}
 
     def _turn(self, flap: Flap, instance: Instance) -> None:
         if flap.flapping:
@@ -131,6 +121,36 @@ class Flaps:
             news=f"flapped:{episode.pk}:{self.tick.isoformat()}",
             episode=episode, severity=episode.severity, reason="flapping",
         )  # fmt: skip
+
+
+def remembered(rules: Sequence[tuple[Rule, datetime]]) -> dict[int, dict[str, Flap]]:
+    """What is known of the alerts of these rules at their ticks, by rule and fingerprint.
+
+    What has been steady for longer than both memories begins anew.
+    """
+    found: dict[int, dict[str, Flap]] = {rule.pk: {} for rule, _ in rules}
+    if not rules:
+        return found
+    since = {rule.pk: tick - memory(rule) for rule, tick in rules}
+    rows = Flap.objects.filter(rule__in=found)
+    for row in rows.filter(Q(flapping=True) | Q(seen_at__gt=min(since.values()))):
+        if row.flapping or row.seen_at > since[row.rule_id]:
+            found[row.rule_id][row.fingerprint] = row
+    return found
+
+
+def write_all(flaps: Iterable[Flaps]) -> list[EpisodeEvent]:
+    """Store what changed of several rules' alerts; the events that belong to it."""
+    settled = [one.settle() for one in flaps]
+    rows = [row for changed, _ in settled for row in changed]
+    if rows:
+        Flap.objects.bulk_create(
+            rows,
+            update_conflicts=True,
+            unique_fields=["rule", "fingerprint"],
+            update_fields=_COLUMNS,
+        )
+    return [event for _, events in settled for event in events]
 
 
 def memory(rule: Rule) -> timedelta:

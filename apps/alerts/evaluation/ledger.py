@@ -8,8 +8,7 @@ import structlog
 from django.db import transaction
 
 from apps.alerts import incidents
-from apps.alerts.evaluation import writing
-from apps.alerts.evaluation.flaps import Flaps
+from apps.alerts.evaluation import flaps, writing
 from apps.alerts.evaluation.observed import Observed
 from apps.alerts.machine import RANK, Effect, Reason, Severity, State, Step
 from apps.alerts.models import Episode, EpisodeEvent, Instance, Rule
@@ -39,7 +38,7 @@ class Ledger:
         self.events: list[EpisodeEvent] = []
         self.firing: list[Episode] = []
         self.resolved: list[Episode] = []
-        self.flaps = Flaps(rule, tick)
+        self.flaps = flaps.Flaps(rule, tick)
 
     def record(
         self, instance: Instance, step: Step, value: float | None, seen: Observed | None = None
@@ -167,15 +166,15 @@ def write_all(ledgers: Sequence[Ledger]) -> None:
     writing.insert_episodes([row for ledger in ledgers for row in ledger.new])
     writing.update_episodes([row for ledger in ledgers for row in ledger.changed])
     writing.upsert_instances([row for ledger in ledgers for row in ledger.instances])
-    turns = [row for ledger in ledgers for row in ledger.flaps.write()]
+    turns = flaps.write_all(ledger.flaps for ledger in ledgers)
     writing.insert_events([row for ledger in ledgers for row in ledger.events] + turns)
     if ledgers:
         firing = [row for ledger in ledgers for row in ledger.firing]
         resolved = [row for ledger in ledgers for row in ledger.resolved]
         enrol(firing, resolved, max(ledger.tick for ledger in ledgers))
+        incidents.ended(resolved, max(ledger.tick for ledger in ledgers))
     for ledger in ledgers:
-        if ledger.firing or ledger.resolved:
-            incidents.changed(ledger.rule, ledger.firing, ledger.resolved, ledger.tick)
+        incidents.opened(ledger.rule, ledger.firing)
         ledger.told_on_commit()
 
 

@@ -1,28 +1,23 @@
-"""How rules open incidents, and how the end of their alerts ends them."""
+"""How rules open incidents."""
 
 from collections import defaultdict
 from collections.abc import Sequence
-from datetime import datetime
 from typing import Final
 
 from apps.alerts.incidents.declaring import About, declare, services_of
-from apps.alerts.incidents.moving import ended
 from apps.alerts.machine import Severity
 from apps.alerts.models import Episode, Rule
 
 BY: Final = "system"
 
 
-def changed(
-    rule: Rule, fired: Sequence[Episode], resolved: Sequence[Episode], at: datetime
-) -> None:
-    """Open and end what this rule's news ask for. For the transaction of the evaluation.
+def opened(rule: Rule, fired: Sequence[Episode]) -> None:
+    """Open what this rule's news ask for. For the transaction of the evaluation.
 
     One incident for each service the rule speaks of, however many of its alerts fire.
     """
-    if rule.opens_incident:
+    if rule.opens_incident and fired:
         _open(rule, [one for one in fired if _opens(rule, one)])
-    ended(resolved, at)
 
 
 def _opens(rule: Rule, episode: Episode) -> bool:

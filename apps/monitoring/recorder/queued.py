@@ -4,6 +4,7 @@ import atexit
 import logging
 import os
 import threading
+import time
 from abc import abstractmethod
 from collections import deque
 from typing import Final
@@ -50,9 +51,15 @@ class QueuedHandler(logging.Handler):
 
     def flush(self) -> None:
         """Wait for the lines so far, but not for a reader that has gone."""
-        if self._thread is not None and self._lines:
+        until = time.monotonic() + _LAST_WORDS_S
+        # A line leaves the queue before it is written, so an empty queue alone proves nothing.
+        while self._thread is not None and (self._lines or not self._empty.is_set()):
+            if time.monotonic() > until:
+                return
             self._wake.set()
-            self._empty.wait(_LAST_WORDS_S)
+            self._empty.wait(0.1)
+            if self._lines:
+                time.sleep(0.001)
 
     def _start(self) -> None:
         with self._starting:
