@@ -175,7 +175,9 @@ def write_all(ledgers: Sequence[Ledger]) -> None:
         enrol(firing, resolved, max(ledger.tick for ledger in ledgers))
     for ledger in ledgers:
         if ledger.firing or ledger.resolved:
-            incidents.changed(ledger.rule, ledger.firing, ledger.resolved, ledger.tick)
+            incidents.apart(
+                incidents.changed, ledger.rule, ledger.firing, ledger.resolved, ledger.tick
+            )
         ledger.told_on_commit()
 
 

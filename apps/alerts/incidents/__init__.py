@@ -7,6 +7,8 @@ that is known, `postmortem` and `figures` tell what came of it, `rules` is how a
 
 from apps.alerts.incidents.declaring import About, attach, declare
 from apps.alerts.incidents.moving import acknowledge, ended, move, reopen
-from apps.alerts.incidents.rules import changed
+from apps.alerts.incidents.rules import apart, changed
 
-__all__ = ["About", "acknowledge", "attach", "changed", "declare", "ended", "move", "reopen"]
+__all__ = [
+    "About", "acknowledge", "apart", "attach", "changed", "declare", "ended", "move", "reopen",
+]  # fmt: skip

@@ -1,16 +1,33 @@
 """How rules open incidents, and how the end of their alerts ends them."""
 
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import datetime
 from typing import Final
+
+import structlog
+from django.db import InterfaceError, OperationalError, transaction
 
 from apps.alerts.incidents.declaring import About, declare, services_of
 from apps.alerts.incidents.moving import ended
 from apps.alerts.machine import Severity
 from apps.alerts.models import Episode, Rule
+from apps.monitoring import recorder
 
 BY: Final = "system"
+log = structlog.get_logger(__name__)
+
+
+def apart(verb: Callable[..., object], *args: object) -> None:
+    """Do it with a way back: an incident that cannot be kept must not take the page with it."""
+    try:
+        with transaction.atomic():
+            verb(*args)
+    except (OperationalError, InterfaceError):
+        raise
+    except Exception:
+        log.exception("incident_not_kept")
+        recorder.count("pharos.incident.failures")
 
 
 def changed(
