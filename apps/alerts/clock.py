@@ -4,20 +4,13 @@ import time
 from datetime import UTC, datetime
 
 import structlog
-from django.db import connection
 
 from apps.alerts import conf
+from apps.core.clock import db_now
 from apps.monitoring import recorder
 
+__all__ = ["db_now", "may_judge", "skew_s", "tick_at"]
 log = structlog.get_logger(__name__)
-
-
-def db_now() -> datetime:
-    """The database's time, aware, in UTC."""
-    with connection.cursor() as cursor:
-        cursor.execute("SELECT statement_timestamp()")
-        now: datetime = cursor.fetchone()[0]
-    return now.astimezone(UTC)
 
 
 def tick_at(now: datetime, interval_s: int, offset_s: int) -> datetime:

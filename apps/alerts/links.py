@@ -4,8 +4,9 @@ The link is the right: it is signed, names one episode (and to whom it went), an
 changes nothing, because mail servers and chats open what is in messages; the page has a button.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Final
+from typing import Any, Final
 from uuid import UUID
 
 from django.core import signing
@@ -34,6 +35,14 @@ def ack_url(episode: UUID, person: str = "") -> str:
     """The link for a message about this episode to this person."""
     signed = signing.dumps({"e": episode.hex, "p": person}, salt=_SALT, compress=True)
     return f"{conf.base_url()}/alerts/ack/{signed}"
+
+
+def without_right(payload: Mapping[str, Any]) -> dict[str, Any]:
+    """A message as whoever may only look sees it: its link would let them acknowledge."""
+    links = payload.get("links")
+    if not isinstance(links, dict) or "acknowledge" not in links:
+        return dict(payload)
+    return {**payload, "links": {**links, "acknowledge": "***"}}
 
 
 def read(signed: str) -> Pass:

@@ -1,5 +1,6 @@
 """Status pages as their readers see them: no session, no script, only what was published."""
 
+import contextlib
 from collections.abc import Callable
 from typing import Final
 
@@ -62,7 +63,8 @@ def _kept(row: StatusPage, what: str, make: Callable[[], str]) -> bytes:
         return make().encode()
     if found is None:
         found = make().encode()
-        cache.set(key, found, _KEPT_S)
+        with contextlib.suppress(Exception):
+            cache.set(key, found, _KEPT_S)
     return found
 
 

@@ -2,9 +2,11 @@
 
 from typing import Any
 
+import orjson
 from django.contrib import admin, messages
 from django.db.models import Exists, OuterRef, QuerySet, Subquery
 from django.http import HttpRequest
+from django.utils.html import format_html
 from django.utils.translation import gettext_lazy as _
 from django.utils.translation import ngettext
 
@@ -15,6 +17,7 @@ from apps.alerts.admin.base import (
     ReadOnlyInline,
     column,
 )
+from apps.alerts.links import without_right
 from apps.alerts.models import Attempt, DeliveryReceipt, Notification, ReceiptState
 from apps.alerts.services import outbox
 from apps.core.errors import ConflictError
@@ -60,7 +63,7 @@ class NotificationAdmin(ReadOnlyAdmin):
     fields = (
         "rule_shown", "channel", "purpose", "severity_shown", "state_shown", "attempt", "outcome",
         "error", "may_repeat", "reason", "fallback_of", "created_at", "next_attempt_at", "sent_at",
-        "provider_id", "key", "payload",
+        "provider_id", "key", "payload_shown",
     )  # fmt: skip
     readonly_fields = fields
     actions = ("resend",)
@@ -69,6 +72,12 @@ class NotificationAdmin(ReadOnlyAdmin):
     def rule_shown(self, row: Notification) -> str:
         """The rule's name; test messages have none."""
         return row.episode.rule_name if row.episode else "–"
+
+    @column(description=_("Payload"))
+    def payload_shown(self, row: Notification) -> str:
+        """What was sent, without the right it carries."""
+        text = orjson.dumps(without_right(row.payload), option=orjson.OPT_INDENT_2).decode()
+        return format_html('<pre class="whitespace-pre-wrap">{}</pre>', text)
 
     @column(description=_("Severity"), label=SEVERITY_LABELS, ordering="severity")
     def severity_shown(self, row: Notification) -> tuple[str, str]:

@@ -4,6 +4,7 @@ from typing import Any
 
 from rest_framework import serializers
 
+from apps.alerts.links import without_right
 from apps.alerts.models import Notification, OutboxState, Purpose, channel_kinds
 
 
@@ -89,7 +90,7 @@ class OneNotificationSerializer(NotificationSerializer):
         attempts = instance.attempts.order_by("pk")[:200]
         return {
             **shown,
-            "payload": instance.payload,
+            "payload": without_right(instance.payload),
             "every_attempt": AttemptSerializer(attempts, many=True).data,
             "receipts": ReceiptSerializer(instance.receipts.order_by("pk")[:50], many=True).data,
             "fallbacks": list(instance.fallbacks.order_by("pk").values_list("pk", flat=True)[:20]),

@@ -18,7 +18,9 @@ _PAUSES: Final = frozenset(
 
 def paused(row: Escalation, episodes: Sequence[Episode], now: datetime) -> bool:
     """Whether the step that is due has to wait; notes the beginning and the end of a pause."""
-    verdicts = judge(episodes, now) if episodes else {}
+    # A mute window may be of certain routes only.
+    route = row.group.route if row.group is not None else None
+    verdicts = judge(episodes, now, route=route) if episodes else {}
     reasons = [one for one in verdicts.values() if one is not None and one.kind in _PAUSES]
     if not episodes or len(reasons) < len(episodes):
         if row.paused_since is not None:

@@ -5,6 +5,7 @@ before has done nothing; one that dies after has nothing left to do.
 """
 
 import time
+from collections.abc import Callable
 from datetime import datetime, timedelta
 from typing import Any, Final
 
@@ -14,6 +15,7 @@ from django.db.models.functions import Now
 
 from apps.alerts import conf
 from apps.alerts.clock import db_now
+from apps.alerts.collisions import collided
 from apps.alerts.escalation import faults, pausing, steps
 from apps.alerts.escalation.machine import Move, Position, advance
 from apps.alerts.escalation.plan import PAGES, Plan, Step
@@ -50,15 +52,35 @@ def _next_due() -> bool:
         if row is None:
             return False
         try:
-            with transaction.atomic():
-                now = db_now()
-                if not pausing.paused(row, open_episodes(row), now):
-                    take(row, now)
-        except (OperationalError, InterfaceError):
-            raise
-        except Exception as error:  # noqa: BLE001 (one bad policy must not stop the others)
-            _failed(row, error)
+            _safely(row, lambda: _take_unless_paused(row, db_now()))
+        except OperationalError as error:
+            if not collided(error):
+                raise
+            recorder.count("pharos.escalation.collisions")
     return True
+
+
+def take_first(row: Escalation, now: datetime) -> None:
+    """Take the first step in the transaction that began the escalation.
+
+    One that fails is due again soon: the escalation itself must not be lost with it.
+    """
+    _safely(row, lambda: take(row, now))
+
+
+def _take_unless_paused(row: Escalation, now: datetime) -> None:
+    if not pausing.paused(row, open_episodes(row), now):
+        take(row, now)
+
+
+def _safely(row: Escalation, act: Callable[[], None]) -> None:
+    try:
+        with transaction.atomic():
+            act()
+    except (OperationalError, InterfaceError):
+        raise
+    except Exception as error:  # noqa: BLE001 (one bad policy must not stop the others)
+        _failed(row, error)
 
 
 def take(row: Escalation, now: datetime) -> None:

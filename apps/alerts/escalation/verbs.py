@@ -148,7 +148,7 @@ def _begin(row: Escalation, at: datetime, why: str) -> None:
         ended_at=None,
     )  # fmt: skip
     rows.note(row, episodes, why, at)
-    runner.take(row, at)
+    runner.take_first(row, at)
     wake_on_commit(runner.TASK)
 
 

@@ -172,9 +172,11 @@ def write_all(ledgers: Sequence[Ledger]) -> None:
         firing = [row for ledger in ledgers for row in ledger.firing]
         resolved = [row for ledger in ledgers for row in ledger.resolved]
         enrol(firing, resolved, max(ledger.tick for ledger in ledgers))
-        incidents.ended(resolved, max(ledger.tick for ledger in ledgers))
+        if resolved:
+            incidents.apart(incidents.ended, resolved, max(one.tick for one in ledgers))
     for ledger in ledgers:
-        incidents.opened(ledger.rule, ledger.firing)
+        if ledger.firing and ledger.rule.opens_incident:
+            incidents.apart(incidents.opened, ledger.rule, ledger.firing)
         ledger.told_on_commit()
 
 

@@ -68,8 +68,9 @@ class _Changes:
         if self.fired or self.resolved:
             routing.enrol(self.fired, self.resolved, self.at)
         if sender is not None and sender.opens_incident:
-            _open_incidents(sender, self.fired)
-        incidents.ended(self.resolved, self.at)
+            incidents.apart(_open_incidents, sender, self.fired)
+        if self.resolved:
+            incidents.apart(incidents.ended, self.resolved, self.at)
         for word, rows in (("fired", self.fired), ("resolved", self.resolved)):
             if rows:
                 recorder.count(f"pharos.foreign_alert.{word}", len(rows), unit="{alert}")

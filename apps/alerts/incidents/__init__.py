@@ -7,6 +7,16 @@ that is known, `postmortem` and `figures` tell what came of it, `rules` is how a
 
 from apps.alerts.incidents.declaring import About, attach, declare
 from apps.alerts.incidents.moving import acknowledge, ended, move, reopen
-from apps.alerts.incidents.rules import opened
+from apps.alerts.incidents.rules import apart, opened
 
-__all__ = ["About", "acknowledge", "attach", "declare", "ended", "move", "opened", "reopen"]
+__all__ = [
+    "About",
+    "acknowledge",
+    "apart",
+    "attach",
+    "declare",
+    "ended",
+    "move",
+    "opened",
+    "reopen",
+]

@@ -1,14 +1,31 @@
 """How rules open incidents."""
 
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Final
+
+import structlog
+from django.db import InterfaceError, OperationalError, transaction
 
 from apps.alerts.incidents.declaring import About, declare, services_of
 from apps.alerts.machine import Severity
 from apps.alerts.models import Episode, Rule
+from apps.monitoring import recorder
 
 BY: Final = "system"
+log = structlog.get_logger(__name__)
+
+
+def apart(verb: Callable[..., object], *args: object) -> None:
+    """Do it with a way back: an incident that cannot be kept must not take the page with it."""
+    try:
+        with transaction.atomic():
+            verb(*args)
+    except (OperationalError, InterfaceError):
+        raise
+    except Exception:
+        log.exception("incident_not_kept")
+        recorder.count("pharos.incident.failures")
 
 
 def opened(rule: Rule, fired: Sequence[Episode]) -> None:
@@ -16,7 +33,7 @@ def opened(rule: Rule, fired: Sequence[Episode]) -> None:
 
     One incident for each service the rule speaks of, however many of its alerts fire.
     """
-    if rule.opens_incident and fired:
+    if rule.opens_incident:
         _open(rule, [one for one in fired if _opens(rule, one)])
 
 

@@ -7,7 +7,7 @@ from typing import Final
 from uuid import UUID
 
 import structlog
-from django.db import connection, transaction
+from django.db import InterfaceError, OperationalError, connection, transaction
 from django.db.models import Q
 
 from apps.alerts.machine import OPEN, Severity
@@ -46,13 +46,38 @@ def place(now: datetime) -> int:
         )
         if not taken:
             return 0
-        since: dict[UUID, datetime] = {}
-        for one in taken:
-            since[one.episode_id] = min(one.at, since.get(one.episode_id, one.at))
-        episodes = {one.episode_id: one.episode for one in taken}
-        _Pass(now, since).run(list(episodes.values()))
-        Enrolment.objects.filter(pk__in=[one.pk for one in taken]).delete()
+        try:
+            _place(taken, now)
+        except (OperationalError, InterfaceError):
+            raise
+        except Exception:
+            log.exception("enrolments_not_placed", n=len(taken))
+            return sum(_place_apart(one, now) for one in taken)
     return len(taken)
+
+
+@transaction.atomic
+def _place(taken: Sequence[Enrolment], now: datetime) -> None:
+    since: dict[UUID, datetime] = {}
+    for one in taken:
+        since[one.episode_id] = min(one.at, since.get(one.episode_id, one.at))
+    episodes = {one.episode_id: one.episode for one in taken}
+    _Pass(now, since).run(list(episodes.values()))
+    Enrolment.objects.filter(pk__in=[one.pk for one in taken]).delete()
+
+
+def _place_apart(one: Enrolment, now: datetime) -> bool:
+    """Route one of a batch that failed; when it is the cause it goes to the end of the line."""
+    try:
+        _place([one], now)
+    except (OperationalError, InterfaceError):
+        raise
+    except Exception:
+        log.exception("episode_not_placed", episode=str(one.episode_id))
+        Enrolment.objects.filter(pk=one.pk).delete()
+        Enrolment.objects.create(episode_id=one.episode_id, at=one.at)
+        return False
+    return True
 
 
 def _alone() -> bool:
@@ -89,12 +114,12 @@ class _Pass:
             labels = labels_of(episode)
             nodes = tree.matching(self.root, labels) if self.root else []
         except Exception as error:
-            # One alert that cannot be matched must not keep all others from being routed.
+            # It must hold up no other, nor be lost: it goes to the root and its rule's channels.
             log.exception("episode_unroutable", episode=str(episode.pk))
             self.decisions.of_episode(
                 episode.pk, Verdict.FAILED, "error", error=type(error).__name__
             )
-            return
+            labels, nodes = {}, [self.root] if self.root else []
         told = [node for node in nodes if node.options.receiver_id is not None]
         for node in told:
             self._put_by_node(episode, node, labels)

@@ -11,6 +11,7 @@ from django.db import InterfaceError, OperationalError, connection, transaction
 
 from apps.alerts import conf
 from apps.alerts.clock import db_now
+from apps.alerts.collisions import collided
 from apps.alerts.models import AlertGroup
 from apps.alerts.routing.flushing import flush
 from apps.alerts.routing.placing import place
@@ -84,6 +85,10 @@ def _flush_one(done: Routed, clock: Clock) -> bool:
             with transaction.atomic():
                 reason = flush(group, now)
         except Exception as error:
+            if collided(error):
+                # The other transaction is through by now: at once again, not at the next poll.
+                recorder.count("pharos.routing.flushes", attrs={"reason": "collided"})
+                return True
             if isinstance(error, OperationalError | InterfaceError) or not connection.is_usable():
                 raise
             # One group that cannot be flushed must not hold up the others, nor be lost.

@@ -108,7 +108,14 @@ class _Run:
                 )
 
     def _settle(self, one: Claim, result: Delivered) -> None:
-        kept = _settle_surely(one, result)
+        try:
+            kept = _settle_surely(one, result)
+        except (OperationalError, InterfaceError):
+            raise
+        except Exception:
+            # Its lease ends and it is sent once more, marked. The others in flight are settled.
+            log.exception("notification_not_settled", notification=one.notification.pk)
+            return
         recorder.count(
             "pharos.notification.attempts",
             attrs={"kind": self.kind, "outcome": str(result.outcome)},

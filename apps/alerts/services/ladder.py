@@ -73,6 +73,8 @@ def sweep() -> int:
             state__in=[OutboxState.PENDING, OutboxState.SENDING],
             channel__fallback__isnull=False,
         )
+        # Those that no rung would take must not stand before the others.
+        .filter(Q(channel__fallback__enabled=True) | Q(channel__fallback__fallback__isnull=False))
         .exclude(purpose__in=_NEVER)
         .order_by("pk")
     )  # fmt: skip

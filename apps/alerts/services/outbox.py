@@ -8,7 +8,8 @@ from collections.abc import Collection
 from datetime import timedelta
 from typing import Any, Final
 
-from django.db import connection, transaction
+import structlog
+from django.db import InterfaceError, OperationalError, connection, transaction
 from django.db.models import F
 from django.db.models.functions import Now
 from django.utils.translation import gettext_lazy as _
@@ -21,6 +22,7 @@ from apps.alerts.services import deadman, ladder, receipts
 from apps.alerts.services.envelopes import Claim, opened
 from apps.core.errors import ConflictError
 
+log = structlog.get_logger(__name__)
 # Messages of one episode, or of one group, to one channel leave in order: "resolved" never
 # overtakes "firing".
 # A row still "sending" under an expired lease lost its worker, and may have arrived.
@@ -201,11 +203,22 @@ def _give_up_exhausted(kind: str) -> None:
         .order_by("pk")[:_GIVEN_UP_AT_ONCE]
     )
     for row in rows:
-        Notification.objects.filter(pk=row.pk).update(
-            state=OutboxState.DEAD, outcome=Outcome.UNKNOWN, lease_token=None, lease_until=None,
-            error=error,
-        )  # fmt: skip
-        _follow_up(row, Delivered(Outcome.UNKNOWN, error=error), OutboxState.DEAD)
+        try:
+            _give_up(row, error)
+        except (OperationalError, InterfaceError):
+            raise
+        except Exception:
+            # Nor must it keep every other message of its kind from being claimed.
+            log.exception("notification_not_given_up", notification=row.pk)
+
+
+@transaction.atomic
+def _give_up(row: Notification, error: str) -> None:
+    Notification.objects.filter(pk=row.pk).update(
+        state=OutboxState.DEAD, outcome=Outcome.UNKNOWN, lease_token=None, lease_until=None,
+        error=error,
+    )  # fmt: skip
+    _follow_up(row, Delivered(Outcome.UNKNOWN, error=error), OutboxState.DEAD)
 
 
 def _note(row: Notification, episode: uuid.UUID, state: str, error: str) -> None:

@@ -5,6 +5,9 @@ from datetime import datetime
 from typing import TYPE_CHECKING, Any, Final
 from uuid import UUID
 
+import structlog
+from django.db import DatabaseError, InterfaceError
+
 from apps.alerts.suppression import (
     acknowledged,
     depending,
@@ -18,6 +21,7 @@ from apps.alerts.suppression.verdict import Case, Hearing, Kind, Suppression
 if TYPE_CHECKING:
     from apps.alerts.models import Episode
 
+log = structlog.get_logger(__name__)
 Reason = Callable[[Hearing], dict[UUID, Suppression]]
 # Alertmanager's order (notify/notify.go), with ours in between: causes before wishes.
 _REASONS: Final[tuple[Reason, ...]] = (
@@ -44,10 +48,21 @@ def judge(
         left = [case for case in cases if _open(verdicts[case.episode.pk])]
         if not left:
             break
-        for pk, verdict in reason(Hearing(left, at, route)).items():
+        for pk, verdict in _found(reason, Hearing(left, at, route)).items():
             if verdict.kind is not Kind.HELD or verdicts[pk] is None:
                 verdicts[pk] = verdict
     return verdicts
+
+
+def _found(reason: Reason, hearing: Hearing) -> dict[UUID, Suppression]:
+    """What a reason holds back. One that fails holds nothing: rather a page too many."""
+    try:
+        return reason(hearing)
+    except (DatabaseError, InterfaceError):
+        raise
+    except Exception:
+        log.exception("suppression_failed", reason=reason.__module__.rpartition(".")[2])
+        return {}
 
 
 def _open(verdict: Suppression | None) -> bool:

@@ -15,6 +15,8 @@ _CAPPED: Final = (
     Purpose.FIRING, Purpose.RESOLVED, Purpose.ESCALATION, Purpose.FLAPPING, Purpose.INCIDENT,
 )  # fmt: skip
 
+_TRIES: Final = 3
+
 
 def within_caps(rows: Sequence[Notification]) -> list[Notification]:
     """Those of the rows about to be owed that may leave; the others are kept for a digest.
@@ -28,11 +30,11 @@ def within_caps(rows: Sequence[Notification]) -> list[Notification]:
     kept: list[Notification] = []
     with transaction.atomic(savepoint=False):
         # In one order of channels, so that two transactions cannot wait for each other.
-        for row in sorted(rows, key=lambda one: one.channel_id or 0):
-            if _may_leave(row, at, known):
-                kept.append(row)
-            else:
-                _keep(row)
+        kept.extend(
+            row
+            for row in sorted(rows, key=lambda one: one.channel_id or 0)
+            if _may_leave(row, at, known) or not _keep(row)
+        )
     wanted = {id(row) for row in kept}
     return [row for row in rows if id(row) in wanted]
 
@@ -49,18 +51,11 @@ def kept_keys(keys: Iterable[str]) -> set[str]:
     return set(DigestEntry.objects.filter(key__in=list(keys)).values_list("key", flat=True))
 
 
-def _keep(row: Notification) -> None:
-    # A row that is being sent at this moment is no longer found, and a new one is begun.
-    with connection.cursor() as cursor:
-        cursor.execute(
-            "INSERT INTO alerts_digest (channel_id, person_id, due_at)"
-            " VALUES (%s, %s, statement_timestamp() + make_interval(secs => %s))"
-            " ON CONFLICT DO NOTHING",
-            [row.channel_id, row.person_id, conf.DIGEST_S],
-        )
-    digest = Digest.objects.select_for_update(no_key=True).get(
-        channel=row.channel_id, person=row.person_id, sent_at=None
-    )
+def _keep(row: Notification) -> bool:
+    """Into the next digest; False: none could be had, and a message too many is no harm."""
+    digest = next(filter(None, (_open(row) for _try in range(_TRIES))), None)
+    if digest is None:
+        return False
     DigestEntry.objects.bulk_create(
         [
             DigestEntry(
@@ -70,3 +65,20 @@ def _keep(row: Notification) -> None:
         ],
         ignore_conflicts=True,
     )  # fmt: skip
+    return True
+
+
+def _open(row: Notification) -> Digest | None:
+    """The digest that is being collected, locked; None when it was sent while we waited for it."""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "INSERT INTO alerts_digest (channel_id, person_id, due_at)"
+            " VALUES (%s, %s, statement_timestamp() + make_interval(secs => %s))"
+            " ON CONFLICT DO NOTHING",
+            [row.channel_id, row.person_id, conf.DIGEST_S],
+        )
+    return (
+        Digest.objects.select_for_update(no_key=True)
+        .filter(channel=row.channel_id, person=row.person_id, sent_at=None)
+        .first()
+    )

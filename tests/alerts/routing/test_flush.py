@@ -309,7 +309,9 @@ def test_a_group_that_cannot_be_flushed_holds_up_no_other_and_is_tried_again(
     assert len(desk.said()) == 2
 
 
-def test_an_alert_that_cannot_be_matched_holds_up_no_other(desk, team, monkeypatch):
+def test_an_alert_that_cannot_be_matched_is_told_to_the_root_and_holds_up_no_other(
+    desk, team, monkeypatch
+):
     real = routing.placing.labels_of
 
     def broken(episode):
@@ -320,8 +322,8 @@ def test_an_alert_that_cannot_be_matched_holds_up_no_other(desk, team, monkeypat
     monkeypatch.setattr(routing.placing, "labels_of", broken)
     desk.fire("bad", "b")
     desk.wait(30)
-    assert desk.decided("bad") == [("failed", "error")]
-    assert len(desk.said()) == 1
+    assert desk.decided("bad") == [("failed", "error"), ("notified", "first")]
+    assert desk.said() == [("first", ["b", "bad"], [])]
     assert not Enrolment.objects.exists()
 
 
