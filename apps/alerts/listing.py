@@ -77,5 +77,5 @@ def with_history(rows: QuerySet[Episode]) -> QuerySet[Episode]:
 
 def latest_decisions(episodes: Sequence[UUID]) -> dict[UUID, Decision]:
     """The last decision on each of these episodes."""
-    rows = Decision.objects.filter(episode__in=episodes).order_by("episode", "-pk")
-    return {row.episode_id: row for row in rows.distinct("episode")}
+    rows = Decision.objects.filter(episode__in=episodes).order_by("episode_id", "-pk")
+    return {row.episode_id: row for row in rows.distinct("episode_id")}

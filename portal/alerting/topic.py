@@ -16,7 +16,7 @@ NAME: Final = "alerts-board"
 _INTERVAL_S: Final = 2.0
 # An order of its own for each row: the sum does not depend on the order of reading.
 _STATE: Final = """
-SELECT count(*), count(*) FILTER (WHERE severity = 'critical'), count(a.id),
+SELECT count(*), count(*) FILTER (WHERE e.severity = 'critical'), count(a.id),
     sum(('x' || substr(md5(concat_ws('|', e.id, e.state, e.severity, a.id)), 1, 12))::bit(48)::int8)
 FROM alerts_episode e
 LEFT JOIN alerts_acknowledgement a ON a.episode_id = e.id AND a.ended_at IS NULL

@@ -5,7 +5,7 @@ from typing import Any
 from django.templatetags.static import static
 from django.utils.translation import gettext_lazy as _
 
-from portal.settings.navigation import NAVIGATION
+from portal.settings.navigation import NAVIGATION, TABS
 
 # A blue whose 600 has 4.5:1 on white and whose 500 has it on the dark page.
 _PRIMARY = {
@@ -46,7 +46,9 @@ UNFOLD: dict[str, Any] = {
         lambda _request: static("css/kit/controls.css"),
         lambda _request: static("css/kit/panels.css"),
     ],
+    "SCRIPTS": [lambda _request: static("js/pickers.js")],
     "COMMAND": {"search_models": False, "show_history": False},
+    "TABS": TABS,
     "SIDEBAR": {
         "show_search": True,
         "command_search": True,

@@ -28,11 +28,50 @@ def _group(title: Any, *items: dict[str, Any]) -> dict[str, Any]:
 _SPANS, _LINES = "monitoring.view_span", "monitoring.view_logrecord"
 # Lists that are reached from the Retention page alone.
 _OF_RETENTION = ("/retention/", "/monitoring/samplingpolicy/", "/monitoring/legalhold/")
-# Lists that are reached from that of mute windows.
-_OF_QUIET = (
-    "/alerts/mutewindow/", "/alerts/inhibition/", "/alerts/dependency/", "/alerts/cap/",
-    "/alerts/digest/", "/alerts/noisyrule/", "/alerts/acknowledgement/",
-)  # fmt: skip
+
+
+def _tab(title: Any, model: str) -> dict[str, Any]:
+    """One tab above the lists of alerting that belong together."""
+    view = f"alerts.view_{model}"
+    return {
+        "title": title,
+        "link": reverse_lazy(f"admin:alerts_{model}_changelist"),
+        "permission": lambda request: request.user.has_perm(view),
+    }
+
+
+# Lists that belong together: the sidebar names the first, tabs lead to the others.
+_QUIET: dict[str, Any] = {
+    "silence": _("Silences"), "mutewindow": _("Mute windows"), "inhibition": _("Inhibitions"),
+    "dependency": _("Dependencies"), "cap": _("Caps"), "digest": _("Digests"),
+    "noisyrule": _("Noisy rules"), "acknowledgement": _("Acknowledgements"),
+}  # fmt: skip
+_ROUTING: dict[str, Any] = {
+    "route": _("Routes"), "receiver": _("Receivers"), "alertgroup": _("Groups"),
+}  # fmt: skip
+_ESCALATION: dict[str, Any] = {
+    "escalationpolicy": _("Policies"), "escalation": _("Escalations"),
+    "schedule": _("Schedules"), "team": _("Teams"), "contactmethod": _("Contact methods"),
+}  # fmt: skip
+_CHANNELS: dict[str, Any] = {
+    "channel": _("Channels"), "phoneaccount": _("Phone accounts"),
+    "deadman": _("Dead man's switch"),
+}  # fmt: skip
+TABS: list[dict[str, Any]] = [
+    {
+        "models": [f"alerts.{model}" for model in lists],
+        "items": [_tab(title, model) for model, title in lists.items()],
+    }
+    for lists in (_QUIET, _ROUTING, _ESCALATION, _CHANNELS)
+]
+
+
+def _within(lists: dict[str, Any], page: str = "") -> Any:
+    """Whether one of these lists, one of its rows, or the page is open."""
+    parts = [f"/alerts/{model}/" for model in lists] + ([page] if page else [])
+    return lambda request: any(part in request.path for part in parts)
+
+
 NAVIGATION: list[dict[str, Any]] = [
     {"items": [_link(_("Overview"), "monitoring", "admin:index")]},
     _group(
@@ -60,26 +99,22 @@ NAVIGATION: list[dict[str, Any]] = [
     ),
     _group(
         _("Alerts"),
-        _link(_("Board"), "notification_important", "alert-board", "alerts.view_episode"),
-        _list(
-            _("Episodes"), "notifications_active", "alerts", "episode",
+        _link(
+            _("Board"), "notification_important", "alert-board", "alerts.view_episode",
             badge="portal.overview.badges.open_alerts", badge_variant="danger",
         ),
-        _list(_("Silences"), "notifications_off", "alerts", "silence"),
-        _link(_("On call"), "schedule", "on-call", "alerts.view_schedule"),
-        _link(_("Incidents"), "notification_important", "incidents", "alerts.view_incident"),
+        _link(_("Incidents"), "emergency", "incidents", "alerts.view_incident"),
+        _link(_("On call"), "contacts", "on-call", "alerts.view_schedule"),
+        _list(_("Silences"), "notifications_off", "alerts", "silence", active=_within(_QUIET)),
         _list(_("Rules"), "rule", "alerts", "rule"),
-        _link(_("Routing"), "account_tree", "routing", "alerts.view_route"),
-        _list(_("Escalation policies"), "account_tree", "alerts", "escalationpolicy"),
-        _list(_("Escalations"), "history", "alerts", "escalation"),
-        _list(_("Channels"), "send", "alerts", "channel"),
-        _list(_("Phone accounts"), "badge", "alerts", "phoneaccount"),
-        _list(_("Notifications"), "outgoing_mail", "alerts", "notification"),
-        _list(
-            _("Quiet"), "bedtime", "alerts", "mutewindow",
-            active=lambda request: any(part in request.path for part in _OF_QUIET),
+        _link(
+            _("Routing"), "route", "routing", "alerts.view_route",
+            active=_within(_ROUTING, "/alerts/routing/"),
         ),
-        _list(_("Dead man's switch"), "monitor_heart", "alerts", "deadman"),
+        _list(_("Escalation"), "stairs", "alerts", "escalationpolicy", active=_within(_ESCALATION)),
+        _list(_("Channels"), "send", "alerts", "channel", active=_within(_CHANNELS)),
+        _list(_("Notifications"), "outgoing_mail", "alerts", "notification"),
+        _list(_("Episodes"), "history", "alerts", "episode"),
         _list(_("Alert sources"), "input", "alerts", "foreignsource"),
         _list(_("Status pages"), "public", "alerts", "statuspage"),
     ),

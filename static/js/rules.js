@@ -44,12 +44,19 @@ function body() {
   return new URLSearchParams([...data].filter(([, value]) => typeof value === "string"));
 }
 
+// Young figures would be a smudge at the right edge of a long range: it is drawn from their beginning.
+function drawnFrom({ figure, start, end }) {
+  const first = figure.data.reduce((least, { x }) => Math.min(least, x[0] ?? end), end);
+  return first - start > (end - start) / 4 && first < end ? first - (end - first) / 50 : start;
+}
+
 function notes(answer) {
   const told = [];
   const { unknown, close } = answer.metric ?? {};
   if (unknown) told.push(fill(texts.unknown, { name: visible(unknown) }), ...(close.length ? [fill(texts.close, { names: close.join(", ") })] : []));
   if (answer.held) told.push(fill(texts.held, { text: answer.held }));
   if (answer.complete === false) told.push(texts.cut);
+  if (answer.figure && drawnFrom(answer) > answer.start) told.push(fill(texts.young, { at: fullMoment(drawnFrom(answer)) }));
   if (answer.groups) told.push(fill(texts.steps, { n: number(answer.groups), step: age(answer.step_s) }));
   return told.join(" ");
 }
@@ -77,10 +84,10 @@ function show(answer) {
   chart.load(answer.figure);
   chart.limits = answer.limits.map(({ severity, value, clear }) => ({
     value, colour: COLOURS[severity], dash: clear ? "dot" : "solid",
-    text: `${texts[severity]}${clear ? ` (${texts.clears})` : ""} ${withUnit(value, answer.unit)}`,
+    text: `${clear ? texts.clears : texts[severity]} ${withUnit(value, answer.unit)}`,
   }));
   chart.bands = answer.firings.map(({ from, to, severity }) => ({ from, to, colour: COLOURS[severity] }));
-  chart.window(answer.start, answer.end);
+  chart.window(drawnFrom(answer), answer.end);
   chart.restyle();
   showFirings(answer);
   place.querySelector("[data-variants]").textContent = answer.variants

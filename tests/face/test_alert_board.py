@@ -8,6 +8,7 @@ from django.test import Client
 from playwright.sync_api import Page, expect
 
 from apps.alerts.clock import db_now
+from apps.alerts.evaluation.observed import fingerprint
 from apps.alerts.models import Acknowledgement, Episode, Rule, Silence
 from tests.face.conftest import keep
 from tests.face.walking import broken_rules, too_wide
@@ -18,8 +19,8 @@ HOSTILE = "<img src=x onerror=\"document.title='owned'\">"
 def make(rule: Rule, severity: str = "critical", **labels: str) -> Episode:
     now = db_now()
     return Episode.objects.create(
-        rule=rule, rule_name=rule.name, fingerprint=str(labels), metric=rule.metric, unit="1",
-        labels=labels, direction="above", state="firing", severity=severity, value=0.953,
+        rule=rule, rule_name=rule.name, fingerprint=fingerprint(labels),
+        metric=rule.metric, unit="1", labels=labels, direction="above", state="firing", severity=severity, value=0.953,
         peak=0.99, threshold=0.9, started_at=now - timedelta(minutes=7),
         fired_at=now - timedelta(minutes=5), updated_at=now,
     )  # fmt: skip

@@ -15,9 +15,10 @@ WAIVED: dict[str, str] = {}
 _TAGS = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa"]
 
 
-def broken_rules(page: Page) -> list[str]:
-    """What axe finds against WCAG 2.2 A and AA."""
-    found = Axe().run(page, options={"runOnly": {"type": "tag", "values": _TAGS}})
+def broken_rules(page: Page, rule: str = "") -> list[str]:
+    """What axe finds against WCAG 2.2 A and AA, or against one of its rules."""
+    only = {"type": "rule", "values": [rule]} if rule else {"type": "tag", "values": _TAGS}
+    found = Axe().run(page, options={"runOnly": only})
     return [
         f"{broken['id']}: {node['html'][:200]} — {node.get('failureSummary', '')[:300]}"
         for broken in found.response["violations"]

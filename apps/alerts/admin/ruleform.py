@@ -82,6 +82,8 @@ class RuleForm(_Form):
             self.fields["metric"].widget.attrs.update(
                 {"list": "rule-metrics", "autocomplete": "off"}
             )
+        for name in {"summary", "message"} & set(self.fields):
+            self.fields[name].widget.attrs["rows"] = 2
         of_kind = CONDITIONS.get(self.instance.condition)
         for name, value in self.instance.config.items() if of_kind else ():
             self.initial[field_name(self.instance.condition, name)] = value

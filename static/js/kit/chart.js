@@ -181,7 +181,9 @@ export class Chart {
       ...this.limits.map(({ value, colour: color, dash }) => ({ type: "line", xref: "paper", x0: 0, x1: 1, y0: value, y1: value, line: { color, width: 1.5, dash } })),
     );
     layout.annotations = marks.map(({ at, text }) => ({ x: local(at), yref: "paper", y: 1, yanchor: "top", xanchor: "left", text: plain(text), showarrow: false, font: { size: 10, color: colour("--ph-text") }, bgcolor: colour("--ph-card") }));
-    layout.annotations.push(...this.limits.map(({ value, text }) => ({ xref: "paper", x: 1, xanchor: "right", y: value, yanchor: "bottom", text: plain(text), showarrow: false, font: { size: 10, color: colour("--ph-text") }, bgcolor: colour("--ph-card"), opacity: 0.85 })));
+    // Beside the plot, where no line runs under them; that of a clear value below its trigger's.
+    layout.annotations.push(...this.limits.map(({ value, text, dash }) => ({ xref: "paper", x: 1, xanchor: "left", xshift: 2, y: value, yanchor: dash === "dot" ? "top" : "bottom", yshift: dash === "dot" ? 4 : -4, text: plain(text), showarrow: false, font: { size: 10, color: colour("--ph-text") } })));
+    if (this.limits.length) layout.margin.r = Math.max(layout.margin.r, 10 + 6 * Math.max(...this.limits.map(({ text }) => text.length)));
     // A zoom of another range starts anew.
     layout.uirevision = `${this.start}`;
     return layout;
