@@ -31,8 +31,8 @@ ADDRESSES = {
 def _fill(count):
     from django.db import connection
 
-    from apps.alerts.evaluation import writing
     from apps.alerts.clock import db_now
+    from apps.alerts.evaluation import writing
     from apps.alerts.models import Episode, Instance, Rule
 
     Rule.objects.all().delete()
@@ -112,8 +112,8 @@ class _Many:
 def _judge():
     """Seconds to open 10,000 alerts of one rule, and to judge them again."""
     from apps.alerts import conf
-    from apps.alerts.evaluation import engine
     from apps.alerts.clock import db_now
+    from apps.alerts.evaluation import engine
     from apps.alerts.models import Rule
 
     conf.MOST_INSTANCES = 20_000

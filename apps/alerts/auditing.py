@@ -1,4 +1,4 @@
-"""The settings of this app whose changes the audit trail keeps. Rules audit themselves, by version."""
+"""Settings whose changes the audit trail keeps. Rules audit themselves, by version."""
 
 from typing import Final
 

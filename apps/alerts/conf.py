@@ -30,7 +30,6 @@ RESUMED_MOST_S: Final = 600
 # A worker whose clock is off by more is reported; by much more, it judges nothing.
 SKEW_REPORTED_S: Final = 5.0
 SKEW_REFUSED_S: Final = 60.0
-ESCALATE_BUDGET_S: Final = 20.0
 ROUTE_BUDGET_S: Final = 25.0
 # A group that cannot be flushed is left alone for this long.
 ROUTE_REST_S: Final = 30.0

@@ -84,18 +84,14 @@ def escalate(instant: str) -> None:
         runner.escalate_due()
 
 
-def main() -> None:
-    instant = sys.argv[1]
-    django.setup()
+def stop_at(instant: str) -> None:
+    """Make the place of this instant stop."""
     from django.db import connection
 
-    from apps.alerts import evaluation, outbox, routing
     from apps.alerts.evaluation import batch
     from apps.alerts.routing import router
     from apps.alerts.services import dispatch
 
-    if "WAKE" not in os.environ:
-        outbox.kick = outbox.wake = lambda *args: None
     if instant == "before-commit":
         real = batch._schedule
 
@@ -111,6 +107,17 @@ def main() -> None:
         dispatch.send_now = stop_here
     if instant == "sent":
         dispatch.settle = stop_before(dispatch.settle)
+
+
+def main() -> None:
+    instant = sys.argv[1]
+    django.setup()
+    from apps.alerts import evaluation, outbox, routing
+    from apps.alerts.services import dispatch
+
+    if "WAKE" not in os.environ:
+        outbox.kick = outbox.wake = lambda *args: None
+    stop_at(instant)
     if instant in ("step-uncommitted", "escalate"):
         escalate(instant)
     elif instant in ("before-commit", "after-commit", "evaluate"):

@@ -7,8 +7,8 @@ import pytest
 from django.db import connection
 from django.db.models.functions import Now
 
-from apps.alerts import conf, waking
-from apps.alerts.evaluation import clock, evaluate_due, evaluate_early
+from apps.alerts import clock, conf, waking
+from apps.alerts.evaluation import evaluate_due, evaluate_early
 from apps.alerts.models import Episode, Instance, Rule, Tick
 from apps.alerts.services import housekeeping
 from apps.monitoring.intake import committed

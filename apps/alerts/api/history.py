@@ -80,7 +80,7 @@ class EscalationSerializer(serializers.Serializer[Any]):
     repeats = serializers.IntegerField()
 
 
-class HistorySerializer(AlertSerializer):
+class AlertHistorySerializer(AlertSerializer):
     """One episode, and what became of it; the newest 20 of each kind."""
 
     peak = serializers.FloatField(allow_null=True, help_text="The worst value.")
@@ -153,7 +153,7 @@ class HistoryView(ListEndpoint):
     """Episodes, newest first, with messages, acknowledgements, escalations and decisions."""
 
     parameters = HistoryFilterSerializer
-    item = HistorySerializer
+    item = AlertHistorySerializer
     order = ("-started_at", "-pk")
     required_scopes: ClassVar = {"GET": "read"}
     required_permissions: ClassVar = {

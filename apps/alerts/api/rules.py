@@ -2,6 +2,7 @@
 
 from typing import Any, Final
 
+from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
 from apps.alerts.api.serializers import ChannelSerializer
@@ -48,6 +49,21 @@ class QuerySerializer(serializers.Serializer[Any]):
     remainder_scope = ScopeField(required=False)
 
 
+@extend_schema_field(
+    {
+        "oneOf": [
+            {"type": "string", "enum": list(_KINDS)},
+            {
+                "type": "object",
+                "properties": {
+                    "kind": {"type": "string", "enum": list(_KINDS)},
+                    "direction": {"type": "string", "enum": list(Direction.values)},
+                },
+                "additionalProperties": True,
+            },
+        ]
+    }
+)
 class ConditionField(serializers.Field[Any, Any, Any, Any]):
     """A kind of condition, alone or with its settings: `"threshold"`, `{"kind": "change", …}`."""
 
@@ -69,6 +85,22 @@ class ConditionField(serializers.Field[Any, Any, Any, Any]):
         return value
 
 
+@extend_schema_field(
+    {
+        "oneOf": [
+            {"type": "number"},
+            {
+                "type": "object",
+                "properties": {
+                    "at": {"type": "number", "nullable": True},
+                    "clear": {"type": "number", "nullable": True},
+                    "inclusive": {"type": "boolean"},
+                },
+                "required": ["at"],
+            },
+        ]
+    }
+)
 class SeverityField(serializers.Field[Any, Any, Any, Any]):
     """A threshold, or `{"at": 90, "clear": 85, "inclusive": true}`."""
 
