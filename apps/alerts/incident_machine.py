@@ -4,6 +4,7 @@ from enum import StrEnum
 from typing import Final
 
 from django.utils.translation import gettext_lazy as _
+from django.utils.translation import pgettext_lazy
 
 
 class IncidentSeverity(StrEnum):
@@ -58,7 +59,7 @@ SEVERITIES: Final = [
     (IncidentSeverity.CRITICAL.value, _("Critical")),
 ]
 STATUSES: Final = [
-    (Status.OPEN.value, _("Open")),
+    (Status.OPEN.value, pgettext_lazy("state", "Open")),
     (Status.ACKNOWLEDGED.value, _("Acknowledged")),
     (Status.INVESTIGATING.value, _("Investigating")),
     (Status.IDENTIFIED.value, _("Cause identified")),

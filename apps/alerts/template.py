@@ -10,6 +10,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
+from django.utils.translation import gettext as _
+
 NAMES: Final = (
     "rule", "summary", "metric", "unit", "value", "worst", "threshold", "severity", "state",
 )  # fmt: skip
@@ -88,24 +90,34 @@ def _filled(hole: _Hole, values: Mapping[str, Any]) -> str:
 def _text(text: str) -> str:
     for mark in ("{{", "}}"):
         if mark in text:
-            raise TemplateError(f"A {mark} without its other half.")
+            raise TemplateError(_("A %(mark)s without its other half.") % {"mark": mark})
     if "{%" in text:
-        raise TemplateError("Only {{ names }} are filled in; there are no {% statements %}.")
+        raise TemplateError(
+            _("Only %(names)s are filled in; there are no %(statements)s.")
+            % {"names": "{{ names }}", "statements": "{% statements %}"}
+        )
     return text
 
 
 def _hole(inside: str) -> _Hole:
     match = _INSIDE.fullmatch(inside)
     if match is None:
-        raise TemplateError(f"{{{{{inside}}}}} is not a name, or a name | filter.")
+        raise TemplateError(
+            _("%(hole)s is not a name, or a name | filter.") % {"hole": f"{{{{{inside}}}}}"}
+        )
     name, wanted = match.groups()
     if wanted is not None and wanted not in FILTERS:
-        raise TemplateError(f"There is no filter {wanted}; there are {', '.join(FILTERS)}.")
+        raise TemplateError(
+            _("There is no filter %(name)s; there are %(known)s.")
+            % {"name": wanted, "known": ", ".join(FILTERS)}
+        )
     found = FILTERS[wanted] if wanted else _plain
-    group, _, rest = name.partition(".")
+    group, _dot, rest = name.partition(".")
     if group in GROUPS and rest:
         return _Hole(group, rest, found)
     if name in NAMES:
         return _Hole("", name, found)
     there = ", ".join((*NAMES, *(f"{group}.…" for group in GROUPS)))
-    raise TemplateError(f"There is no {name}; there are {there}.")
+    raise TemplateError(
+        _("There is no %(name)s; there are %(known)s.") % {"name": name, "known": there}
+    )

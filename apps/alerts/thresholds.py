@@ -3,6 +3,8 @@
 import math
 from dataclasses import dataclass
 
+from django.utils.translation import gettext as _
+
 from apps.alerts.machine import Severity
 
 
@@ -46,18 +48,19 @@ class Thresholds:
         return max(one, other) if self.above else min(one, other)
 
     def problem(self) -> str | None:
-        """Why these thresholds make no sense; None when they do."""
+        """Why these thresholds make no sense, in the language of the reader; None when they do."""
         given = [value for value in (self.warning, self.critical) if value is not None]
         if not given:
-            return "Give a warning threshold, a critical threshold, or both."
+            return _("Give a warning threshold, a critical threshold, or both.")
         clears = [value for value in (self.clear_warning, self.clear_critical) if value is not None]
         if not all(math.isfinite(value) for value in (*given, *clears)):
-            return "Thresholds are finite numbers."
+            return _("Thresholds are finite numbers.")
         if len(given) == 2 and self.warning != self.critical:
             in_order = (given[0] < given[1]) == self.above
             if not in_order:
-                side = "above" if self.above else "below"
-                return f"With direction {side}, critical lies {side} warning."
+                if self.above:
+                    return _("With direction above, critical lies above warning.")
+                return _("With direction below, critical lies below warning.")
         return self._clear_problem("warning", self.warning, self.clear_warning) or (
             self._clear_problem("critical", self.critical, self.clear_critical)
         )
@@ -66,14 +69,21 @@ class Thresholds:
         if clear is None:
             return None
         if trigger is None:
-            return f"A clear value for {name} needs a {name} threshold."
+            if name == "warning":
+                return _("A clear value for warning needs a warning threshold.")
+            return _("A clear value for critical needs a critical threshold.")
         if clear > trigger if self.above else clear < trigger:
             # Such an alert would end while its value is still in breach, and fire again at once.
-            side = "at or below" if self.above else "at or above"
-            return (
-                f"The clear value {clear:g} is harder than its trigger: it has to lie {side}"
-                f" the {name} threshold {trigger:g}."
+            words = _(
+                "The clear value %(clear)s is harder than its trigger: it has to lie at or below"
+                " the threshold %(trigger)s."
             )
+            if not self.above:
+                words = _(
+                    "The clear value %(clear)s is harder than its trigger: it has to lie at or"
+                    " above the threshold %(trigger)s."
+                )
+            return words % {"clear": f"{clear:g}", "trigger": f"{trigger:g}"}
         return None
 
     def _is_critical(self, value: float, *, holds: bool) -> bool:

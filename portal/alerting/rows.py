@@ -14,6 +14,7 @@ from apps.alerts import conf, listing
 from apps.alerts.delivery.wording import figure
 from apps.alerts.machine import ACTIVE, OPEN, Severity
 from apps.alerts.models import Acknowledgement, Decision, Episode, Incident, Verdict
+from portal.paging.words import what
 
 MOST: Final = 200
 GROUPS: Final = ("rule", "service", "severity", "none")
@@ -62,6 +63,11 @@ class Row:
     held: Decision | None
     incidents: Sequence[Incident]
     chart: str
+
+    @property
+    def held_because(self) -> Any:
+        """Why nobody is told of it, in words; empty while nothing holds it back."""
+        return what(self.held.reason) if self.held else ""
 
 
 @dataclass(frozen=True)

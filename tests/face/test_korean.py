@@ -15,6 +15,8 @@ from tests.conftest import PROJECT
 
 CATALOGUE = PROJECT / "locale/ko/LC_MESSAGES"
 CALLS = {"_", "gettext", "gettext_lazy", "ngettext", "ngettext_lazy"}
+IN_CONTEXT = {"pgettext", "pgettext_lazy"}
+TEXT = r"u?('(?:[^'\\]|\\.)*'|\"(?:[^\"\\]|\\.)*\")"
 PLACEHOLDER = re.compile(r"%\(\w+\)0?\d*[sd]|\{\w+\}")
 PLURAL = re.compile(r'^msgid "(.+)"\nmsgid_plural "(.+)"$', re.MULTILINE)
 
@@ -25,14 +27,20 @@ def python_texts(path: Path) -> Iterator[str]:
             arg = node.args[0] if node.args else None
             if isinstance(arg, ast.Constant) and isinstance(arg.value, str):
                 yield arg.value
+        if (
+            isinstance(node, ast.Call)
+            and isinstance(node.func, ast.Name)
+            and node.func.id in IN_CONTEXT
+        ):
+            yield "\x04".join(ast.literal_eval(arg) for arg in node.args[:2])
 
 
 def template_texts(path: Path) -> Iterator[str]:
     source = templatize(path.read_text(), origin=str(path))
-    for found in re.finditer(
-        r"(?:gettext|\b_)\(u?('(?:[^'\\]|\\.)*'|\"(?:[^\"\\]|\\.)*\")", source
-    ):
+    for found in re.finditer(rf"\b(?:n?gettext|_)\({TEXT}", source):
         yield ast.literal_eval(found[1])
+    for found in re.finditer(rf"\bpgettext\({TEXT}, *{TEXT}", source):
+        yield "\x04".join(ast.literal_eval(text) for text in found.groups())
 
 
 def texts() -> set[str]:

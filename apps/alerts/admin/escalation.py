@@ -8,7 +8,7 @@ from django.contrib import admin
 from django.http import HttpRequest
 from django.utils.html import format_html_join
 from django.utils.safestring import SafeString
-from django.utils.translation import gettext as _g
+from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 from unfold.admin import ModelAdmin, TabularInline
 
@@ -94,7 +94,7 @@ class EscalationPolicyAdmin(ModelAdmin):  # type: ignore[misc]
     def would_page(self, policy: EscalationPolicy) -> str | SafeString:
         """Each step with whom it reaches for a critical alert at this moment."""
         if not policy.pk:
-            return _g("Shown once the policy is saved.")
+            return gettext("Shown once the policy is saved.")
         found = policies.preview(policy, "critical", db_now())
         rows = [(words, ", ".join(one.names) or one.nobody or "–") for words, one in found]
         return format_html_join("", "<div>{} <b>{}</b></div>", rows)

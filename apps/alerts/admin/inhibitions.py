@@ -6,6 +6,7 @@ from django import forms
 from django.contrib import admin
 from django.db import transaction
 from django.utils.translation import gettext_lazy as _
+from django.utils.translation import pgettext_lazy
 from unfold.admin import ModelAdmin
 
 from apps.alerts.admin.base import column
@@ -25,7 +26,7 @@ else:
 class InhibitionForm(_InhibitionForm):
     """Matchers as text."""
 
-    stored_sources = MatchersField(label=_("Sources"))
+    stored_sources = MatchersField(label=pgettext_lazy("inhibition", "Sources"))
     stored_targets = MatchersField(label=_("Targets"))
 
     class Meta:
@@ -46,7 +47,7 @@ class InhibitionAdmin(ModelAdmin):  # type: ignore[misc]
     list_filter = ("enabled",)
     search_fields = ("name",)
 
-    @column(description=_("Sources"))
+    @column(description=pgettext_lazy("inhibition", "Sources"))
     def sources_shown(self, row: Inhibition) -> str:
         """As typed."""
         return in_words(row.sources)

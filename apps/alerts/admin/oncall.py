@@ -6,7 +6,7 @@ from django import forms
 from django.contrib import admin, messages
 from django.contrib.auth.models import User
 from django.http import HttpRequest
-from django.utils.translation import gettext as _g
+from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 from unfold.admin import ModelAdmin, StackedInline
 from unfold.widgets import UnfoldAdminTextInputWidget
@@ -49,13 +49,13 @@ class LayerForm(_LayerForm):
         known = {one.username: one for one in User.objects.filter(username__in=names)}
         for name in names:
             if name not in known:
-                raise forms.ValidationError(_g("There is no user %(name)s.") % {"name": name})
+                raise forms.ValidationError(gettext("There is no user %(name)s.") % {"name": name})
             if not known[name].is_active:
                 raise forms.ValidationError(
-                    _g("The account of %(name)s is closed.") % {"name": name}
+                    gettext("The account of %(name)s is closed.") % {"name": name}
                 )
         if not names:
-            raise forms.ValidationError(_g("A rotation needs somebody in it."))
+            raise forms.ValidationError(gettext("A rotation needs somebody in it."))
         return [known[name] for name in names]
 
 
@@ -135,7 +135,7 @@ class ScheduleAdmin(ModelAdmin):  # type: ignore[misc]
         """Who has the duty."""
         if self._on_call is None:
             self._on_call = {
-                one.schedule.pk: one.person.get_username() if one.person else _g("nobody")
+                one.schedule.pk: one.person.get_username() if one.person else gettext("nobody")
                 for one in roster(db_now())
             }
         return self._on_call.get(schedule.pk, "")

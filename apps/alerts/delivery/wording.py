@@ -70,7 +70,8 @@ def breach_line(one: Mapping[str, Any]) -> str:
     if not one["threshold"]:
         return str(one["value"])
     words = {"threshold": f"{one['sign']} {one['threshold']}", "worst": one["worst"]}
-    return f"{one['value']} ({_('threshold %(threshold)s, worst %(worst)s') % words})"
+    beside = _("threshold %(threshold)s, worst %(worst)s") % words
+    return f"{one['value']} ({beside})"
 
 
 def figure(value: float | None, unit: str, aggregation: str = "") -> str:

@@ -39,7 +39,7 @@ def draft(incident: Incident) -> str:
         ],
         "tasks": [(plain(task.text), task) for task in incident.tasks.select_related("person")],
     }
-    return render_to_string("alerts/postmortem.md", context).strip() + "\n"
+    return render_to_string("alerts/postmortem.txt", context).strip() + "\n"
 
 
 def save(

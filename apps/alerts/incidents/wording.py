@@ -8,6 +8,7 @@ from django.utils.translation import gettext_lazy
 
 from apps.alerts.incident_machine import ROLES, SEVERITIES, STATUSES
 from apps.alerts.incidents.timeline import Moment
+from apps.alerts.models import Purpose
 
 _WORDS: Final[Mapping[str, Mapping[str, Any]]] = {
     "status": dict(STATUSES), "severity": dict(SEVERITIES), "role": dict(ROLES),
@@ -31,6 +32,8 @@ _NOTIFICATION: Final = {
     "sending": gettext_lazy("is being told"),
 }
 
+_PURPOSES: Final = dict(Purpose.choices)
+
 
 def sentence(moment: Moment) -> str:
     """What happened, in one line; who did it where somebody did."""
@@ -45,9 +48,9 @@ def _incident(moment: Moment) -> str:
     tell = _INCIDENT.get(moment.kind)
     text = tell(detail, moment.text) if tell else moment.kind.replace("_", " ")
     if detail.get("reason") == "episodes_ended":
-        return f"{text} {_('All its alerts have ended.')}"
+        return " ".join((text, _("All its alerts have ended.")))
     if detail.get("reason") == "came_back":
-        return f"{text} {_('It came back.')}"
+        return " ".join((text, _("It came back.")))
     return text
 
 
@@ -62,7 +65,8 @@ def _alert(moment: Moment) -> str:
 def _notification(moment: Moment) -> str:
     words = str(_NOTIFICATION.get(moment.kind, moment.kind))
     purpose = moment.detail.get("purpose", "")
-    return f"{moment.text or _('A deleted channel')} {words}: {purpose}"
+    channel = moment.text or _("A deleted channel")
+    return f"{channel} {words}: {_PURPOSES.get(purpose, purpose)}"
 
 
 def _deployment(moment: Moment) -> str:
@@ -96,7 +100,7 @@ def _linked(detail: Mapping[str, Any], _text: str) -> str:
 _INCIDENT: Final[dict[str, Any]] = {
     "declared": lambda _detail, text: _("Declared: %(title)s") % {"title": text},
     "status": _status,
-    "reopened": lambda _detail, text: f"{_('Opened again.')} {text}".strip(),
+    "reopened": lambda _detail, text: " ".join((_("Opened again."), text)).strip(),
     "severity": _severity,
     "title": lambda detail, _text: _("Title: %(after)s") % {"after": detail.get("after")},
     "summary": lambda _detail, _text: _("The summary was changed."),

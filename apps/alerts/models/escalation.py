@@ -9,6 +9,7 @@ from django.core.validators import MaxValueValidator
 from django.db import models
 from django.db.models.functions import Now
 from django.utils.translation import gettext_lazy as _
+from django.utils.translation import pgettext_lazy
 
 from apps.alerts.models.channel import Channel
 from apps.alerts.models.episode import Episode
@@ -130,7 +131,7 @@ class EscalationState(models.TextChoices):
 class MemberState(models.TextChoices):
     """Where an episode stands in an escalation."""
 
-    OPEN = "open", _("Open")
+    OPEN = "open", pgettext_lazy("state", "Open")
     ACKNOWLEDGED = "acknowledged", _("Acknowledged")
     RESOLVED = "resolved", _("Resolved")
 

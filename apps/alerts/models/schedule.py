@@ -10,6 +10,7 @@ from django.core.validators import MaxValueValidator, MinValueValidator
 from django.db import models
 from django.db.models.functions import Now
 from django.utils.translation import gettext_lazy as _
+from django.utils.translation import pgettext_lazy
 
 _LONGEST: Final = 366
 
@@ -41,7 +42,7 @@ class Unit(models.TextChoices):
     """What the length of a shift is counted in."""
 
     HOURS = "hours", _("Hours")
-    DAYS = "days", _("Days")
+    DAYS = "days", pgettext_lazy("length", "Days")
     WEEKS = "weeks", _("Weeks")
 
 

@@ -5,6 +5,8 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any, Final
 
+from django.utils.translation import gettext_lazy as _
+
 from apps.alerts.evaluation.memory import Memory
 from apps.alerts.evaluation.sources import StoreSource
 from apps.alerts.models.rule import Rule
@@ -140,7 +142,7 @@ class PastSource(StoreSource):
         """The grid in pieces the store answers whole. Raises UnavailableError when time is up."""
         for first in range(0, self.grid.size, _CHUNK):
             if time.monotonic() > self._deadline:
-                raise UnavailableError("This preview takes too long: shorten its range.")
+                raise UnavailableError(_("This preview takes too long: shorten its range."))
             last = min(self.grid.size, first + _CHUNK)
             yield TimeRange(
                 self.grid.start + first * self.grid.step, self.grid.start + last * self.grid.step

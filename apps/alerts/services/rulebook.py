@@ -4,7 +4,6 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final
 
-from django.core.exceptions import ValidationError
 from django.db import OperationalError, transaction
 
 from apps.alerts.evaluation.conditions import CONDITIONS
@@ -103,10 +102,7 @@ def validate(rule: Rule) -> None:
     kind = CONDITIONS.get(rule.condition)
     if kind is not None and kind.stands_for:
         rule.metric = kind.stands_for
-    try:
-        rule.full_clean()
-    except ValidationError as error:
-        raise rules.senseless(error) from error
+    rules.check(rule)
 
 
 def probe(rule: Rule) -> list[Observed]:

@@ -7,6 +7,7 @@ from django.core.exceptions import ValidationError
 from django.db import connection, transaction
 from django.db.models import F
 from django.db.models.functions import Now
+from django.utils.translation import override
 
 from apps.alerts.clock import db_now
 from apps.alerts.evaluation import own
@@ -46,10 +47,7 @@ def save(
     `before` is the snapshot it was changed from, None for a new rule; `channels` None leaves them.
     None comes back when nothing changed. Raises InvalidInputError.
     """
-    try:
-        rule.full_clean()
-    except ValidationError as error:
-        raise senseless(error) from error
+    check(rule)
     with transaction.atomic():
         store(rule)
         if channels is not None:
@@ -57,11 +55,15 @@ def save(
         return audit(rule, actor, before)
 
 
-def senseless(error: ValidationError) -> InvalidInputError:
-    """What was refused, by field."""
-    return InvalidInputError(
-        "The rule makes no sense: " + " ".join(error.messages), dict(_by_field(error))
-    )
+def check(rule: Rule) -> None:
+    """Raises InvalidInputError with what was refused, by field; in English, as the API answers."""
+    with override("en"):
+        try:
+            rule.full_clean()
+        except ValidationError as error:
+            raise InvalidInputError(
+                "The rule makes no sense: " + " ".join(error.messages), dict(_by_field(error))
+            ) from error
 
 
 def store(rule: Rule) -> None:

@@ -37,15 +37,15 @@ class Absence(RuleCondition, kind="absence", label=_("Absence")):
     def check(self, rule: "Rule") -> None:
         """Thresholds are seconds of silence, shorter than what is forgotten."""
         if rule.direction != "above":
-            raise ConfigError("direction", "Silence is judged above its threshold.")
+            raise ConfigError("direction", _("Silence is judged above its threshold."))
         given = [v for v in (rule.warning, rule.critical) if v is not None]
         if any(value >= self.forget_after_s for value in given):
             raise ConfigError(
-                "forget_after_s", "A series would be forgotten before its silence is an alert."
+                "forget_after_s", _("A series would be forgotten before its silence is an alert.")
             )
         if any(value < rule.interval_s for value in given):
             raise ConfigError(
-                "warning", "The thresholds are seconds of silence, at least one interval."
+                "warning", _("The thresholds are seconds of silence, at least one interval.")
             )
 
     def lookback_s(self, rule: "Rule") -> float:  # noqa: ARG002

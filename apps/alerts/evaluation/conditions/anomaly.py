@@ -63,7 +63,7 @@ class Anomaly(RuleCondition, kind="anomaly", label=_("Anomaly")):
         given = [v for v in (rule.warning, rule.critical) if v is not None]
         if any(value < 1 for value in given):
             raise ConfigError(
-                "warning", "The thresholds are deviations in widths of the band, at least 1."
+                "warning", _("The thresholds are deviations in widths of the band, at least 1.")
             )
 
     def lookback_s(self, rule: "Rule") -> float:

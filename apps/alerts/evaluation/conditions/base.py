@@ -26,7 +26,7 @@ _MOST_TEXT: Final = 500
 class ConfigError(Exception):
     """A configuration that makes no sense: which field, and why."""
 
-    def __init__(self, field: str, why: str) -> None:
+    def __init__(self, field: str, why: str | Promise) -> None:
         super().__init__(why)
         self.field = field
 

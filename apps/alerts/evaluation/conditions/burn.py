@@ -81,7 +81,7 @@ class Burn(RuleCondition, kind="burn", label=_("SLO burn rate")):
     def check(self, rule: "Rule") -> None:
         """Bad events need a scope; the thresholds follow from the pairs."""
         if not rule.numerator_scope:
-            raise ConfigError("numerator_scope", "Say which events are bad: a numerator scope.")
+            raise ConfigError("numerator_scope", _("Say which events are bad: a numerator scope."))
         rule.aggregation, rule.direction = events.RATIO, "above"
         rule.clear_warning = rule.clear_critical = None
         neither = rule.warning is None and rule.critical is None
