@@ -8,7 +8,6 @@ with everything but the socket.
 import argparse
 import os
 import time
-import uuid
 from datetime import timedelta
 
 from benchmarks import harness
@@ -28,54 +27,43 @@ ADDRESSES = {
 }
 
 
+# The number of rows, the ids of 100 rules, and the state.
+_EPISODES = """
+INSERT INTO alerts_episode (id, rule_id, rule_name, fingerprint, labels, metric, unit, direction,
+       state, severity, value, peak, threshold, reason, facts, end_reason, started_at, fired_at,
+       ended_at, updated_at)
+SELECT gen_random_uuid(), rules.ids[n %% 100 + 1], 'rule ' || n %% 100, lpad(n::text, 64, '0'),
+       jsonb_build_object('service.name', 'service-' || n %% 40, 'host.name', 'host-' || n),
+       'bench.' || n %% 100, '', 'above', given.state,
+       CASE WHEN n %% 10 = 0 THEN 'critical' ELSE 'warning' END, 0.95, 0.99, 0.8, 'breach', '{}',
+       CASE WHEN given.state = 'resolved' THEN 'ok' ELSE '' END,
+       now() - make_interval(secs => n / 10.0), now() - make_interval(secs => n / 10.0),
+       CASE WHEN given.state = 'resolved' THEN now() END, now()
+  FROM generate_series(0, %s - 1) AS n, (SELECT %s::int8[] AS ids) AS rules,
+       (SELECT %s::text AS state) AS given
+"""
+_INSTANCES = """
+INSERT INTO alerts_instance (rule_id, fingerprint, labels, state, reason, observed_s, missed,
+       severity, notified, value, tick, episode_id)
+SELECT rule_id, fingerprint, labels, 'firing', 'breach', 0, 0, severity, severity, value, now(), id
+  FROM alerts_episode WHERE state = 'firing'
+"""
+
+
 def _fill(count):
     from django.db import connection
 
-    from apps.alerts.clock import db_now
-    from apps.alerts.evaluation import writing
-    from apps.alerts.models import Episode, Instance, Rule
+    from apps.alerts.models import Rule
 
     Rule.objects.all().delete()
     rules = Rule.objects.bulk_create(
         Rule(name=f"rule {n}", metric=f"bench.{n}", warning=0.8, critical=0.9) for n in range(100)
     )
-    now = db_now()
-    for state, ended in (("resolved", now), ("firing", None)):
-        for start in range(0, count, 10_000):
-            rows = [
-                Episode(
-                    id=uuid.uuid4(),
-                    rule=rules[n % 100],
-                    rule_name=rules[n % 100].name,
-                    fingerprint=f"{n:064d}",
-                    metric=rules[n % 100].metric,
-                    labels={"service.name": f"service-{n % 40}", "host.name": f"host-{n}"},
-                    direction="above",
-                    state=state,
-                    severity="critical" if n % 10 == 0 else "warning",
-                    value=0.95,
-                    peak=0.99,
-                    threshold=0.8,
-                    started_at=now - timedelta(seconds=n / 10),
-                    fired_at=now - timedelta(seconds=n / 10),
-                    ended_at=ended,
-                    updated_at=now,
-                )
-                for n in range(start, start + 10_000)
-            ]
-            writing.insert_episodes(rows)
-            if ended is None:
-                writing.upsert_instances([_instance(Instance, one, now) for one in rows])
     with connection.cursor() as cursor:
+        for state in ("resolved", "firing"):
+            cursor.execute(_EPISODES, [count, [rule.pk for rule in rules], state])
+        cursor.execute(_INSTANCES)
         cursor.execute("VACUUM ANALYZE alerts_episode, alerts_instance")
-
-
-def _instance(model, episode, now):
-    return model(
-        rule=episode.rule, fingerprint=episode.fingerprint, labels=episode.labels, state="firing",
-        reason="breach", severity=episode.severity, notified=episode.severity, value=0.95, tick=now,
-        episode=episode,
-    )  # fmt: skip
 
 
 def _ask(client, rounds):

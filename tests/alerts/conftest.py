@@ -22,7 +22,8 @@ from apps.alerts.routing import route
 from apps.alerts.services import channels
 from apps.monitoring.queries.catalogue import MetricInfo
 from apps.monitoring.queries.series import Latest, SeriesQuery
-from tests.conftest import PROJECT, free_port
+from tests.conftest import PROJECT, child_environment, free_port
+from tests.forking import Forked, Forks
 from tests.servers import die_with_parent
 
 T0 = datetime(2025, 1, 1, 12, tzinfo=UTC)
@@ -173,3 +174,56 @@ def receiver(tmp_path) -> Iterator[Receiver]:
     yield Receiver(url, log)
     process.kill()
     process.wait()
+
+
+def load(**environment: str) -> Forks:
+    """A process that has loaded `tests.alerts.crash`."""
+    known = {**child_environment("worker", 8000), "PHAROS_RECORDER": "0"}
+    return Forks("tests.alerts.crash", {**known, **environment})
+
+
+@pytest.fixture(scope="session")
+def forks(django_db_setup, django_db_blocker) -> Iterator[Forks]:
+    """One loaded process for every test that kills workers."""
+    loaded = load()
+    yield loaded
+    loaded.close()
+
+
+class Worker:
+    """One process of `tests.alerts.crash`."""
+
+    def __init__(self, forks: Forks, instant: str) -> None:
+        self.instant = instant
+        self.process: Forked = forks.start(instant)
+
+    def reach(self) -> "Worker":
+        """Wait until it says that it is there."""
+        assert self.process.stdout.readline().strip() == self.instant
+        return self
+
+    def kill(self) -> None:
+        self.process.kill()
+        self.process.communicate()
+
+    def finish(self) -> str:
+        """Let it go on to its end; what it logged."""
+        out, log = self.process.communicate("go\n", timeout=60)
+        assert out.splitlines()[-1:] == ["done"], log
+        assert self.process.returncode == 0
+        return log
+
+
+@pytest.fixture
+def start(forks: Forks) -> Iterator[Callable[[str], Worker]]:
+    """`start(instant)` starts a worker; what still runs at the end is killed."""
+    started: list[Worker] = []
+
+    def make(instant: str) -> Worker:
+        started.append(Worker(forks, instant))
+        return started[-1]
+
+    yield make
+    for worker in started:
+        if worker.process.poll() is None:
+            worker.kill()

@@ -7,6 +7,8 @@ sent            a message was handed over, and its outcome is not noted
 routed          alerts are routed and their messages owed, COMMIT never comes
 step-uncommitted   a step of an escalation is taken, everything written, COMMIT never comes
 escalate    steps are taken for ever, until the process is killed or a line comes in
+storm       alerts are routed and messages sent, the same way; leases are short,
+            and nobody waits before a second try
 evaluate, dispatch   no crash: one ordinary run
 
 It prints the instant when it gets there, and goes on when a line comes in. With WAKE in the
@@ -62,7 +64,8 @@ class Breaching:
 
 def preload() -> None:
     """What every worker needs, for `tests.forking`."""
-    from apps.alerts import evaluation, outbox  # noqa: F401
+    from apps.alerts import evaluation, outbox, routing  # noqa: F401
+    from apps.alerts.escalation import runner  # noqa: F401
     from apps.alerts.services import dispatch  # noqa: F401
 
 
@@ -79,9 +82,29 @@ def escalate(instant: str) -> None:
         runner.take = take
         runner.escalate_due()
         return
+    until_told(instant, runner.escalate_due)
+
+
+def storm(instant: str) -> None:
+    from apps.alerts import conf, routing
+    from apps.alerts.services import dispatch, outbox
+
+    conf.LEASE_S, conf.SEND_DEADLINE_S = 2, 1.5
+    outbox.backoff_s = lambda attempt: 0.0
+
+    def work() -> int:
+        done = routing.route()
+        return done.placed + done.flushed + dispatch.dispatch("webhook")
+
+    until_told(instant, work)
+
+
+def until_told(instant: str, work) -> None:
+    """Work until a line comes in; a moment's rest where there was nothing to do."""
     print(instant, flush=True)  # noqa: T201
-    while not select.select([sys.stdin], [], [], 0)[0]:
-        runner.escalate_due()
+    idle = True
+    while not select.select([sys.stdin], [], [], 0.01 if idle else 0)[0]:
+        idle = not work()
 
 
 def stop_at(instant: str) -> None:
@@ -120,6 +143,8 @@ def main() -> None:
     stop_at(instant)
     if instant in ("step-uncommitted", "escalate"):
         escalate(instant)
+    elif instant == "storm":
+        storm(instant)
     elif instant in ("before-commit", "after-commit", "evaluate"):
         evaluation.evaluate_due(Breaching())
         if instant == "after-commit":

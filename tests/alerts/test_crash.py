@@ -1,6 +1,5 @@
 """Real worker processes, killed without warning: nothing is lost, a repeat says that it is one."""
 
-from collections.abc import Callable, Iterator
 from datetime import timedelta
 
 import pytest
@@ -9,61 +8,9 @@ from django.db.models.functions import Now
 
 from apps.alerts.models import AlertGroup, Attempt, Enrolment, Episode, Notification, Tick
 from apps.alerts.services import channels
-from tests.alerts.conftest import wait_until
-from tests.conftest import child_environment
-from tests.forking import Forks
+from tests.alerts.conftest import Worker, load, wait_until
 
 pytestmark = pytest.mark.django_db(transaction=True)
-
-
-class Worker:
-    """One process of `tests.alerts.crash`."""
-
-    def __init__(self, forks: Forks, instant: str) -> None:
-        self.instant = instant
-        self.process = forks.start(instant)
-
-    def reach(self) -> "Worker":
-        """Wait until it says that it is there."""
-        assert self.process.stdout.readline().strip() == self.instant
-        return self
-
-    def kill(self) -> None:
-        self.process.kill()
-        self.process.communicate()
-
-    def finish(self) -> str:
-        """Let it go on to its end; what it logged."""
-        out, log = self.process.communicate("go\n", timeout=60)
-        assert out.splitlines()[-1:] == ["done"], log
-        assert self.process.returncode == 0
-        return log
-
-
-def load(**environment: str) -> Forks:
-    known = {**child_environment("worker", 8000), "PHAROS_RECORDER": "0"}
-    return Forks("tests.alerts.crash", {**known, **environment})
-
-
-@pytest.fixture(scope="module")
-def forks(django_db_setup, django_db_blocker) -> Iterator[Forks]:
-    loaded = load()
-    yield loaded
-    loaded.close()
-
-
-@pytest.fixture
-def start(forks: Forks) -> Iterator[Callable[..., Worker]]:
-    started: list[Worker] = []
-
-    def make(instant: str) -> Worker:
-        started.append(Worker(forks, instant))
-        return started[-1]
-
-    yield make
-    for worker in started:
-        if worker.process.poll() is None:
-            worker.kill()
 
 
 @pytest.fixture

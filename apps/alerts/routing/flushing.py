@@ -8,6 +8,8 @@ from uuid import UUID
 
 import structlog
 from django.db import InterfaceError, OperationalError, transaction
+from django.db.models import Value
+from django.db.models.functions import Coalesce
 
 from apps.alerts import escalation
 from apps.alerts.evaluation.notices import payload_for
@@ -295,16 +297,16 @@ def _note_told(
     """Note that these were told; who was told once stays on the list for the end."""
     for told in {tuple(one.told_channels) for one in members}:
         same = [one for one in members if tuple(one.told_channels) == told]
-        fresh = [one.pk for one in same if one.told_at is None]
-        everyone = sorted({*told, *channels})
         rows = GroupMember.objects.filter(pk__in=[one.pk for one in same])
+        rows.update(
+            told_channels=sorted({*told, *channels}),
+            told_at=Coalesce("told_at", Value(group.last_flush_at)),
+            told_seq=Coalesce("told_seq", Value(group.flush_seq)),
+        )
         # The worst that was told: swinging back and forth is no news each time.
         worst = [one.pk for one in same if not one.told_severity or _raised(one)]
-        rows.update(told_channels=everyone)
-        GroupMember.objects.filter(pk__in=worst).update(told_severity=severity)
-        GroupMember.objects.filter(pk__in=fresh).update(
-            told_at=group.last_flush_at, told_seq=group.flush_seq
-        )
+        if worst:
+            GroupMember.objects.filter(pk__in=worst).update(told_severity=severity)
 
 
 def _channels_told(members: Sequence[GroupMember]) -> list[Channel]:

@@ -132,43 +132,53 @@ class _Pass:
     def _put_by_node(self, episode: Episode, node: Node, labels: dict[str, str]) -> None:
         shared = tree.group_labels(node.options, labels)
         key = tree.group_key("route", node.id, node.options.receiver_id, shared)
-        group = AlertGroup(
-            key=key, route_id=node.id, receiver_id=node.options.receiver_id, labels=shared
-        )
-        self.places.setdefault(key, Place(group, node.options)).joining.append(episode)
+        if key not in self.places:
+            group = AlertGroup(
+                key=key, route_id=node.id, receiver_id=node.options.receiver_id, labels=shared
+            )
+            self.places[key] = Place(group, node.options)
+        self.places[key].joining.append(episode)
 
     def _put_by_rule(self, episode: Episode, rule: Rule) -> None:
         key = tree.group_key("rule", rule.pk)
-        group = AlertGroup(key=key, rule=rule, labels={"alertname": rule.name})
-        self.places.setdefault(key, Place(group, OF_A_RULE)).joining.append(episode)
+        if key not in self.places:
+            group = AlertGroup(key=key, rule=rule, labels={"alertname": rule.name})
+            self.places[key] = Place(group, OF_A_RULE)
+        self.places[key].joining.append(episode)
 
     def _join(self) -> None:
         if not self.places:
             return
+        self._find_groups()
+        known = self._members()
+        self._leave_other_groups(known)
+        _insert_members(
+            [
+                (place.group.pk, one.pk)
+                for place in self.places.values()
+                for one in place.joining
+                if (place.group.pk, one.pk) not in known
+            ],
+            self.now,
+        )
+        changed = [
+            one.group for one in self.places.values() if _set_timer(one, self.now, self.since)
+        ]
+        _update_timers(changed)
+
+    def _find_groups(self) -> None:
+        """Lock the groups of this pass, and make those there are not yet."""
+        keys = AlertGroup.objects.filter(key__in=list(self.places)).values_list("key", flat=True)
         # In one order, so that two passes cannot wait for one another.
-        fresh = [self.places[key].group for key in sorted(self.places)]
-        AlertGroup.objects.bulk_create(fresh, ignore_conflicts=True)
+        missing = sorted(self.places.keys() - set(keys))
+        AlertGroup.objects.bulk_create(
+            [self.places[key].group for key in missing], ignore_conflicts=True
+        )
         groups = AlertGroup.objects.select_for_update(no_key=True, of=("self",)).filter(
             key__in=list(self.places)
         )
         for group in groups.order_by("pk"):
             self.places[group.key].group = group
-        known = self._members()
-        self._leave_other_groups(known)
-        GroupMember.objects.bulk_create(
-            [
-                GroupMember(group=place.group, episode=one, joined_at=self.now, told_channels=[])
-                for place in self.places.values()
-                for one in place.joining
-                if (place.group.pk, one.pk) not in known
-            ],
-            ignore_conflicts=True,
-        )
-        for place in self.places.values():
-            _set_timer(place, self.now, self.since)
-        AlertGroup.objects.bulk_update(
-            [place.group for place in self.places.values()], ["next_flush_at", "life", "paged_at"]
-        )
 
     def _members(self) -> dict[tuple[UUID, UUID], GroupMember]:
         ids = {one.pk for place in self.places.values() for one in place.joining}
@@ -230,9 +240,41 @@ def _rules_with_channels(episodes: Iterable[Episode]) -> dict[int, Rule]:
     return {rule.pk: rule for rule in rules}
 
 
-def _set_timer(place: Place, now: datetime, since: dict[UUID, datetime]) -> None:
-    """When the group speaks next, now that these joined (or grew worse)."""
+def _insert_members(rows: Sequence[tuple[UUID, UUID]], now: datetime) -> None:
+    """Episodes join groups; every other column has its default."""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "INSERT INTO alerts_groupmember (group_id, episode_id, joined_at)"
+            " SELECT n.group_id, n.episode_id, %s"
+            " FROM unnest(%s::uuid[], %s::uuid[]) AS n(group_id, episode_id)"
+            " ON CONFLICT DO NOTHING",
+            [now, [group for group, _ in rows], [episode for _, episode in rows]],
+        )
+
+
+def _update_timers(groups: Sequence[AlertGroup]) -> None:
+    """Store what `_set_timer` changed."""
+    if not groups:
+        return
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "UPDATE alerts_alertgroup g SET next_flush_at = n.flush, life = n.life,"
+            " paged_at = n.paged"
+            " FROM unnest(%s::uuid[], %s::timestamptz[], %s::int4[], %s::timestamptz[])"
+            " AS n(id, flush, life, paged) WHERE g.id = n.id",
+            [
+                [one.pk for one in groups],
+                [one.next_flush_at for one in groups],
+                [one.life for one in groups],
+                [one.paged_at for one in groups],
+            ],
+        )
+
+
+def _set_timer(place: Place, now: datetime, since: dict[UUID, datetime]) -> bool:
+    """When the group speaks next, now that these joined (or grew worse); False: as before."""
     group, options = place.group, place.options
+    before = (group.next_flush_at, group.life, group.paged_at)
     critical = any(one.severity == Severity.CRITICAL for one in place.joining)
     if group.next_flush_at is None:
         if group.flush_seq:
@@ -249,3 +291,4 @@ def _set_timer(place: Place, now: datetime, since: dict[UUID, datetime]) -> None
         if group.paged_at is not None and group.last_sent_at is not None:
             quiet_until = max(now, group.last_sent_at + timedelta(seconds=options.interval_s))
         group.next_flush_at = min(group.next_flush_at, quiet_until)
+    return before != (group.next_flush_at, group.life, group.paged_at)
