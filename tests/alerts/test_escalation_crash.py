@@ -11,9 +11,8 @@ from apps.alerts import escalation
 from apps.alerts.clock import db_now
 from apps.alerts.models import Escalation, Notification
 from tests.alerts.conftest import wait_until
-from tests.alerts.escalating import episode, person, policy
-from tests.alerts.test_crash import forks, start  # noqa: F401 (fixtures)
 from tests.alerts.escalating import episode, person, policy, webhook
+from tests.alerts.test_crash import forks, start  # noqa: F401 (fixtures)
 
 pytestmark = [pytest.mark.django_db(transaction=True)]
 RUNS, KILLS, WORKERS = 15, 60, 3
