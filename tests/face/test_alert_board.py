@@ -20,7 +20,8 @@ def make(rule: Rule, severity: str = "critical", **labels: str) -> Episode:
     now = db_now()
     return Episode.objects.create(
         rule=rule, rule_name=rule.name, fingerprint=fingerprint(labels),
-        metric=rule.metric, unit="1", labels=labels, direction="above", state="firing", severity=severity, value=0.953,
+        metric=rule.metric, unit="1", labels=labels, direction="above", state="firing",
+        severity=severity, value=0.953,
         peak=0.99, threshold=0.9, started_at=now - timedelta(minutes=7),
         fired_at=now - timedelta(minutes=5), updated_at=now,
     )  # fmt: skip
