@@ -10,6 +10,7 @@ from apps.alerts.services import rulebook
 from apps.core.services import apikeys
 from apps.monitoring.queries.catalogue import MetricInfo
 from tests.alerts.conftest import T0
+from tests.alerts.escalating import person, policy
 from tests.rights import PermissionMatrix
 
 RULES = "/admin/alerts/rule"
@@ -158,6 +159,14 @@ def test_a_test_fire_tells_the_receivers_and_leaves_no_alert(call, make_rule, ch
     Channel.objects.update(enabled=False)
     status, told = call("POST", f"/{rule.pk}/test")
     assert (status, told["error"]) == (409, "conflict")
+
+
+def test_a_test_fire_tells_whom_the_policy_would_page_first(call, make_rule):
+    rule = make_rule()
+    rule.policy = policy({"kind": "user", "person": person("ann")})
+    rule.save()
+    status, told = call("POST", f"/{rule.pk}/test")
+    assert (status, told["receivers"]) == (202, ["ann"])
 
 
 def test_the_list_of_rules_costs_the_same_however_many(

@@ -7,7 +7,7 @@ from typing import Final
 from django.db import connection
 
 from apps.alerts.machine import OPEN
-from apps.alerts.models import AlertGroup, Enrolment, Episode
+from apps.alerts.models import Enrolment, Episode
 from apps.alerts.outbox import wake_on_commit
 
 ROUTE_TASK: Final = "apps.alerts.tasks.route_alerts"
@@ -27,29 +27,16 @@ def enrol(fired: Sequence[Episode], resolved: Sequence[Episode], at: datetime) -
         wake_on_commit(ROUTE_TASK)
 
 
-def look_again(episodes: Sequence[Episode], at: datetime) -> None:
-    """Flush the groups of these episodes now: what held them back, or did not, has changed.
+def enrol_open(rule: int | None = None) -> None:
+    """Route everything that fires anew, or of one rule: who is to be told has changed.
 
     Belongs in the transaction of that change.
     """
-    groups = AlertGroup.objects.filter(
-        members__episode__in=episodes, members__cleared_at__isnull=True, next_flush_at__gt=at
-    )
-    ids = sorted(set(groups.values_list("pk", flat=True)))
-    rows = AlertGroup.objects.filter(pk__in=ids, next_flush_at__isnull=False)
-    # In one order, so that two of these cannot wait for one another.
-    list(rows.select_for_update(no_key=True).order_by("pk").values_list("pk"))
-    if rows.update(next_flush_at=at):
-        wake_on_commit(ROUTE_TASK)
-
-
-def enrol_open() -> None:
-    """Route everything that fires anew, after a change of the tree."""
     with connection.cursor() as cursor:
         cursor.execute(
             "INSERT INTO alerts_enrolment (episode_id, at)"
             " SELECT id, COALESCE(fired_at, started_at) FROM alerts_episode"
-            " WHERE state = ANY(%s)",
-            [[str(state) for state in OPEN]],
+            " WHERE state = ANY(%(open)s) AND (%(rule)s::int8 IS NULL OR rule_id = %(rule)s)",
+            {"open": [str(state) for state in OPEN], "rule": rule},
         )
     wake_on_commit(ROUTE_TASK)

@@ -1,5 +1,6 @@
 """One flush of one group: judge, find out whether there is news, owe it, note it. One `now`."""
 
+from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -157,10 +158,11 @@ class _Flush:
         news = [one for one in self.visible if one.told_at is None or _raised(one)]
         head = min(news or self.visible, key=_rank).episode
         firing = sorted(self.visible, key=_rank)
-        self._owe(self.audience.channels, Purpose.FIRING, reason, head, firing, gone)
+        channels = self._not_told_elsewhere(reason, news)
+        self._owe(channels, Purpose.FIRING, reason, head, firing, gone)
         self._escalate(news)
-        self._tell_end_to_others(gone)
-        ids = [channel.pk for channel in self.audience.channels]
+        self._tell_end_to_others(gone, channels)
+        ids = [channel.pk for channel in channels]
         for severity in {one.episode.severity for one in self.visible}:
             same = [one for one in self.visible if one.episode.severity == severity]
             _note_told(same, severity, ids, self.group)
@@ -176,6 +178,29 @@ class _Flush:
             wait = min(self.options.wait_s or FOLLOW_UP_S, self.options.interval_s)
             self._look_again(self.now + timedelta(seconds=wait))
         return True
+
+    def _not_told_elsewhere(
+        self, reason: Reason, news: Sequence[GroupMember]
+    ) -> tuple[Channel, ...]:
+        """The channels, but those that another group has told: a rule's may be its route's too."""
+        fresh = reason in (Reason.FIRST, Reason.NEW, Reason.RAISED)
+        needed = {one.episode_id: one.episode.severity for one in (news if fresh else self.visible)}
+        own = {pk for one in self.visible for pk in one.told_channels}
+        heard: dict[int, set[UUID]] = defaultdict(set)
+        others = GroupMember.objects.filter(
+            episode__in=needed, cleared_at=None, told_at__isnull=False
+        ).exclude(group=self.group)
+        for pk, told, severity in others.values_list(
+            "episode_id", "told_channels", "told_severity"
+        ):
+            if severity and RANK[Severity(severity)] >= RANK[Severity(needed[pk])]:
+                for channel in told:
+                    heard[channel].add(pk)
+        return tuple(
+            one
+            for one in self.audience.channels
+            if not needed.keys() <= heard[one.pk] or (not fresh and one.pk in own)
+        )
 
     def _escalate(self, news: Sequence[GroupMember]) -> None:
         """Page people too. What goes wrong there keeps nobody else from being told."""
@@ -221,9 +246,9 @@ class _Flush:
                 self._owe(told, Purpose.FIRING, reason, firing[0].episode, firing, gone)
         return True
 
-    def _tell_end_to_others(self, gone: Sequence[GroupMember]) -> None:
+    def _tell_end_to_others(self, gone: Sequence[GroupMember], channels: Sequence[Channel]) -> None:
         # Channels that were told and are no longer the receiver's learn of the end all the same.
-        current = {channel.pk for channel in self.audience.channels}
+        current = {channel.pk for channel in channels}
         others = [one for one in _channels_told(gone) if one.pk not in current]
         if others and self.audience.send_resolved:
             head = min(gone, key=_rank).episode

@@ -14,6 +14,7 @@ from apps.alerts.evaluation import own
 from apps.alerts.evaluation.ledger import Ledger
 from apps.alerts.machine import ACTIVE, Reason, stop
 from apps.alerts.models import Channel, Instance, Rule, RuleVersion
+from apps.alerts.routing.enrol import enrol_open
 from apps.core.errors import InvalidInputError
 from apps.core.services import audit as trail
 
@@ -24,6 +25,8 @@ AUDITED = (
     "for_s", "keep_firing_for_s", "window_s", "interval_s", "no_data", "enabled",
     "opens_incident",
 )  # fmt: skip
+
+_TOLD = ("channels", "policy")
 
 
 def snapshot(rule: Rule) -> dict[str, Any]:
@@ -96,6 +99,9 @@ def audit(rule: Rule, actor: str, before: Mapping[str, Any] | None) -> RuleVersi
     rule.refresh_from_db(fields=["version", "updated_at", "next_eval_at"])
     if not rule.enabled:
         end_active(rule, Reason.PAUSED)
+    elif before is not None and any(before.get(name) != after[name] for name in _TOLD):
+        # What fires already and had nobody to tell is told to who has been named now.
+        enrol_open(rule.pk)
     old = {k: v for k, v in before.items() if v != after.get(k)} if before is not None else None
     new = after if before is None else {k: after[k] for k in old or ()}
     verb = "create" if before is None else "update"

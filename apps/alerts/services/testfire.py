@@ -4,19 +4,30 @@ import uuid
 from typing import Any
 
 from django.db import transaction
+from django.db.models import Q
 from django.utils import timezone
 
 from apps.alerts import conf
+from apps.alerts.clock import db_now
 from apps.alerts.evaluation import conditions
 from apps.alerts.evaluation.notices import payload_for
 from apps.alerts.evaluation.observed import Observed, fingerprint
 from apps.alerts.evaluation.sources import StoreSource
 from apps.alerts.machine import Severity, State
 from apps.alerts.matchers import labels_of
-from apps.alerts.models import Channel, Episode, Notification, Purpose, Receiver, Rule
+from apps.alerts.models import (
+    Channel,
+    Episode,
+    EscalationPolicy,
+    Notification,
+    Purpose,
+    Receiver,
+    Rule,
+)
 from apps.alerts.routing import tree
 from apps.alerts.services import rulebook
 from apps.alerts.services.owe import owe
+from apps.alerts.services.policies import preview
 from apps.core.errors import ConflictError, PortalError
 from apps.core.services import audit as trail
 
@@ -24,8 +35,9 @@ from apps.core.services import audit as trail
 def fire(rule: Rule, actor: str) -> list[Notification]:
     """Owe every receiver of an alert of this rule a test message, with what the rule sees now.
 
-    Receivers are the rule's own channels and those of the routes its labels take. Raises
-    ConflictError when nobody would be told: that is what the test was to find out.
+    Receivers are the rule's own channels, those of the routes its labels take, and whom their
+    policies would page first. Raises ConflictError when nobody would be told: that is what the
+    test was to find out.
     """
     episode = _episode(rule)
     channels = receivers(rule, episode)
@@ -51,8 +63,19 @@ def receivers(rule: Rule, episode: Episode) -> list[Channel]:
     of_routes = Channel.objects.filter(
         receivers__in=Receiver.objects.filter(pk__in=told), enabled=True
     )
-    found = [*rule.channels.filter(enabled=True), *of_routes]
+    policies = EscalationPolicy.objects.filter(Q(receivers__in=told) | Q(rules=rule.pk)).distinct()
+    paged = [one for policy in policies for one in _first_paged(policy, episode.severity)]
+    found = [*rule.channels.filter(enabled=True), *of_routes, *paged]
     return list({channel.pk: channel for channel in found}.values())
+
+
+def _first_paged(policy: EscalationPolicy, severity: str) -> list[Channel]:
+    """The channels of the first step that would reach somebody now."""
+    for _words, audience in preview(policy, severity, db_now()):
+        if audience.people or audience.channels:
+            people = [one for _person, ways in audience.people for one in ways]
+            return [*people, *audience.channels]
+    return []
 
 
 def _episode(rule: Rule) -> Episode:

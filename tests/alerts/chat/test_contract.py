@@ -82,6 +82,11 @@ def test_metadata_services_are_never_reached(kind, inbox):
     assert "nothing is sent" in result.error
 
 
+def test_apprise_takes_no_service_whose_host_is_hidden_in_a_name():
+    with pytest.raises(InvalidInputError, match="begins with one of"):
+        notifier_for("apprise").validate(f"zulip://bot@meta.internal.corp/{'a' * 32}")
+
+
 def test_apprise_reaches_no_metadata_service_either(inbox):
     result = send("apprise", inbox, target="ntfy://169.254.169.254/x")
     assert result.outcome == Outcome.PERMANENT

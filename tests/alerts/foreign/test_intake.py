@@ -5,6 +5,7 @@ from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 
 import pytest
+from django.contrib.auth.models import Permission, User
 from django.db import connection
 from django.db.models import F
 from django.test import Client
@@ -207,6 +208,25 @@ def test_good_alerts_are_kept_beside_a_bad_one(post):
     assert "[1].labels.a" in told["message"]
     assert Episode.objects.count() == 1
     assert post("/alerts/in/nobody", {})[0] == 404
+
+
+def test_who_may_make_silences_may_not_change_those_of_others():
+    now = db_now()
+    silence = Silence.objects.create(
+        stored_matchers=[{"name": "a", "op": "=", "value": "b"}], starts_at=now,
+        ends_at=now + timedelta(hours=1), comment="work", created_by="ann",
+    )  # fmt: skip
+    wish = {
+        "id": str(silence.pk), "matchers": [{"name": "a", "value": "b", "isRegex": False}],
+        "startsAt": now.isoformat(), "endsAt": (now + timedelta(hours=9)).isoformat(),
+        "createdBy": "bob", "comment": "work",
+    }  # fmt: skip
+    bob = User.objects.create_user("bob", is_staff=True)
+    bob.user_permissions.add(Permission.objects.get(codename="add_silence"))
+    client = Client()
+    client.force_login(bob)
+    answer = client.post("/api/v2/silences", json.dumps(wish), content_type="application/json")
+    assert answer.status_code == 403
 
 
 def test_it_answers_as_alertmanager_does(post):

@@ -16,6 +16,7 @@ from apps.alerts.models import (
     Rule,
 )
 from apps.alerts.routing import flushing
+from apps.alerts.services import rules
 from apps.alerts.suppression import Kind, Suppression
 
 pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("no_rules")]
@@ -347,3 +348,43 @@ def test_a_rules_own_channels_stand_beside_the_tree(desk, team, make_rule, hook)
     assert desk.said() == [("first", ["a"], [])]
     assert str(AlertGroup.objects.get()) == "alertname=CPU"
     assert Rule.objects.count() == 1
+
+
+def test_a_channel_that_is_the_rules_and_the_routes_hears_it_once(desk, team, make_rule, hook):
+    rule = make_rule(*team.channels.all(), hook("own"))
+    episode = desk.fire("a")[0]
+    Episode.objects.filter(pk=episode.pk).update(rule=rule)
+    routing.enrol([episode], [], desk.now)
+    desk.run()
+    desk.wait(60)
+    desk.end("a")
+    desk.wait(300)
+    told = Notification.objects.order_by("pk").values_list("channel__name", "purpose")
+    assert sorted(told) == [
+        ("own", "firing"), ("own", "resolved"), ("team", "firing"), ("team", "resolved"),
+    ]  # fmt: skip
+
+
+def test_a_channel_that_is_the_rules_and_the_routes_is_reminded_once(desk, team, make_rule, hook):
+    rule = make_rule(*team.channels.all())
+    episode = desk.fire("a")[0]
+    Episode.objects.filter(pk=episode.pk).update(rule=rule)
+    routing.enrol([episode], [], desk.now)
+    desk.run()
+    desk.wait(60)
+    for _hour in range(5):
+        desk.now += timedelta(hours=1)
+        desk.run()
+    assert [reason for reason, *_ in desk.said()] == ["first", "repeat"]
+
+
+def test_what_fires_when_its_rule_gets_a_channel_is_told_then(desk, root, make_rule, hook):
+    rule = make_rule()
+    episode = desk.fire("a")[0]
+    Episode.objects.filter(pk=episode.pk).update(rule=rule)
+    routing.enrol([episode], [], desk.now)
+    desk.run()
+    assert desk.said() == []
+    rules.save(rule, "ann", before=rules.snapshot(rule), channels=[hook("late")])
+    desk.run()
+    assert desk.said() == [("first", ["a"], [])]

@@ -1,7 +1,8 @@
 """Which of Apprise's services may be used.
 
 Left out: whatever acts on this machine (dbus, syslog, windows), opens other than HTTP lines (amqp,
-irc, smpp, mqtt), reads files (fcm, vapid), finds its server by itself (matrix), or is a kind of
+irc, smpp, mqtt), reads files (fcm, vapid), finds its server by itself (matrix) or takes any host
+for an organisation (zulip), or is a kind of
 channel of its own here (slack, pagerduty, mailto, json, workflows).
 """
 
@@ -16,7 +17,7 @@ CLOUD: Final = frozenset(
         "psafers", "push", "pushed", "pushplus", "pushy", "qq", "ringc", "schan", "seven",
         "signl4", "simplepush", "sinch", "spike", "splunk", "spush", "squadcast", "telesign",
         "telnyx", "tgram", "threema", "twist", "viber", "victorops", "vonage", "webex", "wecombot",
-        "whatsapp", "wxpusher", "wxteams", "zoom", "zulip",
+        "whatsapp", "wxpusher", "wxteams", "zoom",
     }
 )  # fmt: skip
 # The host is in the URL, and checked before every message.
