@@ -3,6 +3,7 @@
 from typing import TYPE_CHECKING, Any, Final
 
 from django import forms
+from django.utils.text import format_lazy
 from django.utils.translation import gettext_lazy as _
 from unfold.widgets import (
     UnfoldAdminPasswordWidget,
@@ -144,7 +145,9 @@ def _form_field(setting: Setting) -> forms.Field:
         "label": setting.label, "help_text": setting.help_text, "required": False,
     }  # fmt: skip
     if setting.secret:
-        common["help_text"] = f"{setting.help_text} {_KEPT}".strip()
+        common["help_text"] = format_lazy("{} {}", setting.help_text, _KEPT)
+        if not setting.help_text:
+            common["help_text"] = _KEPT
         widget = UnfoldAdminPasswordWidget(attrs={"autocomplete": "new-password"})
         return forms.CharField(widget=widget, max_length=4000, **common)
     if setting.shape == "flag":

@@ -45,7 +45,7 @@ class RuleAdmin(ModelAdmin):  # type: ignore[misc]
     list_per_page = 50
     list_display = (
         "name",
-        "condition",
+        "condition_shown",
         "metric",
         "thresholds_shown",
         "for_s",
@@ -93,6 +93,12 @@ class RuleAdmin(ModelAdmin):  # type: ignore[misc]
             },
         ),
     )  # fmt: skip
+
+    @column(description=_("Condition"))
+    def condition_shown(self, rule: Rule) -> Any:
+        """The kind in words."""
+        kind = CONDITIONS.get(rule.condition)
+        return kind.label if kind else rule.condition
 
     @column(description=_("Thresholds"))
     def thresholds_shown(self, rule: Rule) -> str:

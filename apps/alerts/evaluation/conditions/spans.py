@@ -10,13 +10,18 @@ from apps.alerts.evaluation.conditions.base import ConfigError, RuleCondition, s
 from apps.alerts.evaluation.observed import Observed
 from apps.core.errors import InvalidInputError
 from apps.monitoring.queries.spanfigures import MEASURES, NAME, SERVICE, SpanQuery
-from apps.monitoring.queries.traces import OF, TraceFilter
+from apps.monitoring.queries.traces import TraceFilter
 
 if TYPE_CHECKING:
     from apps.alerts.evaluation.sources import Source
     from apps.alerts.models.rule import Rule
 
 _UNITS = {"count": "{span}", "errors": "{span}", "rate": "{span}/s", "error_share": "1"}
+_WHICH = (
+    ("roots", _("first spans of traces")),
+    ("entries", _("requests of services")),
+    ("spans", _("all spans")),
+)
 _OF_NOTHING = {"count": 0.0, "errors": 0.0, "rate": 0.0}
 
 
@@ -29,7 +34,7 @@ class Spans(RuleCondition, kind="trace", label=_("Trace query")):
 
     measure: str = setting("count", _("Measure"), choices=tuple((m, m) for m in MEASURES))
     text: str = setting("", _("Part of the span's name"))
-    of: str = setting("entries", _("Which spans"), choices=tuple((name, name) for name in OF))
+    of: str = setting("entries", _("Which spans"), choices=_WHICH)
     failed: bool = setting(False, _("Failed spans only"))  # noqa: FBT003
     least_ms: float = setting(0.0, _("Slower than (ms)"), least=0, most=86_400_000)
 
