@@ -32,13 +32,13 @@ def _write(series, at_ns):
     from apps.monitoring.intake.commit import committer
     from apps.monitoring.store.rows import Batch, Sample
 
-    rows = [Sample(one, at_ns, 0.95 if n % 10 == 0 else 0.1) for n, one in enumerate(series)]
+    rows = [Sample(one, at_ns, 0.95 if n % 10 == 0 else 0.1) for n, one in series]
     committer().ingest(Batch(samples=rows), 60)
 
 
 def _feed():
     """Write every series each 15 s, spread over the seconds, until killed."""
-    series = list(_series())
+    series = list(enumerate(_series()))
     while True:
         for second in range(INTERVAL_S):
             begun = time.monotonic()
@@ -49,7 +49,7 @@ def _feed():
 def _prepare():
     from apps.alerts.models import Rule
 
-    series = list(_series())
+    series = list(enumerate(_series()))
     now = time.time_ns()
     for ago_s in range(600, 0, -INTERVAL_S):
         _write(series, now - ago_s * 10**9)
@@ -66,7 +66,7 @@ def _prepare():
             window_s=60,
             interval_s=INTERVAL_S,
         )
-        for n, one in enumerate(series)
+        for n, one in series
     )
 
 
