@@ -24,7 +24,7 @@ def drill(portal: Portal) -> str:
     _switch(on=True)
     try:
         episode = portal.until("the alert", lambda: firing(portal))
-        say(f"2  Paged: {episode['rule']}, {episode['labels']}. {portal.url}/admin/alerts/board/")
+        say(f"2  Paged: {episode['type']}, {episode['scope']}. {portal.url}/admin/alerts/board/")
         portal.post(f"/admin/alerts/episodes/{episode['id']}/acknowledgement", {"note": "On it."})
         say("3  Acknowledged: nobody else is called.")
         number = portal.until("the incident", lambda: incident_of(portal, episode["id"]))
@@ -45,12 +45,12 @@ def drill(portal: Portal) -> str:
 def firing(portal: Portal) -> dict[str, Any] | None:
     """The open episode of the shop's rule."""
     found = portal.get("/admin/monitoring/alerts?state=firing&state=recovering")
-    return next((one for one in found["results"] if one["rule"] == RULE["name"]), None)
+    return next((one for one in found["items"] if one["type"] == RULE["name"]), None)
 
 
 def incident_of(portal: Portal, episode: str) -> int | None:
     """The number of the unresolved incident this episode belongs to."""
-    for one in portal.get("/admin/incidents")["results"]:
+    for one in portal.get("/admin/incidents")["items"]:
         if episode in portal.get(f"/admin/incidents/{one['id']}")["episodes"]:
             return int(one["id"])
     return None

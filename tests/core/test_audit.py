@@ -221,6 +221,8 @@ ACTIONS = {
     "delete_selected", "revoke", "new_secret", "enable", "disable",
     "enable_tasks", "disable_tasks", "toggle_tasks", "run_tasks", "send_test", "resend",
     "try_out", "preview",
+    # What is done to alerts, and to whom they page, keeps rows of its own with who and when.
+    "acknowledge", "let_go", "end_now", "close", "new_token",
 }  # fmt: skip
 
 

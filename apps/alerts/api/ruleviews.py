@@ -142,7 +142,7 @@ class RuleTestView(Endpoint):
     required_scopes: ClassVar = {"POST": "operate"}
     required_permissions: ClassVar = {"POST": "alerts.change_rule"}
 
-    @extend_schema(request=None, responses={202: TestFiredSerializer})
+    @extend_schema(request=None, responses={202: TestFiredSerializer, 409: ErrorSerializer})
     def post(self, request: Request, pk: int) -> HttpResponse:
         """Send every receiver of this rule a message marked as a test; no alert is left open."""
         rows = testfire.fire(_rule(pk), request.user.get_username())
