@@ -2,7 +2,6 @@
 
 from typing import Any, Final
 
-from django.contrib import admin
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.utils.translation import gettext as _
@@ -70,7 +69,7 @@ def _facts(episode: Episode, together: list[Episode]) -> dict[str, Any]:
 
 
 def _answer(request: HttpRequest, facts: dict[str, Any], status: int = 200) -> HttpResponse:
-    context = {**admin.site.each_context(request), "title": _("Acknowledge"), **facts}
+    context = {"title": _("Acknowledge"), **facts}
     answer = render(request, "alerts/acknowledge.html", context, status=status)
     answer["X-Robots-Tag"] = "noindex, nofollow"
     # The address is a right: it must not travel on.

@@ -46,7 +46,7 @@ function body() {
 
 // Young figures would be a smudge at the right edge of a long range: it is drawn from their beginning.
 function drawnFrom({ figure, start, end }) {
-  const first = figure.data.reduce((least, { x }) => Math.min(least, x[0] ?? end), end);
+  const first = figure.data.reduce((least, { x, y }) => Math.min(least, x[y.findIndex((value) => value !== null)] ?? end), end);
   return first - start > (end - start) / 4 && first < end ? first - (end - first) / 50 : start;
 }
 
@@ -75,7 +75,10 @@ function show(answer) {
   if (answer.errors) {
     const why = answer.errors.__all__ ?? [];
     sentence.dataset.bad = "";
-    sentence.textContent = [texts.mend, ...why].join(" ");
+    // Nobody has made a mistake in a form that is still empty.
+    const begun = place.dataset.pk || form.elements.namedItem("metric")?.value || form.elements.namedItem("condition")?.value !== "threshold";
+    sentence.textContent = begun ? [texts.mend, ...why].join(" ") : texts.begin;
+    if (chart.start === undefined) chart.state.empty(texts.begin);
     return;
   }
   delete sentence.dataset.bad;

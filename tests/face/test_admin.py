@@ -17,7 +17,7 @@ from apps.core.services import apikeys
 def test_every_list_and_form_opens_in_the_skin(model, staff_client):
     assert isinstance(admin.site._registry[model], ModelAdmin)
     base = f"admin:{model._meta.app_label}_{model._meta.model_name}"
-    assert staff_client.get(reverse(f"{base}_changelist")).status_code == 200
+    assert staff_client.get(reverse(f"{base}_changelist"), follow=True).status_code == 200
     assert staff_client.get(reverse(f"{base}_add")).status_code in (200, 403)
 
 

@@ -58,7 +58,7 @@ class EpisodeAdmin(ReadOnlyAdmin):
     actions = ("acknowledge", "let_go")
     actions_detail = ("silence",)
     fields = (
-        "rule_name", "severity_shown", "state_shown", "metric", "scope_shown", "value_shown",
+        "rule_name", "severity", "state", "metric", "scope_shown", "value_shown",
         "worst_shown", "threshold_shown", "started_at", "fired_at", "ended_at", "end_reason",
         "why_shown",
     )  # fmt: skip

@@ -10,7 +10,7 @@ from django.utils.html import format_html_join
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
-from unfold.admin import ModelAdmin, TabularInline
+from unfold.admin import ModelAdmin, StackedInline
 
 from apps.alerts.admin.base import (
     SEVERITY_LABELS,
@@ -55,7 +55,7 @@ class _StepFormSet(forms.BaseInlineFormSet):  # type: ignore[type-arg]
             raise forms.ValidationError(str(error.words)) from error
 
 
-class StepInline(TabularInline):  # type: ignore[misc]
+class StepInline(StackedInline):  # type: ignore[misc]
     model = EscalationStep
     formset = _StepFormSet
     extra = 0
@@ -63,8 +63,8 @@ class StepInline(TabularInline):  # type: ignore[misc]
     autocomplete_fields = ("person", "team", "schedule", "channel")
     ordering = ("position", "pk")
     fields = (
-        "position", "kind", "wait_s", "person", "team", "schedule", "channel", "weekdays",
-        "from_time", "until_time", "zone", "more_than", "within_s", "repeats",
+        ("position", "kind", "wait_s"), ("person", "team"), ("schedule", "channel"),
+        ("more_than", "within_s", "repeats"), "weekdays", ("from_time", "until_time", "zone"),
     )  # fmt: skip
 
 
@@ -118,7 +118,7 @@ class EscalationAdmin(ReadOnlyAdmin):
     search_fields = ("policy_name",)
     inlines = (MemberInline,)
     fields = (
-        "policy_name", "severity_shown", "state_shown", "plan_in_words", "step", "repeat_no",
+        "policy_name", "severity", "state", "plan_in_words", "step", "repeat_no",
         "next_at", "paused_since", "paused_by", "started_at", "ended_at",
     )  # fmt: skip
     readonly_fields = fields

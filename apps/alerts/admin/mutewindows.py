@@ -48,7 +48,7 @@ class MuteWindowAdmin(ModelAdmin):  # type: ignore[misc]
                     "enabled")  # fmt: skip
     list_filter = ("enabled", "only_inside")
     search_fields = ("name",)
-    filter_horizontal = ("routes",)
+    autocomplete_fields = ("routes",)
     fieldsets = (
         (None, {"fields": ("name", "only_inside", "critical_too", "enabled")}),
         (

@@ -61,7 +61,7 @@ class NotificationAdmin(ReadOnlyAdmin):
     list_select_related = ("episode", "channel")
     inlines = (AttemptInline, ReceiptInline, FallbackInline)
     fields = (
-        "rule_shown", "channel", "purpose", "severity_shown", "state_shown", "attempt", "outcome",
+        "rule_shown", "channel", "purpose", "severity", "state", "attempt", "outcome",
         "error", "may_repeat", "reason", "fallback_of", "created_at", "next_attempt_at", "sent_at",
         "provider_id", "key", "payload_shown",
     )  # fmt: skip

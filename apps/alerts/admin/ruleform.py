@@ -109,6 +109,11 @@ class RuleForm(_Form):
             self.instance.config = parsed.config()
         return cleaned
 
+    def validate_constraints(self) -> None:
+        """The constraints say the same as `clean`, in words nobody reads."""
+        if not self.errors:
+            super().validate_constraints()
+
     def _update_errors(self, errors: ValidationError) -> None:
         """What the rule refuses and no field shows is told at the top; a setting, at its field."""
         if hasattr(errors, "error_dict"):
