@@ -15,11 +15,14 @@ import pytest
 from django.contrib.auth.models import User
 from django.contrib.sessions.models import Session
 from django.test import Client
-from playwright.sync_api import Browser, Page, Playwright, sync_playwright
+from playwright.sync_api import Browser, Page, Playwright, expect, sync_playwright
 
 from tests.conftest import PROJECT, STAFF_PASSWORD, RunningServer
 
 ARTIFACTS = PROJECT / "test-artifacts"
+# What a page may take on a machine that runs other tests beside.
+SLOW_MS = 30_000
+expect.set_options(timeout=SLOW_MS)
 CHROMIUM_ARGS = [
     "--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run",
     "--disable-background-networking", "--disable-component-update", "--disable-sync",
@@ -59,7 +62,7 @@ class BrowserThread:
         profile = self._browser.new_context(**context)
         troubles: list[str] = []
         page = profile.new_page()
-        page.set_default_timeout(20_000)
+        page.set_default_timeout(SLOW_MS)
         page.on("pageerror", lambda error: troubles.append(str(error)))
         page.on(
             "console", lambda said: troubles.append(said.text) if said.type == "error" else None
@@ -128,6 +131,11 @@ def visit(
         return browser_thread.run(signed_in, **context)
 
     return go
+
+
+def darken(page: Page) -> None:
+    """Switch an open page to the dark theme; the skin follows the system's only on loading."""
+    page.evaluate("document.documentElement.classList.add('dark')")
 
 
 def keep(page: Page, name: str) -> Path:

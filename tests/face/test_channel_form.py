@@ -3,7 +3,7 @@
 import pytest
 from playwright.sync_api import Page, expect
 
-from tests.face.conftest import keep
+from tests.face.conftest import darken, keep
 from tests.face.walking import NARROW, WIDE, broken_rules, too_wide
 
 pytestmark = [pytest.mark.browser, pytest.mark.slow]
@@ -13,6 +13,7 @@ ADD = "/admin/alerts/channel/add/"
 def test_the_form_shows_the_fields_of_the_chosen_kind(visit):
     def look(page: Page) -> list[str]:
         page.set_viewport_size(WIDE)
+        page.wait_for_load_state("load")
         token, region = page.locator("#id_slack_token"), page.locator("#id_pagerduty_region")
         page.locator("#id_kind").select_option("slack")
         expect(token).to_be_visible()
@@ -20,7 +21,7 @@ def test_the_form_shows_the_fields_of_the_chosen_kind(visit):
         expect(token).to_have_attribute("type", "password")
         found = broken_rules(page)
         keep(page, "channel-slack-light")
-        page.emulate_media(color_scheme="dark")
+        darken(page)
         keep(page, "channel-slack-dark")
         page.locator("#id_kind").select_option("pagerduty")
         expect(region).to_be_visible()
@@ -40,5 +41,7 @@ def test_without_script_every_kind_has_its_fields(visit):
     def look(page: Page) -> None:
         expect(page.locator("#id_slack_token")).to_be_visible()
         expect(page.locator("#id_pagerduty_region")).to_be_visible()
+        # Nothing lies over them.
+        page.locator("#id_slack_token").click()
 
     visit(ADD, look, java_script_enabled=False)

@@ -12,13 +12,12 @@ from playwright.sync_api import Page, Route, expect
 from apps.core.models import SavedView
 from apps.monitoring.intake.commit import committer
 from apps.monitoring.store.rows import Batch, Kind, Metric, Resource, Sample, Series
-from tests.face.conftest import keep
+from tests.face.conftest import SLOW_MS, keep
 
 pytestmark = [pytest.mark.browser, pytest.mark.slow]
 
 SHOP = "/admin/?service=kit-shop"
 DRAWN = ("queue_age", "memory")
-SLOW_MS = 30_000
 
 
 @pytest.fixture

@@ -8,7 +8,7 @@ from playwright.sync_api import Page, expect
 from apps.alerts.models import Rule
 from apps.monitoring.intake.commit import committer
 from apps.monitoring.store.rows import Batch, Kind, Metric, Sample, Series
-from tests.face.conftest import keep
+from tests.face.conftest import SLOW_MS, keep
 from tests.face.evidence import SHOP
 from tests.face.walking import broken_rules
 from tests.monitoring.store.conftest import clear
@@ -40,9 +40,9 @@ def rule(transactional_db) -> Rule:
 def test_the_preview_follows_the_form_and_the_fields_follow_the_kind(visit, rule):
     def look(page: Page) -> dict[str, object]:
         sentence = page.locator("[data-sentence]")
-        expect(sentence).to_contain_text("Would have fired 2 times", timeout=30_000)
+        expect(sentence).to_contain_text("Would have fired 2 times", timeout=SLOW_MS)
         page.locator("#rule-preview").scroll_into_view_if_needed()
-        expect(page.locator(".scatterlayer path.js-line").first).to_be_attached(timeout=30_000)
+        expect(page.locator(".scatterlayer path.js-line").first).to_be_attached(timeout=SLOW_MS)
         seen: dict[str, object] = {
             "bands": page.locator(".shapelayer path, .layer-below path").count(),
             "firings": page.locator(".ph-rule-firings tbody tr").count(),
@@ -75,9 +75,9 @@ def test_the_preview_follows_the_form_and_the_fields_follow_the_kind(visit, rule
 
 def test_the_editor_is_for_dark_and_narrow_screens_too(visit, rule):
     def look(page: Page) -> tuple[list[object], bool]:
-        expect(page.locator("[data-sentence]")).to_contain_text("Would have fired", timeout=30_000)
+        expect(page.locator("[data-sentence]")).to_contain_text("Would have fired", timeout=SLOW_MS)
         page.locator("#rule-preview").scroll_into_view_if_needed()
-        expect(page.locator(".scatterlayer path.js-line").first).to_be_attached(timeout=30_000)
+        expect(page.locator(".scatterlayer path.js-line").first).to_be_attached(timeout=SLOW_MS)
         keep(page, "rule-editor-narrow")
         wide = page.evaluate("document.documentElement.scrollWidth > innerWidth + 1")
         return broken_rules(page), wide
