@@ -233,7 +233,7 @@ def test_the_task_collects_every_kind_from_the_real_servers(store, rows):
     states = dict(CollectorState.objects.values_list("kind", "status"))
     assert states.pop("celery_workers") == "ok"
     assert states == dict.fromkeys(
-        ("host", "process", "postgresql", "postgresql_size", "redis", "celery"), "ok"
+        ("host", "process", "postgresql", "postgresql_size", "redis", "celery", "delivery"), "ok"
     )
     names = {name for (name,) in rows("SELECT name FROM tm_metric")}
     assert {
