@@ -16,6 +16,8 @@ const plain = (text) => text.replaceAll("&", "&amp;").replaceAll("<", "&lt;");
 // On a touch screen a drag is a scroll.
 const dragmode = matchMedia("(pointer: coarse)").matches || !range.soft ? false : "zoom";
 const CONFIG = { locale: document.documentElement.lang || "en", displayModeBar: false, doubleClick: false, showAxisDragHandles: false, showTips: false };
+// Below this width Plotly turns the times of an axis on their side.
+const NARROW_PX = 260;
 
 export class Chart {
   #lines = new Map();
@@ -184,6 +186,8 @@ export class Chart {
     // Beside the plot, where no line runs under them; that of a clear value below its trigger's.
     layout.annotations.push(...this.limits.map(({ value, text, dash }) => ({ xref: "paper", x: 1, xanchor: "left", xshift: 2, y: value, yanchor: dash === "dot" ? "top" : "bottom", yshift: dash === "dot" ? 4 : -4, text: plain(text), showarrow: false, font: { size: 10, color: colour("--ph-text") } })));
     if (this.limits.length) layout.margin.r = Math.max(layout.margin.r, 10 + 6 * Math.max(...this.limits.map(({ text }) => text.length)));
+    // Four upright times where more would be turned on their side and cut.
+    if (layout.width - layout.margin.l - layout.margin.r < NARROW_PX) Object.assign(layout.xaxis, { nticks: 4, tickangle: 0 });
     // A zoom of another range starts anew.
     layout.uirevision = `${this.start}`;
     return layout;
