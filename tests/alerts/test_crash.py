@@ -1,5 +1,6 @@
 """Real worker processes, killed without warning: nothing is lost, a repeat says that it is one."""
 
+from contextlib import closing
 from datetime import timedelta
 
 import pytest
@@ -136,11 +137,10 @@ def test_a_database_lost_after_the_send_does_not_repeat_the_message(rule, start,
 def test_without_redis_the_state_is_committed_and_the_message_still_leaves(
     rule, receiver, tmp_path
 ):
-    gone = load(REDIS_URL=f"unix://{tmp_path}/no-redis.sock", WAKE="1")
-    log = Worker(gone, "evaluate").finish()
-    assert "dispatcher_not_woken" in log
-    assert Episode.objects.get().state == "firing"
-    Worker(gone, "dispatch").finish()
-    gone.close()
+    with closing(load(REDIS_URL=f"unix://{tmp_path}/no-redis.sock", WAKE="1")) as gone:
+        log = Worker(gone, "evaluate").finish()
+        assert "dispatcher_not_woken" in log
+        assert Episode.objects.get().state == "firing"
+        Worker(gone, "dispatch").finish()
     assert Notification.objects.get().state == "sent"
     assert repeats(receiver) == ["false"]
