@@ -125,7 +125,9 @@ class RulePreviewView(Endpoint):
     required_scopes: ClassVar = {"POST": "read"}
     required_permissions: ClassVar = {"POST": "alerts.view_rule"}
 
-    @extend_schema(request=PreviewedRuleSerializer, responses=PreviewSerializer)
+    @extend_schema(
+        request=PreviewedRuleSerializer, responses={200: PreviewSerializer, 404: ErrorSerializer}
+    )
     def post(self, request: Request) -> HttpResponse:
         """Run it over the last days: the same condition, the same state machine."""
         body = PreviewedRuleSerializer(data=request.data)

@@ -14,8 +14,8 @@ from apps.monitoring.collectors.claims import Result
 
 def test_an_alert_is_a_warning_when_it_fires_and_an_info_when_it_ended():
     ledger = Ledger(Rule(name="CPU"), datetime.now(UTC))
-    ledger._firing = [Episode(rule_name="CPU", severity="critical", value=0.99)]
-    ledger._resolved = [Episode(rule_name="CPU", severity="critical", end_reason="recovered")]
+    ledger.firing = [Episode(rule_name="CPU", severity="critical", value=0.99)]
+    ledger.resolved = [Episode(rule_name="CPU", severity="critical", end_reason="recovered")]
     with capture_logs() as said:
         ledger.tell()
     assert [(line["log_level"], line["event"], line["rule"]) for line in said] == [
