@@ -90,10 +90,12 @@ class Forks:
     """The loaded process and what it starts. `close` ends it."""
 
     def __init__(self, module: str, environment: dict[str, str]) -> None:
+        # Of the test's worker: `tests.servers` would take it for one and choose Redis anew.
+        own = {name: text for name, text in environment.items() if name != "PYTEST_XDIST_WORKER"}
         self._line, theirs = socket.socketpair()
         self._process = subprocess.Popen(
             [sys.executable, "-m", "tests.forking", module, str(theirs.fileno())],
-            cwd=PROJECT, env=environment, pass_fds=[theirs.fileno()], preexec_fn=die_with_parent,
+            cwd=PROJECT, env=own, pass_fds=[theirs.fileno()], preexec_fn=die_with_parent,
         )  # fmt: skip
         theirs.close()
         assert self._line.recv(5) == b"ready"
