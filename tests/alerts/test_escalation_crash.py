@@ -12,7 +12,6 @@ from apps.alerts.clock import db_now
 from apps.alerts.models import Escalation, Notification
 from tests.alerts.conftest import wait_until
 from tests.alerts.escalating import episode, person, policy, webhook
-from tests.alerts.test_crash import forks, start  # noqa: F401 (fixtures)
 
 pytestmark = [pytest.mark.django_db(transaction=True)]
 RUNS, KILLS, WORKERS = 15, 60, 3
@@ -29,7 +28,7 @@ def all_due() -> None:
     )
 
 
-def test_killed_before_commit_a_step_has_not_happened_and_the_next_worker_takes_it(start):  # noqa: F811
+def test_killed_before_commit_a_step_has_not_happened_and_the_next_worker_takes_it(start):
     ann, bob = person("ann"), person("bob")
     row = escalation.start(
         policy({"kind": "user", "person": ann}, {"kind": "user", "person": bob}),
@@ -44,7 +43,7 @@ def test_killed_before_commit_a_step_has_not_happened_and_the_next_worker_takes_
     assert (row.step, Notification.objects.count()) == (2, 2)
 
 
-def test_workers_killed_again_and_again_take_every_step_exactly_once(start):  # noqa: F811
+def test_workers_killed_again_and_again_take_every_step_exactly_once(start):
     made = policy(
         {"kind": "user", "person": person("ann")}, {"kind": "user", "person": person("bob")},
         {"kind": "channel", "channel": webhook("room")}, {"kind": "repeat", "repeats": 1},

@@ -31,7 +31,7 @@ from tests.monitoring.api.conftest import load, store  # noqa: F401 (fixtures)
 MINUTES = float(os.environ.get("PHAROS_FUZZ_MINUTES", "0"))
 SEED = int(os.environ.get("PHAROS_FUZZ_SEED", "1"))
 # What the suite may spend.
-ROUND_S = 45
+ROUND_S = 150
 pytestmark = [
     pytest.mark.django_db(transaction=True),
     pytest.mark.slow,
