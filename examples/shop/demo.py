@@ -8,9 +8,9 @@ import threading
 import time
 import urllib.request
 from contextlib import ExitStack
+from pathlib import Path
 
-from examples.shop import alerting, environment
-from examples.shop.keys import kept_key
+from examples.shop import environment
 from examples.shop.launch import (
     PROJECT,
     LaunchError,
@@ -19,7 +19,6 @@ from examples.shop.launch import (
     stop,
     wait_until_healthy,
 )
-from examples.shop.portalapi import ApiError, Portal
 from examples.shop.traffic import Crowd
 
 
@@ -35,7 +34,7 @@ def portal(stack: ExitStack) -> str:
     """
     if named := os.environ.get("PHAROS_DEMO_URL"):
         return named
-    if url := running_portal():
+    if url := _running_portal():
         wait_until_healthy(url, None, "The portal")
         return url
     say("Starting the portal …")
@@ -44,7 +43,7 @@ def portal(stack: ExitStack) -> str:
     )
     stack.callback(stop, process, 120.0)
     # Its own word first: a stranger on the same port would answer /health as well.
-    while (url := running_portal()) is None:
+    while (url := _running_portal()) is None:
         if process.poll() is not None:
             raise LaunchError("The portal did not start.")
         time.sleep(0.5)
@@ -52,8 +51,7 @@ def portal(stack: ExitStack) -> str:
     return url
 
 
-def running_portal() -> str | None:
-    """The address of the portal that runs here; None: none does."""
+def _running_portal() -> str | None:
     asked = subprocess.run(
         [sys.executable, "-m", "portal.run", "status"],
         cwd=PROJECT, capture_output=True, text=True, check=False,
@@ -65,7 +63,25 @@ def ingest_key(portal_url: str) -> str:
     """A key the portal takes telemetry with: the one of the last demo, else a new one."""
     if named := os.environ.get("PHAROS_DEMO_KEY"):
         return named
-    return kept_key("ingest_key", ["ingest"], lambda key: _is_accepted(portal_url, key))
+    file = environment.state_dir / "ingest_key"
+    if file.exists() and _is_accepted(portal_url, kept := file.read_text().strip()):
+        return kept
+    made = subprocess.run(
+        [sys.executable, "manage.py", "apikey", "example shop", "--scope", "ingest"],
+        cwd=PROJECT, capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    if made.returncode:
+        raise LaunchError(f"No API key could be made: {made.stderr.strip()}")
+    key = made.stdout.strip()
+    file.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    _write_private(file, key)
+    return key
+
+
+def _write_private(file: Path, text: str) -> None:
+    file.unlink(missing_ok=True)
+    with os.fdopen(os.open(file, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as out:
+        out.write(text)
 
 
 def _is_accepted(portal_url: str, key: str) -> bool:
@@ -88,18 +104,6 @@ def _prepare() -> None:
         raise LaunchError("The shop's database could not be prepared.")
 
 
-def _start_pager(stack: ExitStack, url: str) -> str:
-    """The pager, and a rule of the shop that pages it; its address, or why there is none."""
-    process = subprocess.Popen(alerting.pager_command(), cwd=PROJECT, start_new_session=True)
-    stack.callback(stop, process)
-    wait_until_healthy(alerting.pager_url(), process, "The pager")
-    try:
-        alerting.set_up(Portal(url, alerting.api_key(url)))
-    except (ApiError, LaunchError) as error:
-        return f"pages nobody: {error}"
-    return alerting.pager_url()
-
-
 def demo(serving: threading.Event, stopped: threading.Event) -> None:
     """Run until `stopped` is set; leave nothing running that was not there before."""
     with ExitStack() as stack:
@@ -111,11 +115,8 @@ def demo(serving: threading.Event, stopped: threading.Event) -> None:
             process = start(service, url, key, environment.state_dir)
             stack.callback(stop, process)
             wait_until_healthy(service.url, process, f"The service {service.name}")
-        pager = _start_pager(stack, url)
         say(f"\n  portal     {url}/\n  shop       {shop.url}/events\n  inventory  {inventory.url}")
-        say(f"  pager      {pager}")
         say("\n  faults     .venv/bin/python -m examples.shop.fault on n_plus_1")
-        say("  drill      .venv/bin/python -m examples.shop.drill   (page to post-mortem, 2 min)")
         say("  stop       Ctrl-C\n")
         crowd = Crowd(shop.url, float(os.environ.get("SHOP_REQUESTS_PER_S", "3")))
         serving.set()
