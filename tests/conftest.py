@@ -15,7 +15,6 @@ import socket
 import subprocess
 import sys
 import time
-import urllib.request
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -36,7 +35,7 @@ from apps.monitoring.intake.commit import committer
 from apps.monitoring.queries import series
 from apps.monitoring.recorder.buffer import recorder
 from tests import emptying
-from tests.servers import die_with_parent
+from tests.servers import answers, die_with_parent
 
 emptying.install()
 # A password takes half a second of a core to hash as in earnest; real servers take any count.
@@ -185,12 +184,7 @@ def start_web(portal_process: Callable[..., Any], **environment: str) -> Running
         "portal.asgi:application", port=port, **environment,
     )  # fmt: skip
     server = RunningServer(f"http://127.0.0.1:{port}", port, process, log)
-
-    def healthy() -> bool:
-        with urllib.request.urlopen(f"{server.url}/health", timeout=5) as answer:
-            return answer.status == 200
-
-    wait_until(healthy, process, log)
+    wait_until(lambda: answers(f"{server.url}/health"), process, log)
     return server
 
 
@@ -214,13 +208,13 @@ def wait_until(
 ) -> None:
     """Poll `ready` until true; fail with the process's own words when it ends or is late."""
     deadline = time.monotonic() + deadline_s
-    last: BaseException | None = None
+    last = ""
     while time.monotonic() < deadline and process.poll() is None:
         try:
             if ready():
                 return
         except OSError as error:
-            last = error
+            last = repr(error)
         time.sleep(0.05)
     state = f"exit code {process.poll()}" if process.poll() is not None else f"late ({last})"
     pytest.fail(f"{process.args[2:4]}: {state}\n{log.read_text(errors='replace')[-3000:]}")

@@ -8,6 +8,7 @@ removed: tests create and drop databases.
 import atexit
 import contextlib
 import ctypes
+import http.client
 import os
 import shutil
 import signal
@@ -15,6 +16,8 @@ import subprocess
 import sys
 import tempfile
 import time
+import urllib.error
+import urllib.request
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
@@ -35,6 +38,18 @@ def die_with_parent() -> None:
     """For `preexec_fn`: the kernel ends the child when this process dies, however it dies."""
     if _libc is not None:
         _libc.prctl(_PR_SET_PDEATHSIG, signal.SIGTERM)
+
+
+def answers(url: str, timeout_s: float = 5.0) -> bool:
+    """Whether `url` answers 200 now. Leaves nothing open: a refusal holds its socket, too."""
+    try:
+        with urllib.request.urlopen(url, timeout=timeout_s) as answer:
+            return bool(answer.status == 200)
+    except urllib.error.HTTPError as refusal:
+        refusal.close()
+    except (OSError, http.client.HTTPException):
+        pass
+    return False
 
 
 def _die_at_once(how: signal.Signals) -> None:

@@ -118,8 +118,11 @@ def is_healthy(url: str) -> bool:
     try:
         with urllib.request.urlopen(f"{url}/health", timeout=2) as answer:  # noqa: S310
             return bool(answer.status == 200)
-    except (urllib.error.URLError, OSError):
-        return False
+    except urllib.error.HTTPError as refusal:
+        refusal.close()
+    except OSError:
+        pass
+    return False
 
 
 def stop(process: "subprocess.Popen[bytes]", within_s: float = 15.0) -> None:

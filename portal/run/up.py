@@ -176,8 +176,11 @@ def _healthy(url: str) -> bool:
     try:
         with urllib.request.urlopen(f"{url}/health", timeout=2, context=trusting) as answer:  # noqa: S310
             return bool(answer.status == 200)
-    except (urllib.error.URLError, OSError):
-        return False
+    except urllib.error.HTTPError as refusal:
+        refusal.close()
+    except OSError:
+        pass
+    return False
 
 
 def tail(file: Path, lines: int = 10) -> str:

@@ -6,7 +6,6 @@ import json
 import subprocess
 import sys
 import time
-import urllib.request
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
@@ -24,7 +23,7 @@ from apps.monitoring.queries.catalogue import MetricInfo
 from apps.monitoring.queries.series import Latest, SeriesQuery
 from tests.conftest import PROJECT, child_environment, free_port
 from tests.forking import Forked, Forks
-from tests.servers import die_with_parent
+from tests.servers import answers, die_with_parent
 
 T0 = datetime(2025, 1, 1, 12, tzinfo=UTC)
 
@@ -164,13 +163,7 @@ def receiver(tmp_path) -> Iterator[Receiver]:
         cwd=PROJECT, preexec_fn=die_with_parent,
     )  # fmt: skip
     url = f"http://127.0.0.1:{port}"
-
-    def up() -> bool:
-        with contextlib.suppress(OSError), urllib.request.urlopen(f"{url}/up", timeout=1) as answer:
-            return answer.status == 200
-        return False
-
-    wait_until(up)
+    wait_until(lambda: answers(f"{url}/up"))
     yield Receiver(url, log)
     process.kill()
     process.wait()

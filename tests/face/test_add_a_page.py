@@ -17,6 +17,7 @@ from apps.monitoring.store.rows import Batch, Kind, Metric, Resource, Sample, Se
 from tests.conftest import PROJECT, RunningServer, free_port, wait_until
 from tests.face.conftest import keep
 from tests.face.walking import broken_rules
+from tests.servers import answers
 
 pytestmark = [pytest.mark.browser, pytest.mark.slow]
 
@@ -70,12 +71,7 @@ def server(followed: Path, portal_process) -> RunningServer:
         port=port, PYTHONPATH=str(followed), PYTHONSAFEPATH="1",
     )  # fmt: skip
     found = RunningServer(f"http://127.0.0.1:{port}", port, process, log)
-
-    def healthy() -> bool:
-        with urllib.request.urlopen(f"{found.url}/health", timeout=5) as answer:
-            return answer.status == 200
-
-    wait_until(healthy, process, log)
+    wait_until(lambda: answers(f"{found.url}/health"), process, log)
     return found
 
 
@@ -158,8 +154,9 @@ def test_its_figures_are_for_staff_and_as_csv(server, account, cookie):
     )
     with urllib.request.urlopen(request, timeout=20) as answer:
         assert answer.read().decode().splitlines()[0] == "time,series,value,unit"
-    with pytest.raises(urllib.error.HTTPError, match="401"):
+    with pytest.raises(urllib.error.HTTPError, match="401") as refused:
         urllib.request.urlopen(f"{server.url}/admin/queues/data", timeout=20)
+    refused.value.close()
 
 
 def test_the_address_is_not_there_before(staff_client: Client):

@@ -1,7 +1,5 @@
 """`make run`, `make down` and `make reset` with real processes."""
 
-import contextlib
-import http.client
 import re
 import signal
 import socket
@@ -16,17 +14,14 @@ import psutil
 import pytest
 
 from tests.conftest import PROJECT
+from tests.servers import answers
 from tests.setup.conftest import Portal
 
 pytestmark = [pytest.mark.setup, pytest.mark.slow, pytest.mark.timeout(300)]
 
 
 def _healthy(portal: Portal) -> bool:
-    with contextlib.suppress(OSError, http.client.HTTPException):
-        url = f"http://127.0.0.1:{portal.port}/health"
-        with urllib.request.urlopen(url, timeout=5) as answer:
-            return answer.status == 200
-    return False
+    return answers(f"http://127.0.0.1:{portal.port}/health")
 
 
 def _log_in(portal: Portal, user: str, password: str) -> bool:

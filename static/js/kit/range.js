@@ -59,8 +59,8 @@ export const range = {
   adopt(told) {
     known = told;
     if (!form) return;
-    form.elements.from.value = zoned(told.from);
-    form.elements.to.value = zoned(told.to);
+    fill("from", told.from);
+    fill("to", told.to);
     label(told);
     for (const name of ["earlier", "later", "wider"]) {
       const link = form.querySelector(`[data-range-step="${name}"]`);
@@ -80,6 +80,13 @@ export const range = {
     }
   },
 };
+
+// What somebody is typing is theirs until the menu closes: an answer that comes meanwhile waits.
+const typed = new Set();
+
+function fill(name, text) {
+  if (!typed.has(name)) form.elements[name].value = zoned(text);
+}
 
 function label(told) {
   const place = form.querySelector("[data-range-label]");
@@ -115,8 +122,17 @@ if (form) {
   });
   for (const name of ["from", "to"]) {
     const field = form.elements[name];
-    field.value = zoned(field.value);
+    // It may have been typed in before this module ran.
+    if (field.value === field.defaultValue) field.value = zoned(field.value);
+    else typed.add(name);
+    field.addEventListener("input", () => typed.add(name));
   }
+  form.querySelector("[data-menu]").addEventListener("toggle", (event) => {
+    if (event.target.open) return;
+    typed.clear();
+    fill("from", known.from);
+    fill("to", known.to);
+  });
   if (form.querySelector("[aria-invalid]")) form.querySelector("[data-menu]").open = true;
   addEventListener("popstate", () => {
     if (soft) dispatchEvent(new CustomEvent("ph:range"));

@@ -4,7 +4,6 @@ import contextlib
 import json
 import subprocess
 import sys
-import urllib.request
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,7 +15,7 @@ from apps.alerts.delivery import Envelope, notifier_for, packed
 from apps.alerts.delivery.slack import notifier as slack_notifier
 from tests.alerts.conftest import wait_until
 from tests.conftest import PROJECT, free_port
-from tests.servers import die_with_parent
+from tests.servers import answers, die_with_parent
 
 KEY = "k" * 64
 ALERT: dict[str, Any] = {
@@ -83,13 +82,7 @@ def providers(tmp_path_factory) -> Iterator[Inbox]:
         cwd=PROJECT, preexec_fn=die_with_parent,
     )  # fmt: skip
     url = f"http://127.0.0.1:{port}"
-
-    def up() -> bool:
-        with contextlib.suppress(OSError), urllib.request.urlopen(url, timeout=1) as answer:
-            return answer.status == 200
-        return False
-
-    wait_until(up)
+    wait_until(lambda: answers(url))
     yield Inbox(url, log)
     process.kill()
     process.wait()

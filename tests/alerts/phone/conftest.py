@@ -4,7 +4,6 @@ import contextlib
 import json
 import subprocess
 import sys
-import urllib.request
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,7 +18,7 @@ from apps.alerts.services import channels, phones
 from tests.alerts.conftest import wait_until
 from tests.alerts.providers.phone import SECRET
 from tests.conftest import PROJECT, free_port
-from tests.servers import die_with_parent
+from tests.servers import answers, die_with_parent
 
 TEMPLATE = {
     "template_code": "PHAROS1",
@@ -80,13 +79,7 @@ def provider(tmp_path_factory) -> Iterator[Provider]:
         cwd=PROJECT, preexec_fn=die_with_parent,
     )  # fmt: skip
     url = f"http://127.0.0.1:{port}"
-
-    def up() -> bool:
-        with contextlib.suppress(OSError), urllib.request.urlopen(f"{url}/up", timeout=1) as answer:
-            return answer.status == 200
-        return False
-
-    wait_until(up)
+    wait_until(lambda: answers(f"{url}/up"))
     yield Provider(url, log)
     process.kill()
     process.wait()

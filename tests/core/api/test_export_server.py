@@ -45,7 +45,8 @@ def test_nobody_gets_no_export_and_a_head_no_body(portal_server, bearer):
     with pytest.raises(urllib.error.HTTPError) as refused:
         fetch(portal_server, f"{PATH}?format=csv")
     assert refused.value.code == 401
-    assert json.loads(refused.value.read())["error"] == "not_authenticated"
+    with refused.value as answer:
+        assert json.loads(answer.read())["error"] == "not_authenticated"
     request = urllib.request.Request(
         f"{portal_server.url}{PATH}?format=csv", method="HEAD", headers=bearer
     )

@@ -8,7 +8,6 @@ import subprocess
 import sys
 import threading
 import time
-import urllib.request
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -22,7 +21,7 @@ from apps.core.embedded.home import Home
 from tests.conftest import free_port
 from tests.monitoring.intake import messages as m
 from tests.monitoring.store.test_crash import ROOT, admin, own_server
-from tests.servers import die_with_parent
+from tests.servers import answers, die_with_parent
 
 SENDERS = 3
 
@@ -116,9 +115,7 @@ def running(home: Home) -> Iterator[tuple[Portal, Callable[[], None]]]:
 
 
 def healthy(url: str) -> bool:
-    with contextlib.suppress(OSError), urllib.request.urlopen(f"{url}/health", timeout=2) as answer:
-        return bool(answer.status == 200)
-    return False
+    return answers(f"{url}/health", timeout_s=2)
 
 
 def send(url: str, key: str, name: str, stop: threading.Event, acknowledged: list[str]) -> None:
