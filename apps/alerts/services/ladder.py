@@ -110,6 +110,7 @@ def fail_over(row: Notification, why: str) -> Notification | None:
         news=f"fallback|{row.key}",
         episode=row.episode,
         group=row.group,
+        incident=row.incident,
         escalation_id=row.escalation_id,
         person=row.person,
         severity=row.severity,

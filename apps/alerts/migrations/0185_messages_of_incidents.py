@@ -1,0 +1,31 @@
+from django.contrib.postgres.operations import AddIndexConcurrently
+from django.db import migrations, models
+
+
+class Migration(migrations.Migration):
+    # The index is built beside the writes of a live table.
+    atomic = False
+    dependencies = [("alerts", "0172_alter_digestentry_purpose_alter_notification_purpose")]
+
+    operations = [
+        migrations.AddField(
+            model_name="notification",
+            name="incident",
+            field=models.ForeignKey(
+                db_index=False,
+                null=True,
+                on_delete=models.deletion.SET_NULL,
+                related_name="notifications",
+                to="alerts.incident",
+                verbose_name="incident",
+            ),
+        ),
+        AddIndexConcurrently(
+            model_name="notification",
+            index=models.Index(
+                fields=["incident", "channel"],
+                condition=models.Q(incident__isnull=False),
+                name="alerts_notification_incident",
+            ),
+        ),
+    ]
