@@ -26,8 +26,7 @@ from tests.alerts.escalating import episode, webhook
 pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("no_wake_ups")]
 
 
-def figures(monkeypatch) -> dict:
-    monkeypatch.setattr("apps.alerts.collecting.connection.close", lambda: None)
+def figures() -> dict:
     (collector,) = Trouble.configured()
     return {
         (metric.name, attrs.get("severity", "")): value
@@ -36,7 +35,8 @@ def figures(monkeypatch) -> dict:
 
 
 def test_open_alerts_incidents_and_the_means_are_figures_a_rule_can_read(monkeypatch):
-    seen = figures(monkeypatch)
+    monkeypatch.setattr("apps.alerts.collecting.connection.close", lambda: None)
+    seen = figures()
     assert (seen["pharos.alert.firing", "critical"], seen["pharos.incident.open", "major"]) == (
         0,
         0,
@@ -53,7 +53,7 @@ def test_open_alerts_incidents_and_the_means_are_figures_a_rule_can_read(monkeyp
         resolved_at=F("detected_at") + timedelta(seconds=600),
     )
     incidents.declare("l", "Slow", "minor", by="ann")
-    seen = figures(monkeypatch)
+    seen = figures()
     assert seen["pharos.alert.firing", "critical"] == 1
     assert seen["pharos.alert.firing", "warning"] == 0
     assert (seen["pharos.incident.open", "minor"], seen["pharos.incident.open", "major"]) == (1, 0)
@@ -71,13 +71,14 @@ def test_only_a_message_that_no_rung_takes_is_lost_and_it_is_lost_once(monkeypat
     upper.fallback = lower
     upper.save()
     owe([upper], Purpose.FIRING, {}, news="a", severity="critical")
-    owe([upper], Purpose.TEST, {}, news="b")
+    for purpose in (Purpose.TEST, Purpose.RESOLVED):
+        owe([upper], purpose, {}, news=purpose)
     refused = Delivered(Outcome.PERMANENT, 403, error="No.")
     for _ in range(3):
         for one in claim("webhook", 5):
             settle(one, refused)
-    states = list(Notification.objects.values_list("purpose", "state"))
-    assert sorted(states) == [("firing", "dead"), ("firing", "dead"), ("test", "dead")]
+    states = sorted(Notification.objects.values_list("purpose", "state"))
+    assert states == [(one, "dead") for one in ("firing", "firing", "resolved", "test")]
     assert lost == [{"attrs": {"kind": "webhook"}}]
     # A rung that still tries may yet deliver.
     above = Notification.objects.get(fallback_of=None, purpose="firing")

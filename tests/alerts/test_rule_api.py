@@ -188,7 +188,7 @@ def test_a_test_fire_tells_whom_the_policy_would_page_first(call, make_rule):
 
 
 def test_a_test_fire_is_held_back_like_an_alert_and_says_by_what(call, make_rule, channel, store):
-    root = Route.objects.get(parent=None)
+    root, _ = Route.objects.get_or_create(parent=None, defaults={"name": "All"})
     quiet = Receiver.objects.create(name="quiet")
     quiet.channels.set([webhook("quiet")])
     Route.objects.filter(pk=root.pk).update(receiver=quiet)

@@ -1,10 +1,7 @@
-from django.contrib.postgres.operations import AddIndexConcurrently
 from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
-    # The index is built beside the writes of a live table.
-    atomic = False
     dependencies = [("alerts", "0172_alter_digestentry_purpose_alter_notification_purpose")]
 
     operations = [
@@ -18,14 +15,6 @@ class Migration(migrations.Migration):
                 related_name="notifications",
                 to="alerts.incident",
                 verbose_name="incident",
-            ),
-        ),
-        AddIndexConcurrently(
-            model_name="notification",
-            index=models.Index(
-                fields=["incident", "channel"],
-                condition=models.Q(incident__isnull=False),
-                name="alerts_notification_incident",
             ),
         ),
     ]

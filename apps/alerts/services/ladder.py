@@ -29,7 +29,6 @@ log = structlog.get_logger(__name__)
 # An end is told to everyone who was told of the beginning, fall-backs among them; tests and
 # heartbeats are about one channel alone.
 _NEVER: Final = (Purpose.RESOLVED, Purpose.TEST, Purpose.HEARTBEAT)
-_OWN: Final = (Purpose.TEST, Purpose.HEARTBEAT)
 _AT_ONCE: Final = 200
 
 
@@ -53,7 +52,7 @@ def after_failure(row: Notification, result: Delivered, state: str) -> Notificat
     if state == OutboxState.DEAD:
         trouble.given_up(row, result.error)
         below = fail_over(row, result.error)
-        if below is None and row.purpose not in _OWN and _lost(row):
+        if below is None and row.purpose not in _NEVER and _lost(row):
             recorder.count("pharos.notification.lost", attrs={"kind": row.kind})
             log.error("notification_lost", notification=row.pk, purpose=row.purpose)
         return below

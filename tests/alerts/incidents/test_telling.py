@@ -38,7 +38,7 @@ def routed(db) -> dict[str, Channel]:
         "shop": channels.ensure("webhook", "https://hooks.example.com/shop"),
         "pager": channels.ensure("pagerduty", "a" * 32),
     }
-    root = Route.objects.get(parent=None)
+    root, _ = Route.objects.get_or_create(parent=None, defaults={"name": "All"})
     for name, to in (("ops", ["ops"]), ("shop", ["shop", "pager"])):
         receiver = Receiver.objects.create(name=name)
         receiver.channels.set([found[one] for one in to])
