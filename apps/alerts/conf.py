@@ -97,6 +97,11 @@ def episode_url(episode: UUID) -> str:
     return f"{base_url()}/admin/alerts/episode/{episode}/change/"
 
 
+def incident_url(number: int) -> str:
+    """The page of an incident."""
+    return f"{base_url()}/admin/incidents/{number}/"
+
+
 def why_url(episode: UUID) -> str:
     """Where it says why somebody was, or was not, told of an episode."""
     return f"{base_url()}/admin/alerts/why/{episode}/"

@@ -21,6 +21,7 @@ from apps.alerts.services import (
     noise,
     outbox,
     receipts,
+    retention,
     trouble,
 )
 from apps.alerts.services.dispatch import dispatch
@@ -46,6 +47,12 @@ def keep_alert_tables_small() -> int:
     """Drop old ticks and idle instances; mend what a database clock that stepped back has left."""
     mend_clock()
     return prune()
+
+
+@shared_task(name="apps.alerts.tasks.prune_alert_history", ignore_result=True)
+def prune_alert_history() -> dict[str, int]:
+    """Let what was noted about alerts end after its retention, a bounded piece at a time."""
+    return retention.prune()
 
 
 @shared_task(name=ROUTE_TASK, ignore_result=True)

@@ -112,6 +112,8 @@ TRUSTED_PROXIES: list[str] = env.list("PHAROS_TRUSTED_PROXIES", default=[], vali
 # Threads that run the parts of batches, beside those that answer requests.
 BATCH_THREADS: int = env.int("PHAROS_BATCH_THREADS", default=4, validate=Range(1, 64))
 AUDIT_DAYS: int = env.int("PHAROS_AUDIT_DAYS", default=365, validate=Range(min=1))
+# Messages, decisions and events of alerts that ended; a noisy rule looks back a day.
+ALERT_DAYS: int = env.int("PHAROS_ALERT_DAYS", default=365, validate=Range(min=7))
 
 
 def _contradictions() -> list[str]:

@@ -19,6 +19,7 @@ CELERY_BEAT_SCHEDULE: dict[str, dict[str, Any]] = {
     "collect": every(5, "apps.monitoring.tasks.collect", "high"),
     "evaluate-rules": every(1, "apps.alerts.tasks.evaluate_rules", "high"),
     "keep-alert-tables-small": every(30, "apps.alerts.tasks.keep_alert_tables_small", "low"),
+    "prune-alert-history": every(3600, "apps.alerts.tasks.prune_alert_history", "low"),
     "route-alerts": every(5, "apps.alerts.tasks.route_alerts", "high"),
     "dispatch-notifications": every(5, "apps.alerts.tasks.dispatch_notifications", "high"),
     "expire-acknowledgements": every(5, "apps.alerts.tasks.expire_acknowledgements", "high"),

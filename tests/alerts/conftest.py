@@ -81,7 +81,8 @@ class Bench:
 @pytest.fixture
 def built_in_rules(db) -> None:
     """The rules of the migrations, also where another test's flush has emptied their table."""
-    for name in ("0002_built_in_rules", "0010_self_watch_rules", "0111_more_built_in_rules"):
+    for name in ("0002_built_in_rules", "0010_self_watch_rules", "0111_more_built_in_rules",
+                 "0187_rule_of_lost_messages"):  # fmt: skip
         importlib.import_module(f"apps.alerts.migrations.{name}").create(apps, None)
 
 

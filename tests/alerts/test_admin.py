@@ -15,7 +15,8 @@ from apps.alerts.models import (
     Rule,
     RuleVersion,
 )
-from apps.alerts.services import channels
+from apps.alerts.services import channels, rules
+from apps.core.models import AuditEntry
 from tests.alerts.conftest import T0
 from tests.alerts.test_api import make_episode
 
@@ -261,3 +262,43 @@ def test_open_episodes_are_critical_first_then_newest(make_rule):
     assert len(queries.open_episodes(1)) == 1
     (trouble,) = queries.unhealthy_rules()
     assert (trouble.name, trouble.error) == ("CPU", "broken")
+
+
+def test_a_rule_is_brought_back_and_test_fired_by_a_button(staff_client, make_rule, channel):
+    rule = make_rule(channel, warning=0.5)
+    before = rules.snapshot(rule)
+    rule.warning = 0.7
+    rules.save(rule, "ann", before=before)
+    rule.warning = 0.8
+    rules.save(rule, "ann", before={**before, "warning": 0.7})
+    address = page("rule", "change/", rule.pk)
+    shown = staff_client.get(address).content.decode()
+    back = f"/admin/alerts/rule/{rule.pk}/restore/2/"
+    assert f'formaction="{back}"' in shown
+    assert f"/{rule.pk}/restore/3/" not in shown  # it is in force
+    answer = staff_client.post(back, follow=True)
+    assert "Version 2 is in force again, as version 4." in answer.content.decode()
+    rule.refresh_from_db()
+    assert (rule.warning, rule.version) == (0.7, 4)
+    entry = AuditEntry.objects.filter(action="rule.update").latest("pk")
+    assert (entry.target, entry.after["warning"]) == (rule.name, 0.7)
+    assert staff_client.get(back).status_code == 405
+    assert staff_client.post(f"/admin/alerts/rule/{rule.pk}/restore/77/").status_code == 404
+    test = f"/admin/alerts/rule/{rule.pk}/test/"
+    assert f'formaction="{test}"' in shown
+    told = staff_client.post(test, follow=True).content.decode()
+    assert f"A test goes to: {channel.name}." in told
+    assert Notification.objects.get().payload["test"] is True
+
+
+def test_who_may_only_look_at_rules_has_no_buttons_for_them(client, make_rule, channel):
+    rule = make_rule(channel)
+    looker = User.objects.create_user("looker", is_staff=True)
+    looker.user_permissions.set(
+        Permission.objects.filter(codename__in=["view_rule", "view_ruleversion"])
+    )
+    client.force_login(looker)
+    assert b"/restore/" not in client.get(page("rule", "change/", rule.pk)).content
+    for verb in ("restore/1/", "test/"):
+        assert client.post(f"/admin/alerts/rule/{rule.pk}/{verb}").status_code == 403
+    assert not Notification.objects.exists()

@@ -167,6 +167,7 @@ def test_the_built_in_rules_can_be_judged_on_an_empty_store(built_in_rules, chan
         "CLOCK_BEHIND", "SERVER_ERRORS", "CACHE_HIT_RATE_FELL", "CACHE_ERRORS", "TASK_FAILURES",
         "WORKER_DOWN", "WORKERS_FEWER", "SLOW_QUERIES", "PARTITION_MISSING", "SCRAPE_DOWN",
         "OPERATIONS_SLOWER", "OPERATIONS_FAILING", "DISK_FULL", "KEEPING_FAILED",
+        "MESSAGES_LOST",
     }  # fmt: skip
     for rule in Rule.objects.all():
         rule.full_clean()

@@ -4,13 +4,27 @@ import json
 
 import pytest
 from django.test import Client
+from django.utils import translation
 
-from apps.alerts.models import Channel, Episode, Notification, Rule, RuleVersion
-from apps.alerts.services import rulebook
+from apps.alerts.delivery import wording
+from apps.alerts.evaluation.observed import Observed
+from apps.alerts.models import (
+    Channel,
+    Episode,
+    EscalationPolicy,
+    MuteWindow,
+    Notification,
+    Receiver,
+    Route,
+    Rule,
+    RuleVersion,
+    Team,
+)
+from apps.alerts.services import rulebook, testfire
 from apps.core.services import apikeys
 from apps.monitoring.queries.catalogue import MetricInfo
 from tests.alerts.conftest import T0
-from tests.alerts.escalating import person, policy
+from tests.alerts.escalating import person, policy, webhook
 from tests.rights import PermissionMatrix
 
 RULES = "/admin/alerts/rule"
@@ -166,7 +180,110 @@ def test_a_test_fire_tells_whom_the_policy_would_page_first(call, make_rule):
     rule.policy = policy({"kind": "user", "person": person("ann")})
     rule.save()
     status, told = call("POST", f"/{rule.pk}/test")
+    assert (status, told["receivers"], told["ways"][-1]["why"]) == (202, [], "not_asked")
+    assert told["ways"][-1]["channels"] == ["ann"]
+    status, told = call("POST", f"/{rule.pk}/test", {"escalate": True})
     assert (status, told["receivers"]) == (202, ["ann"])
+    assert Notification.objects.get().person == rule.policy.steps.get().person
+
+
+def test_a_test_fire_is_held_back_like_an_alert_and_says_by_what(call, make_rule, channel, store):
+    root, _ = Route.objects.get_or_create(parent=None, defaults={"name": "All"})
+    quiet = Receiver.objects.create(name="quiet")
+    quiet.channels.set([webhook("quiet")])
+    Route.objects.filter(pk=root.pk).update(receiver=quiet)
+    MuteWindow.objects.create(name="Always").routes.set([root])
+    rule = make_rule(channel)
+    store.append(Observed({"host": "a"}, 0.85))
+    status, told = call("POST", f"/{rule.pk}/test", {"severity": "warning"})
+    assert (status, told["receivers"]) == (202, [channel.name])
+    assert (told["value"], told["series"], told["verdict"]) == (0.85, 1, "warning")
+    own, routed = told["ways"]
+    assert (own["via"], own["why"]) == ("rule", "")
+    assert (routed["receiver"], routed["why"], routed["channels"]) == ("quiet", "muted", ["quiet"])
+    row = Notification.objects.get()
+    with translation.override("en"):
+        words = wording.context(row.payload)
+    assert words["title"] == "[TEST] [Warning] CPU (host=a)"
+    assert "Warning: system.cpu.utilization (avg) = 0.85" in wording.text(words)
+    assert call("POST", f"/{rule.pk}/test", {"severity": "awful"})[0] == 400
+
+
+def test_a_test_fire_floods_nobody(call, make_rule, channel):
+    rule = make_rule(channel)
+    answers = [call("POST", f"/{rule.pk}/test")[0] for _ in range(testfire.MOST_PER_HOUR + 1)]
+    assert answers == [202] * testfire.MOST_PER_HOUR + [409]
+    assert Notification.objects.count() == testfire.MOST_PER_HOUR
+    rule.channels.add(webhook("other"))
+    status, told = call("POST", f"/{rule.pk}/test")
+    assert (status, told["receivers"]) == (202, ["other"])
+
+
+OWN = [
+    {"team": "Shop"},
+    {"after_s": 60, "declare": True},
+    {"after_s": 120, "channel": {"kind": "webhook", "url": "https://hooks.example.com/last"}},
+]
+
+
+def test_a_rule_brings_its_own_escalation_which_lives_and_ends_with_it(call):
+    Team.objects.create(name="Shop").members.add(person("ann"))
+    body = {**BODY, "escalation": OWN}
+    status, made = call("POST", "", body)
+    assert status == 201, made
+    policy_now = Rule.objects.get().policy
+    last = Channel.objects.get(target_hash=policy_now.catch_all.target_hash)
+    shown = [
+        {"after_s": 0, "team": "Shop"},
+        {"after_s": 60, "declare": True},
+        {"after_s": 120, "channel": last.pk, "name": last.name},
+    ]
+    path = f"/{made['id']}"
+    assert made["rule"]["escalation"] == shown == call("GET", path)[1]["escalation"]
+    kinds = policy_now.steps.order_by("position").values_list("kind", "wait_s")
+    assert list(kinds) == [("team", 60), ("declare", 300), ("wait", 120), ("channel", 300)]
+    # What is shown can be sent back: it is the same escalation, and no new version.
+    assert call("POST", "", {**body, "escalation": shown})[1]["version"] == 1
+    status, told = call("PATCH", path, {"escalation": OWN[:1], "name": "Queue older"})
+    assert status == 400  # at its end there is nobody who cannot be off duty
+    assert "name one in a step" in told["message"]
+    status, told = call("PATCH", path, {"escalation": shown[:1] + shown[2:], "name": "Older"})
+    assert (status, told["version"], told["rule"]["escalation"][1]["after_s"]) == (200, 2, 120)
+    policy_now.refresh_from_db()
+    assert policy_now.name == f"#{made['id']} Older"
+    status, told = call("POST", f"{path}/restore", {"version": 1})
+    assert (status, told["rule"]["escalation"]) == (200, shown)
+    shared = policy({"kind": "user", "person": person("bob")})
+    assert call("PATCH", path, {"escalation": "Payments"})[1]["rule"]["escalation"] == "Payments"
+    assert list(EscalationPolicy.objects.all()) == [shared]
+    assert call("POST", f"{path}/restore", {"version": 3})[1]["rule"]["escalation"] == shown
+    assert call("PATCH", path, {"escalation": None})[1]["rule"]["escalation"] is None
+    assert call("POST", f"{path}/restore", {"version": 4})[1]["rule"]["escalation"] == "Payments"
+    assert call("PATCH", path, {"escalation": shown})[1]["rule"]["escalation"] == shown
+    assert EscalationPolicy.objects.count() == 2
+    assert call("DELETE", path)[0] == 204
+    assert list(EscalationPolicy.objects.all()) == [shared]
+
+
+@pytest.mark.parametrize(
+    ("steps", "word"),
+    [
+        ([], "1 to 20 steps"), ([{}], "escalation.0: A step names one of"),
+        ([{"team": "Shop", "person": "ann"}], "escalation.0: A step names one of"),
+        ([{"channel": "x"}, {"after_s": -1, "team": "T"}], "escalation.1.after_s"),
+        ([{"team": "Nobody"}], "escalation.0: There is no team named 'Nobody'"),
+        ([{"channel": 999999}], "escalation.0: There is no channel named 999999"),
+        ([{"channel": {"kind": "pigeon"}}], "escalation.0.channel.kind"),
+        ([{"repeat": 9}], "escalation.0.repeat"), ([{"declare": True}], "ends with a channel"),
+        ("Payments", "No escalation policy is called"), (7, "the name of a policy"),
+    ],
+)  # fmt: skip
+def test_a_step_that_cannot_be_is_refused_by_its_number(call, steps, word):
+    status, told = call("POST", "", {**BODY, "escalation": steps})
+    assert status == 400
+    assert word in told["message"]
+    assert "escalation" in told["details"]["fields"]
+    assert not Rule.objects.exists()
 
 
 def test_the_list_of_rules_costs_the_same_however_many(

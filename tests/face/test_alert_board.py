@@ -7,6 +7,7 @@ from django.contrib.auth.models import Permission, User
 from django.test import Client
 from playwright.sync_api import Page, expect
 
+from apps.alerts import incidents
 from apps.alerts.clock import db_now
 from apps.alerts.evaluation.observed import fingerprint
 from apps.alerts.models import Acknowledgement, Episode, Rule, Silence
@@ -123,6 +124,25 @@ def test_the_board_costs_few_queries_however_many_alerts_there_are(
     with django_assert_max_num_queries(14):
         page = staff_client.get("/admin/alerts/board/")
     assert page.content.count(b'class="al-row"') == 30
+
+
+@pytest.mark.django_db
+def test_an_alert_leads_to_its_incident_for_who_may_see_it(staff_client, open_alerts):
+    one = incidents.declare("k", "Shop is down", "major", by="ann", episodes=open_alerts[:1])
+    link = f'href="/admin/incidents/{one.pk}/"'
+    pages = ("/admin/alerts/board/", f"/admin/alerts/episode/{open_alerts[0].pk}/change/")
+    for address in pages:
+        shown = staff_client.get(address).content.decode()
+        assert link in shown
+        assert "Shop is down" in shown
+    looker = User.objects.create_user("looker", is_staff=True)
+    looker.user_permissions.set(Permission.objects.filter(codename="view_episode"))
+    client = Client()
+    client.force_login(looker)
+    for address in pages:
+        answer = client.get(address)
+        assert answer.status_code == 200
+        assert "Shop is down" not in answer.content.decode()
 
 
 @pytest.mark.django_db

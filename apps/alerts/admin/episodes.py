@@ -1,11 +1,14 @@
 """Episodes with their timeline."""
 
+from typing import Any
+
 from django.contrib import admin, messages
 from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect
 from django.urls import reverse
-from django.utils.html import format_html
+from django.utils.html import format_html, format_html_join
+from django.utils.safestring import SafeString
 from django.utils.translation import gettext_lazy as _
 from django.utils.translation import ngettext
 from unfold.decorators import action
@@ -60,9 +63,14 @@ class EpisodeAdmin(ReadOnlyAdmin):
     fields = (
         "rule_name", "severity", "state", "metric", "scope_shown", "value_shown",
         "worst_shown", "threshold_shown", "started_at", "fired_at", "ended_at", "end_reason",
-        "why_shown",
+        "incidents_shown", "why_shown",
     )  # fmt: skip
     readonly_fields = fields
+
+    def get_fields(self, request: HttpRequest, obj: Any = None) -> list[str]:  # noqa: ARG002
+        """Incidents for those who may see them."""
+        may = request.user.has_perm("alerts.view_incident")
+        return [name for name in self.fields if may or name != "incidents_shown"]
 
     def has_acknowledge_permission(self, request: HttpRequest) -> bool:
         """To take an episode is no change of it."""
@@ -125,6 +133,13 @@ class EpisodeAdmin(ReadOnlyAdmin):
         """The threshold in force, with its sign."""
         sign = ">" if row.direction == "above" else "<"
         return f"{sign} {self._figure(row, row.threshold)}"
+
+    @column(description=_("Incidents"))
+    def incidents_shown(self, row: Episode) -> str | SafeString:
+        """Leads to each it belongs to."""
+        found = row.incidents.order_by("-pk")[:20]
+        pairs = [(reverse("incident", args=[one.pk]), str(one)) for one in found]
+        return format_html_join(", ", '<a href="{}">{}</a>', pairs) or "–"
 
     @column(description=_("Messages"))
     def why_shown(self, row: Episode) -> str:

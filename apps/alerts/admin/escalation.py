@@ -68,6 +68,10 @@ class StepInline(StackedInline):  # type: ignore[misc]
     )  # fmt: skip
 
 
+def _shared(policy: EscalationPolicy | None) -> bool:
+    return policy is None or policy.owner_id is None
+
+
 @admin.register(EscalationPolicy)
 class EscalationPolicyAdmin(ModelAdmin):  # type: ignore[misc]
     """Whom to page, one level after another."""
@@ -84,6 +88,14 @@ class EscalationPolicyAdmin(ModelAdmin):  # type: ignore[misc]
         """With the steps and what they name, so that no row asks for its own."""
         names = ("person", "team", "schedule", "channel")
         return super().get_queryset(request).prefetch_related(*(f"steps__{name}" for name in names))
+
+    def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        """What a rule brought along is changed with that rule."""
+        return _shared(obj) and super().has_change_permission(request, obj)
+
+    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        """And goes with it."""
+        return _shared(obj) and super().has_delete_permission(request, obj)
 
     @column(description=_("Steps"))
     def in_words(self, policy: EscalationPolicy) -> str:

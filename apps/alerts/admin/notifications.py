@@ -58,7 +58,7 @@ class NotificationAdmin(ReadOnlyAdmin):
     )  # fmt: skip
     list_filter = ("state", "kind", "purpose", "outcome", "severity", "channel")
     search_fields = ("episode__rule_name", "channel__name", "key")
-    list_select_related = ("episode", "channel")
+    list_select_related = ("episode", "channel", "incident")
     inlines = (AttemptInline, ReceiptInline, FallbackInline)
     fields = (
         "rule_shown", "channel", "purpose", "severity", "state", "attempt", "outcome",
@@ -70,7 +70,9 @@ class NotificationAdmin(ReadOnlyAdmin):
 
     @column(description=_("Rule"))
     def rule_shown(self, row: Notification) -> str:
-        """The rule's name; test messages have none."""
+        """The rule's name, or an incident's; test messages have none."""
+        if row.incident is not None:
+            return str(row.incident)
         return row.episode.rule_name if row.episode else "–"
 
     @column(description=_("Payload"))

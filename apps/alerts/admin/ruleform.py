@@ -4,6 +4,7 @@ from typing import TYPE_CHECKING, Any
 
 from django import forms
 from django.core.exceptions import NON_FIELD_ERRORS, ValidationError
+from django.db.models import Q
 from django.utils.text import format_lazy
 from django.utils.translation import gettext_lazy as _
 from unfold.widgets import (
@@ -15,7 +16,7 @@ from unfold.widgets import (
 )
 
 from apps.alerts.evaluation.conditions import CONDITIONS, ConfigError, Setting
-from apps.alerts.models import Rule
+from apps.alerts.models import EscalationPolicy, Rule
 
 if TYPE_CHECKING:
     _Form = forms.ModelForm[Rule]
@@ -82,6 +83,10 @@ class RuleForm(_Form):
             self.fields["metric"].widget.attrs.update(
                 {"list": "rule-metrics", "autocomplete": "off"}
             )
+        if "policy" in self.fields:
+            # What another rule brought along is that rule's alone.
+            usable = Q(owner=None) | Q(owner=self.instance.pk)
+            self.fields["policy"].queryset = EscalationPolicy.objects.filter(usable)  # type: ignore[attr-defined]
         for name in {"summary", "message"} & set(self.fields):
             self.fields[name].widget.attrs["rows"] = 2
         of_kind = CONDITIONS.get(self.instance.condition)

@@ -11,7 +11,7 @@ from django.utils.translation import gettext_lazy as _
 from django.utils.translation import ngettext
 from unfold.admin import ModelAdmin
 
-from apps.alerts.admin import ruletry
+from apps.alerts.admin import ruleacts, ruletry
 from apps.alerts.admin.base import ReadOnlyInline, column
 from apps.alerts.admin.ruleform import RuleForm, config_fields
 from apps.alerts.evaluation.conditions import CONDITIONS
@@ -24,7 +24,18 @@ _BEFORE = "_pharos_rule_before"
 class RuleVersionInline(ReadOnlyInline):
     model = RuleVersion
     verbose_name_plural = _("Changes")
-    fields = readonly_fields = ("version", "at", "actor", "changed")
+    fields = ("version", "at", "actor", "changed")
+    readonly_fields = (*fields, "restore")
+
+    def get_fields(self, request: HttpRequest, obj: Any = None) -> tuple[str, ...]:  # noqa: ARG002
+        """With a way back for those who may change the rule."""
+        allowed = request.user.has_perm("alerts.change_rule")
+        return (*self.fields, "restore") if allowed else self.fields
+
+    @column(description=_("Restore"))
+    def restore(self, row: RuleVersion) -> Any:
+        """A button that makes this version the newest."""
+        return ruleacts.restore_button(row)
 
     @column(description=_("Changed"))
     def changed(self, row: RuleVersion) -> str:
@@ -59,6 +70,7 @@ class RuleAdmin(ModelAdmin):  # type: ignore[misc]
     inlines = (RuleVersionInline,)
     readonly_fields = (
         "version", "health_in_words", "last_tick", "no_data_since", "last_error", "note",
+        "test",
     )  # fmt: skip
     actions = ("enable", "disable")
     fieldsets = (
@@ -82,7 +94,7 @@ class RuleAdmin(ModelAdmin):  # type: ignore[misc]
                 )
             },
         ),
-        (_("Who is told"), {"fields": ("channels", "policy", "opens_incident")}),
+        (_("Who is told"), {"fields": ("channels", "policy", "opens_incident", "test")}),
         (
             _("State"),
             {
@@ -132,10 +144,16 @@ class RuleAdmin(ModelAdmin):  # type: ignore[misc]
         """The same where no badge is drawn."""
         return str(self.health(rule)[1])
 
+    @column(description=_("Test"))
+    def test(self, rule: Rule) -> Any:
+        """A button that tells whom an alert of it would reach."""
+        return ruleacts.test_button(rule)
+
     def get_urls(self) -> list[Any]:
-        """The preview of the editor, besides the usual pages."""
+        """The preview and the buttons of the editor, besides the usual pages."""
         preview = self.admin_site.admin_view(lambda request: ruletry.answer(self, request))
-        return [path("try/", preview, name="alerts_rule_try"), *super().get_urls()]
+        own = [path("try/", preview, name="alerts_rule_try"), *ruleacts.urls(self)]
+        return [*own, *super().get_urls()]
 
     def changeform_view(
         self,

@@ -33,6 +33,7 @@ class NotificationSerializer(serializers.Serializer[Any]):
     created_at = serializers.DateTimeField()
     rule = serializers.CharField(source="rule_shown")
     episode = serializers.UUIDField(source="episode_id", allow_null=True)
+    incident = serializers.IntegerField(source="incident_id", allow_null=True)
     channel = serializers.CharField(
         source="channel_shown", allow_null=True, help_text="Null once it is deleted."
     )

@@ -6,6 +6,7 @@ from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
 from apps.alerts.api.serializers import ChannelSerializer
+from apps.alerts.api.stepfields import EscalationField, ShownEscalationField
 from apps.alerts.evaluation.conditions import CONDITIONS
 from apps.alerts.machine import NoDataPolicy
 from apps.alerts.models import Direction, EscalationPolicy, Rule, RuleVersion
@@ -155,9 +156,9 @@ class RuleFieldsSerializer(serializers.Serializer[RuleWish]):
         many=True, required=False, max_length=20,  # type: ignore[call-arg]
         help_text="Left out: as they are.",
     )  # fmt: skip
-    escalation = Text(
-        max_length=200, required=False, allow_null=True,
-        help_text="The name of an escalation policy; null for none.",
+    escalation = EscalationField(
+        required=False, allow_null=True,
+        help_text="Steps of its own, or the name of an escalation policy; null for none.",
     )  # fmt: skip
     force = serializers.BooleanField(
         default=False, help_text="Accept a metric that has never been seen."
@@ -168,21 +169,23 @@ class RuleFieldsSerializer(serializers.Serializer[RuleWish]):
         data = dict(self.validated_data)
         channels, force = data.pop("channels", None), data.pop("force", False)
         fields: dict[str, Any] = {**data.pop("query", {}), **data.pop("condition", {})}
-        if "escalation" in data:
-            name = data.pop("escalation")
-            fields["policy"] = None if name is None else _policy(name)
+        steps = data.pop("escalation", ())
+        if steps is None or isinstance(steps, str):
+            fields["policy"] = None if steps is None else _policy(steps)
         for severity, given in data.pop("severities", {}).items():
             told = given or {"at": None, "clear": None, "inclusive": False}
             fields[severity], fields[f"clear_{severity}"] = told["at"], told["clear"]
             fields[f"{severity}_inclusive"] = told["inclusive"]
         wishes = None if channels is None else [ChannelSerializer.wish(one) for one in channels]
-        return RuleWish({**fields, **data}, wishes, force)
+        own = steps if isinstance(steps, list) else None
+        return RuleWish({**fields, **data}, wishes, own, force)
 
 
 def _policy(name: str) -> EscalationPolicy:
-    found = EscalationPolicy.objects.filter(name=name).first()
+    shared = EscalationPolicy.objects.filter(owner=None)
+    found = shared.filter(name=name).first()
     if found is None:
-        there = EscalationPolicy.objects.values_list("name", flat=True)[:20]
+        there = shared.values_list("name", flat=True)[:20]
         told = f"No escalation policy is called {name!r}; there are: {', '.join(there) or 'none'}."
         raise serializers.ValidationError({"escalation": [told]})
     return found
@@ -248,6 +251,9 @@ class RuleSerializer(serializers.Serializer[Rule]):
     interval_s = serializers.IntegerField()
     no_data = serializers.CharField()
     enabled = serializers.BooleanField()
+    escalation = ShownEscalationField(
+        source="*", read_only=True, help_text="As it is sent; `name` is what people call a channel."
+    )
     version = serializers.IntegerField()
     updated_at = serializers.DateTimeField()
     last_tick = serializers.DateTimeField(allow_null=True)
@@ -305,10 +311,3 @@ class PreviewSerializer(serializers.Serializer[Any]):
     firings = serializers.ListField(child=serializers.DictField())
     variants = serializers.ListField(child=serializers.DictField())
     series = serializers.ListField(child=serializers.DictField())
-
-
-class TestFiredSerializer(serializers.Serializer[Any]):
-    """The test messages owed."""
-
-    notifications = serializers.ListField(child=serializers.IntegerField())
-    receivers = serializers.ListField(child=serializers.CharField())

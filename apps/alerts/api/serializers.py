@@ -8,7 +8,8 @@ from rest_framework import serializers
 from apps.alerts.machine import Severity, State
 from apps.alerts.models import Direction, Episode, channel_kinds
 from apps.alerts.models.rule import AGGREGATIONS
-from apps.alerts.services.thresholds import ChannelWish, ThresholdWish
+from apps.alerts.services.channels import ChannelWish
+from apps.alerts.services.thresholds import ThresholdWish
 from apps.core.api.fields import Finite, Text
 from apps.core.timerange import TimeRange
 

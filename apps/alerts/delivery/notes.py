@@ -11,7 +11,7 @@ _SHOWN: Final = 5
 def notes_of(words: Mapping[str, Any]) -> list[str]:
     """That it works, how many more, since when, how it ended, a possible repeat; as plain text."""
     notes = []
-    if words["purpose"] == "test":
+    if words["purpose"] == "test" and words["channel"]:
         told = _('The channel "%(name)s" works: messages of Pharos arrive here.')
         notes.append(told % {"name": words["channel"]})
     if words["not_shown"]:

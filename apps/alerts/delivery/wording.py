@@ -11,7 +11,7 @@ from django.template.loader import render_to_string
 from django.utils import translation
 from django.utils.translation import gettext as _
 
-from apps.alerts.delivery import links, quiet_words
+from apps.alerts.delivery import incident_words, links, quiet_words
 
 _COLOURS: Final = {"critical": "#b91c1c", "warning": "#b45309", "resolved": "#15803d"}
 _NEUTRAL: Final = "#374151"
@@ -25,7 +25,9 @@ def context(payload: Mapping[str, Any], *, may_repeat: bool = False) -> dict[str
     return {
         "title": _one_line(_title(payload)),
         "purpose": purpose,
+        "stands": stands(payload),
         "summary": quiet_words.summary(payload)
+        or incident_words.summary(payload)
         or str(payload.get("summary") or rule.get("summary") or ""),
         "tone": tone(payload),
         "colour": _COLOURS.get(tone(payload), _NEUTRAL),
@@ -47,11 +49,19 @@ def context(payload: Mapping[str, Any], *, may_repeat: bool = False) -> dict[str
 
 def tone(payload: Mapping[str, Any]) -> str:
     """What colours a message: critical, warning, resolved, or "" for what is neither."""
-    purpose = payload.get("purpose")
-    if purpose in ("resolved", "test"):
+    if stands(payload) in ("resolved", "test"):
         return "resolved"
     severity = str(payload.get("severity", ""))
     return severity if severity in _COLOURS else ""
+
+
+def stands(payload: Mapping[str, Any]) -> str:
+    """How what a message tells of stands: its purpose, of an incident resolved or acknowledged."""
+    purpose = str(payload.get("purpose", ""))
+    if purpose != "incident":
+        return purpose
+    known = {"resolved": "resolved", "closed": "resolved", "acknowledged": "acknowledged"}
+    return known.get(str((payload.get("incident") or {}).get("status")), purpose)
 
 
 def said_in(language: str) -> AbstractContextManager[None]:
@@ -104,7 +114,9 @@ def duration(seconds: float | None) -> str:
 def _title(payload: Mapping[str, Any]) -> str:
     purpose = payload.get("purpose")
     if purpose == "test":
-        return _("Test message from Pharos")
+        if not payload.get("test"):
+            return _("Test message from Pharos")
+        return _("[TEST] %(title)s") % {"title": _title({**payload, "purpose": "firing"})}
     if payload.get("title"):
         return str(payload["title"])
     scope = _labels(payload.get("scope", {}))
@@ -117,8 +129,8 @@ def _title(payload: Mapping[str, Any]) -> str:
         "by": str(payload.get("by", "")),
         "level": (payload.get("escalation") or {}).get("level", ""),
     }
-    if quiet := quiet_words.title(payload, words):
-        return quiet
+    if special := quiet_words.title(payload, words) or incident_words.title(payload):
+        return special
     titles = {
         "acknowledged": _("[Acknowledged by %(by)s] %(rule)s%(scope)s"),
         "escalation": _("[%(severity)s, level %(level)s] %(rule)s%(scope)s"),

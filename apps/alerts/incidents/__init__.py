@@ -2,7 +2,8 @@
 
 `declaring` begins one, `moving` brings it through its statuses, `work` holds roles, tasks, links
 and merging, `log` is what was said and done, `timeline` reads it together with everything else
-that is known, `postmortem` and `figures` tell what came of it, `rules` is how a rule opens one.
+that is known, `concerned` and `telling` say to whom, `postmortem` and `figures` tell what came of
+it, `rules` is how a rule opens one.
 """
 
 from apps.alerts.incidents.declaring import About, attach, declare

@@ -9,7 +9,7 @@ from django.db import connection, transaction
 from django.utils.translation import gettext_lazy as _
 
 from apps.alerts.incident_machine import RANK, IncidentSeverity, Status, severity_of
-from apps.alerts.incidents import log
+from apps.alerts.incidents import log, telling
 from apps.alerts.incidents.moving import reopen
 from apps.alerts.models import Episode, Incident, IncidentEpisode
 from apps.alerts.models.incident import LONGEST_KEY
@@ -61,7 +61,7 @@ def declare(
     found = list(episodes)
     with transaction.atomic():
         _alone(key)
-        incident = _current(key, once=once)
+        incident = _current(key, found, once=once)
         if incident is None:
             incident = _create(
                 Incident(
@@ -74,7 +74,7 @@ def declare(
             )  # fmt: skip
             recorder.count("pharos.incident.declared", attrs={"severity": wanted.value})
         else:
-            raise_severity(incident, wanted, by)
+            raise_severity(incident, wanted, by, found)
         attach(incident, found, by)
     return incident
 
@@ -94,8 +94,8 @@ def attach(incident: Incident, episodes: Sequence[Episode], by: str) -> int:
         ignore_conflicts=True,
     )
     if new:
-        log.note(
-            incident, "episodes_linked", by,
+        telling.note(
+            incident, telling.LINKED, by, news=new,
             episodes=[str(one.pk) for one in new[:20]], n=len(new),
             rules=sorted({one.rule_name for one in new})[:20],
         )  # fmt: skip
@@ -106,13 +106,17 @@ def attach(incident: Incident, episodes: Sequence[Episode], by: str) -> int:
     return len(new)
 
 
-def raise_severity(incident: Incident, severity: IncidentSeverity, by: str) -> None:
+def raise_severity(
+    incident: Incident, severity: IncidentSeverity, by: str, news: Sequence[Episode]
+) -> None:
     """Worse news make an incident worse; better ones are for people to judge."""
     lower = [str(one) for one in RANK if RANK[one] < RANK[severity]]
     before = incident.severity
     if Incident.objects.filter(pk=incident.pk, severity__in=lower).update(severity=severity):
         incident.severity = severity
-        log.note(incident, "severity", by, before=before, after=severity.value)
+        telling.note(
+            incident, "severity", by, news=news or None, before=before, after=severity.value
+        )
 
 
 def services_of(episodes: Iterable[Episode]) -> set[str]:
@@ -138,7 +142,7 @@ def _alone(key: str) -> None:
         cursor.execute("SELECT pg_advisory_xact_lock(hashtextextended(%s, 170))", [key])
 
 
-def _current(key: str, *, once: bool) -> Incident | None:
+def _current(key: str, news: Sequence[Episode], *, once: bool) -> Incident | None:
     newest = Incident.objects.filter(key=key).select_related("merged_into").order_by("-pk").first()
     if newest is None:
         return None
@@ -148,7 +152,7 @@ def _current(key: str, *, once: bool) -> Incident | None:
         return newest
     soon = newest.resolved_at is not None and db_now() - newest.resolved_at < REOPENED_WITHIN
     if newest.status == Status.RESOLVED and soon and newest.merged_into is None:
-        reopen(newest, "system", reason="came_back")
+        reopen(newest, telling.SYSTEM, news=news or None, reason="came_back")
         return newest
     return None
 
@@ -162,8 +166,8 @@ def _create(incident: Incident, episodes: Sequence[Episode], about: About) -> In
     incident.detected_at = min(now, *fired)
     incident.services = sorted({*about.services, *services_of(episodes)})[:_MOST_SERVICES]
     incident.save(force_insert=True)
-    log.note(
-        incident, "declared", incident.declared_by, incident.title,
+    telling.note(
+        incident, "declared", incident.declared_by, incident.title, news=episodes or None,
         severity=incident.severity, source=incident.source,
     )  # fmt: skip
     return incident

@@ -10,7 +10,7 @@ from django.db.models.functions import Coalesce, Now
 from django.utils.translation import gettext_lazy as _
 
 from apps.alerts.incident_machine import NEXT, UNRESOLVED, Status, may_follow
-from apps.alerts.incidents import log
+from apps.alerts.incidents import telling
 from apps.alerts.machine import ACTIVE
 from apps.alerts.models import Episode, Incident, IncidentEpisode
 from apps.core.errors import ConflictError, InvalidInputError
@@ -23,11 +23,13 @@ def move(
     text: str = "",
     *,
     version: int | None = None,
+    news: Sequence[Episode] | None = None,
     **detail: Any,
 ) -> None:
     """Bring an incident to a status. Raises InvalidInputError, ConflictError.
 
-    `version`: the one the caller saw; a newer one is a conflict.
+    `version`: the one the caller saw; a newer one is a conflict. `news`: the alerts that bring it
+    about, where some do.
     """
     if status not in set(Status):
         raise InvalidInputError(
@@ -55,13 +57,18 @@ def move(
         kind = "reopened" if before in (Status.RESOLVED, Status.CLOSED) and (
             wanted is Status.INVESTIGATING
         ) else "status"  # fmt: skip
-        log.note(incident, kind, by, text, before=before.value, after=wanted.value, **detail)
         incident.refresh_from_db()
+        telling.note(
+            incident, kind, by, text, news=news, before=before.value, after=wanted.value, **detail
+        )
 
 
-def reopen(incident: Incident, by: str, text: str = "", **detail: Any) -> None:
+def reopen(
+    incident: Incident, by: str, text: str = "", *, news: Sequence[Episode] | None = None,
+    **detail: Any,
+) -> None:  # fmt: skip
     """Back to work on what had ended. Raises ConflictError."""
-    move(incident, Status.INVESTIGATING, by, text, **detail)
+    move(incident, Status.INVESTIGATING, by, text, news=news, **detail)
 
 
 def acknowledge(incident: Incident, by: str) -> None:
@@ -98,9 +105,11 @@ def _resolve_by_itself(incident: Incident, at: datetime) -> bool:
         pk=incident.pk, status__in=[str(one) for one in UNRESOLVED], merged_into=None
     ).update(status=Status.RESOLVED, resolved_at=Now(), changed_at=Now(), version=F("version") + 1)
     if won:
-        log.note(
-            incident, "status", "system", reason="episodes_ended",
-            before=incident.status, after=Status.RESOLVED.value, at=at.isoformat(),
+        before = incident.status
+        incident.refresh_from_db()
+        telling.note(
+            incident, "status", telling.SYSTEM, reason="episodes_ended",
+            before=before, after=Status.RESOLVED.value, at=at.isoformat(),
         )  # fmt: skip
     return bool(won)
 

@@ -9,6 +9,8 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any, Final
 
+from django.db.models import Q
+
 from apps.alerts.models import Episode, EpisodeEvent, Incident, IncidentEvent, Notification
 from apps.core.clock import db_now
 from apps.monitoring.models import Deployment
@@ -41,7 +43,7 @@ def timeline(incident: Incident) -> list[Moment]:
     moments = [
         *_own(incident),
         *_of_alerts(episodes),
-        *_of_notifications(episodes),
+        *_of_notifications(incident, episodes),
         *_of_deployments(incident),
     ]
     return sorted(moments, key=lambda one: one.at)
@@ -79,9 +81,9 @@ def _of_alerts(episodes: list[Episode]) -> Iterator[Moment]:
         )  # fmt: skip
 
 
-def _of_notifications(episodes: list[Episode]) -> Iterator[Moment]:
+def _of_notifications(incident: Incident, episodes: list[Episode]) -> Iterator[Moment]:
     rows = (
-        Notification.objects.filter(episode__in=episodes)
+        Notification.objects.filter(Q(episode__in=episodes) | Q(incident=incident))
         .select_related("channel")
         .defer("payload")
         .order_by("pk")[:MOST]

@@ -10,7 +10,7 @@ from django.db.models.functions import Now
 from django.utils.translation import gettext_lazy as _
 
 from apps.alerts.incident_machine import LINKS, ROLES, UNRESOLVED, IncidentSeverity, Status
-from apps.alerts.incidents import log
+from apps.alerts.incidents import log, telling
 from apps.alerts.incidents.declaring import attach
 from apps.alerts.models import (
     Episode,
@@ -53,9 +53,10 @@ def describe(
         Incident.objects.filter(pk=incident.pk).update(
             **changed, changed_at=Now(), version=F("version") + 1
         )
+        incident.refresh_from_db()
         for name, value in changed.items():
-            log.note(incident, name, by, before=before[name], after=value)
-    incident.refresh_from_db()
+            tell = telling.note if name == "severity" else log.note
+            tell(incident, name, by, before=before[name], after=value)
 
 
 def give_role(incident: Incident, role: str, person: User | None, by: str) -> None:
@@ -155,14 +156,14 @@ def merge(incident: Incident, into: Incident, by: str) -> None:
         if not won:
             raise ConflictError(_("This incident is closed already."))
         _hand_over(incident, into, by)
-        log.note(incident, "merged", by, into=into.pk)
+        incident.refresh_from_db()
+        telling.note(incident, "merged", by, into=into.pk)
         log.note(into, "absorbed", by, incident.title, incident=incident.pk)
         Incident.objects.filter(pk=into.pk).update(
             started_at=min(incident.started_at, here[into.pk].started_at),
             detected_at=min(incident.detected_at, here[into.pk].detected_at),
             changed_at=Now(), version=F("version") + 1,
         )  # fmt: skip
-    incident.refresh_from_db()
     into.refresh_from_db()
 
 

@@ -53,6 +53,11 @@ class EscalationPolicy(models.Model):
         Channel, on_delete=models.PROTECT, related_name="+", verbose_name=_("at the end tell"),
         help_text=_("Told when every step is through and nobody has acknowledged."),
     )  # fmt: skip
+    # The rule that brought it along, which alone changes it and takes it away.
+    owner = models.OneToOneField(
+        "alerts.Rule", null=True, blank=True, on_delete=models.SET_NULL, editable=False,
+        related_name="own_policy", verbose_name=_("rule"),
+    )  # fmt: skip
     created_at = models.DateTimeField(_("created"), db_default=Now(), editable=False)
 
     class Meta:

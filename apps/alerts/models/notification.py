@@ -60,6 +60,11 @@ class Notification(models.Model):
     group = models.ForeignKey(
         "alerts.AlertGroup", null=True, on_delete=models.SET_NULL, related_name="notifications"
     )
+    # What a message about an incident tells of; such rows have neither episode nor group.
+    incident = models.ForeignKey(
+        "alerts.Incident", null=True, on_delete=models.SET_NULL, related_name="notifications",
+        db_index=False, verbose_name=_("incident"),
+    )  # fmt: skip
     person = models.ForeignKey(
         settings.AUTH_USER_MODEL, null=True, on_delete=models.SET_NULL, related_name="+",
         verbose_name=_("person"),
@@ -118,6 +123,11 @@ class Notification(models.Model):
                 fields=["group", "channel"],
                 condition=models.Q(state__in=["pending", "sending"]),
                 name="alerts_notification_turn",
+            ),
+            models.Index(
+                fields=["incident", "channel"],
+                condition=models.Q(incident__isnull=False),
+                name="alerts_notification_incident",
             ),
         ]
 

@@ -24,7 +24,7 @@ from apps.alerts.models import (
     Purpose,
     Verdict,
 )
-from apps.alerts.routing import tree
+from apps.alerts.routing import secondway, tree
 from apps.alerts.routing.decisions import Decisions
 from apps.alerts.routing.reasons import Now, Reason, Said, why_send
 from apps.alerts.routing.tree import FOLLOW_UP_S, OF_A_RULE, Node, Options
@@ -356,7 +356,8 @@ def _audience(group: AlertGroup) -> Audience:
         to = group.receiver
         return Audience(to.name, tuple(channels), to.send_resolved, to.policy)
     if group.rule is not None:
-        channels = group.rule.channels.filter(enabled=True).order_by("pk")
-        return Audience(group.rule.name, tuple(channels), policy=group.rule.policy)
+        own = group.rule.channels.filter(enabled=True).order_by("pk")
+        both = {one.pk: one for one in [*own, *secondway.channels([group.rule.built_in])]}
+        return Audience(group.rule.name, tuple(both.values()), policy=group.rule.policy)
     # Its receiver or rule is gone: nobody new is told, but who was told learns of the end.
     return Audience("", ())

@@ -13,7 +13,7 @@ from django.db.models import Q
 from apps.alerts.machine import OPEN, Severity
 from apps.alerts.matchers import labels_of
 from apps.alerts.models import AlertGroup, Enrolment, Episode, GroupMember, Rule, Verdict
-from apps.alerts.routing import tree
+from apps.alerts.routing import secondway, tree
 from apps.alerts.routing.decisions import Decisions, unrouted_before
 from apps.alerts.routing.tree import OF_A_RULE, Node, Options
 
@@ -237,7 +237,7 @@ def _rules_with_channels(episodes: Iterable[Episode]) -> dict[int, Rule]:
     ids = {one.rule_id for one in episodes if one.rule_id is not None}
     told = Q(channels__enabled=True) | Q(policy__isnull=False)
     rules = Rule.objects.filter(told, pk__in=ids).distinct()
-    return {rule.pk: rule for rule in rules}
+    return {rule.pk: rule for rule in [*rules, *secondway.rules(ids)]}
 
 
 def _insert_members(rows: Sequence[tuple[UUID, UUID]], now: datetime) -> None:

@@ -4,7 +4,8 @@ import hashlib
 import hmac
 import secrets
 import uuid
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Any
 
 from django.db import IntegrityError, transaction
@@ -18,6 +19,17 @@ from apps.alerts.outbox import kick_on_commit
 from apps.alerts.services import phones
 from apps.core import vault
 from apps.core.errors import ConflictError, InvalidInputError
+
+
+@dataclass(frozen=True)
+class ChannelWish:
+    """A channel as the caller names it."""
+
+    kind: str
+    target: str = field(repr=False)
+    secret: str = field(default="", repr=False)
+    config: Mapping[str, Any] = field(default_factory=dict)
+    named_secrets: Mapping[str, str] = field(default_factory=dict, repr=False)
 
 
 def ensure(
@@ -119,3 +131,12 @@ def send_test(channel: Channel) -> Notification:
         )
         kick_on_commit([channel.kind])
     return row
+
+
+def channels_of(wishes: Sequence[ChannelWish]) -> list[Channel]:
+    """The channels wished for, each once; made where there are none yet."""
+    made = [
+        ensure(w.kind, w.target, secret=w.secret, config=w.config, named_secrets=w.named_secrets)
+        for w in wishes
+    ]
+    return list({channel.pk: channel for channel in made}.values())

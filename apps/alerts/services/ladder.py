@@ -51,7 +51,11 @@ def after_failure(row: Notification, result: Delivered, state: str) -> Notificat
     """Fail over when this attempt was the one too many. Inside the transaction that notes it."""
     if state == OutboxState.DEAD:
         trouble.given_up(row, result.error)
-        return fail_over(row, result.error)
+        below = fail_over(row, result.error)
+        if below is None and row.purpose not in _NEVER and _lost(row):
+            recorder.count("pharos.notification.lost", attrs={"kind": row.kind})
+            log.error("notification_lost", notification=row.pk, purpose=row.purpose)
+        return below
     if row.severity != Severity.CRITICAL:
         return None
     if row.attempt >= conf.FAILOVER_TRIES or _first_try_is_old(row):
@@ -110,6 +114,7 @@ def fail_over(row: Notification, why: str) -> Notification | None:
         news=f"fallback|{row.key}",
         episode=row.episode,
         group=row.group,
+        incident=row.incident,
         escalation_id=row.escalation_id,
         person=row.person,
         severity=row.severity,
@@ -135,6 +140,21 @@ def fail_over(row: Notification, why: str) -> Notification | None:
     recorder.count("pharos.notification.failovers", attrs={"kind": row.kind, "to": target.kind})
     log.warning("notification_failed_over", notification=row.pk, to=target.pk)
     return owed[0]
+
+
+def _lost(row: Notification) -> bool:
+    """Whether no rung of its ladder has taken the message, nor will: this was the last to fail."""
+    top = row
+    for _rung in range(conf.LONGEST_LADDER):
+        if top.fallback_of is None:
+            break
+        top = top.fallback_of
+    rung: Notification | None = top
+    while rung is not None:
+        if rung.pk != row.pk and rung.state != OutboxState.DEAD:
+            return False
+        rung = rung.fallbacks.first()
+    return True
 
 
 def _next_rung(row: Notification) -> Channel | None:

@@ -23,7 +23,7 @@ from apps.alerts.services.envelopes import Claim, opened
 from apps.core.errors import ConflictError
 
 log = structlog.get_logger(__name__)
-# Messages of one episode, or of one group, to one channel leave in order: "resolved" never
+# Messages of one episode, group or incident to one channel leave in order: "resolved" never
 # overtakes "firing".
 # A row still "sending" under an expired lease lost its worker, and may have arrived.
 # A few rows for each channel, so that one slow receiver cannot fill the bulkhead; one for a channel
@@ -50,6 +50,11 @@ WITH picked AS MATERIALIZED (
            AND NOT EXISTS (
                SELECT 1 FROM alerts_notification AS earlier
                 WHERE earlier.group_id = due.group_id
+                  AND earlier.channel_id = due.channel_id
+                  AND earlier.id < due.id AND earlier.state IN ('pending', 'sending'))
+           AND NOT EXISTS (
+               SELECT 1 FROM alerts_notification AS earlier
+                WHERE earlier.incident_id = due.incident_id
                   AND earlier.channel_id = due.channel_id
                   AND earlier.id < due.id AND earlier.state IN ('pending', 'sending'))
          ORDER BY due.priority, due.next_attempt_at, due.id

@@ -6,7 +6,7 @@ from typing import Any
 
 from django.contrib.auth.models import User
 
-from apps.alerts.models import AlertGroup, Channel, Episode, Notification
+from apps.alerts.models import AlertGroup, Channel, Episode, Incident, Notification
 from apps.alerts.outbox import kick_on_commit
 from apps.alerts.suppression import overflow
 
@@ -19,6 +19,7 @@ def owe(  # noqa: PLR0913 (a message has this many sides; all but three are opti
     news: str,
     episode: Episode | None = None,
     group: AlertGroup | None = None,
+    incident: Incident | None = None,
     escalation_id: int | None = None,
     person: User | None = None,
     severity: str = "",
@@ -31,13 +32,15 @@ def owe(  # noqa: PLR0913 (a message has this many sides; all but three are opti
     Belongs in the transaction of the change it tells of; dispatchers are woken on its commit.
     `news` says what is told, for all time: the same news to the same channel is one row, however
     often and by however many this is called. Where a message of a group has an episode, it is the
-    one at its head; messages of an episode, and of a group, reach a channel in the order owed.
+    one at its head; messages of an episode, a group or an incident reach a channel in the order
+    owed.
     """
     rows = [
         Notification(
             key=key_of(news, channel),
             episode=episode,
             group=group,
+            incident=incident,
             channel=channel,
             person=person,
             escalation_id=escalation_id,

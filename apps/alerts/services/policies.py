@@ -54,14 +54,19 @@ def save_policy(
             name=name[:200], defaults={"catch_all": last}
         )
         policy.catch_all, policy.summary = last, summary
-        policy.save()
-        policy.steps.all().delete()
-        for row in rows:
-            row.policy = policy
-        EscalationStep.objects.bulk_create(rows)
-        told = {"steps": [sentence(step_of(row)) for row in rows]}
-        audit.record(caller.actor(), "escalation_policy.steps", policy.name, None, told)
+        put(policy, rows)
     return policy
+
+
+def put(policy: EscalationPolicy, rows: Sequence[EscalationStep]) -> None:
+    """Store a policy with exactly these steps, which were checked. For its caller's transaction."""
+    policy.save()
+    policy.steps.all().delete()
+    for row in rows:
+        row.policy = policy
+    EscalationStep.objects.bulk_create(rows)
+    told = {"steps": [sentence(step_of(row)) for row in rows]}
+    audit.record(caller.actor(), "escalation_policy.steps", policy.name, None, told)
 
 
 def check(rows: Sequence[EscalationStep]) -> None:

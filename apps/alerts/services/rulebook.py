@@ -10,10 +10,10 @@ from apps.alerts.evaluation.conditions import CONDITIONS
 from apps.alerts.evaluation.observed import Observed
 from apps.alerts.evaluation.reading import read
 from apps.alerts.evaluation.sources import StoreSource
-from apps.alerts.models import Channel, Rule, RuleVersion
+from apps.alerts.models import Channel, EscalationPolicy, Rule, RuleVersion
 from apps.alerts.models.rule import RATIO
-from apps.alerts.services import metrics, rules
-from apps.alerts.services.thresholds import ChannelWish, channels_of
+from apps.alerts.services import metrics, ownsteps, rules
+from apps.alerts.services.channels import ChannelWish, channels_of
 from apps.core.errors import ConflictError, InvalidInputError, NotFoundError, UnavailableError
 
 _OWN: Final = frozenset(rules.AUDITED)
@@ -21,11 +21,12 @@ _OWN: Final = frozenset(rules.AUDITED)
 
 @dataclass(frozen=True)
 class RuleWish:
-    """What the caller wants. `fields`: those of a rule that were named; `channels` None: as they
-    are."""
+    """What the caller wants. `fields`: those of a rule that were named; `channels` and `steps` (of
+    an escalation of its own) None: as they are."""
 
     fields: Mapping[str, Any]
     channels: Sequence[ChannelWish] | None = None
+    steps: Sequence[ownsteps.StepWish] | None = None
     force: bool = False
 
 
@@ -87,14 +88,24 @@ def draft(wish: RuleWish, pk: int | None = None) -> Rule:
 def restore(pk: int, version: int, actor: str) -> RuleSet:
     """Bring a rule back to what it was in a former version, as a new version.
 
-    Its channels stay as they are: a version knows them by masked target only. Raises
-    NotFoundError, and InvalidInputError where that version makes no sense any more.
+    Its channels stay as they are: a version knows them by masked target only. So does its
+    escalation where the policy of then is gone. Raises NotFoundError, and InvalidInputError where
+    that version makes no sense any more.
     """
     row = RuleVersion.objects.filter(rule=pk, version=version).first()
     if row is None or row.after is None:
         raise NotFoundError("There is no such version.", {"rule": pk, "version": version})
     fields = {name: value for name, value in row.after.items() if name in _OWN}
-    return change(pk, RuleWish(fields, force=True), actor)
+    steps = row.after.get("escalation")
+    if steps is None and "policy" in row.after:
+        fields |= _policy_then(row.after["policy"])
+    wish = RuleWish(fields, steps=ownsteps.wishes_of(steps) if steps else None, force=True)
+    return change(pk, wish, actor)
+
+
+def _policy_then(name: str | None) -> dict[str, Any]:
+    found = EscalationPolicy.objects.filter(name=name, owner=None).first() if name else None
+    return {"policy": found} if found is not None or name is None else {}
 
 
 def validate(rule: Rule) -> None:
@@ -130,7 +141,7 @@ def _set(rule: Rule, wish: RuleWish, actor: str) -> RuleSet:
     channels: list[Channel] | None = None
     if wish.channels is not None:
         channels = channels_of(wish.channels)
-    rules.save(rule, actor, before=before, channels=channels)
+    rules.save(rule, actor, before=before, channels=channels, steps=wish.steps)
     return RuleSet(rule, before, found)
 
 

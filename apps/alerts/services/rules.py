@@ -1,6 +1,6 @@
 """Create and change rules; every change is a version with who, when, before and after."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from django.core.exceptions import ValidationError
@@ -13,8 +13,9 @@ from apps.alerts.clock import db_now
 from apps.alerts.evaluation import own
 from apps.alerts.evaluation.ledger import Ledger
 from apps.alerts.machine import ACTIVE, Reason, stop
-from apps.alerts.models import Channel, Instance, Rule, RuleVersion
+from apps.alerts.models import Channel, EscalationPolicy, Instance, Rule, RuleVersion
 from apps.alerts.routing.enrol import enrol_open
+from apps.alerts.services import ownsteps
 from apps.core.errors import InvalidInputError
 from apps.core.services import audit as trail
 
@@ -26,13 +27,16 @@ AUDITED = (
     "opens_incident",
 )  # fmt: skip
 
-_TOLD = ("channels", "policy")
+_TOLD = ("channels", "policy", "escalation")
 
 
 def snapshot(rule: Rule) -> dict[str, Any]:
     """All that people decide about a rule, as JSON; channels by name and masked target."""
     taken: dict[str, Any] = {name: getattr(rule, name) for name in AUDITED}
-    taken["policy"] = rule.policy.name if rule.policy else None
+    # A policy of its own is told by its steps, for nobody else knows its name.
+    escalation = ownsteps.shown(rule)
+    taken["policy"] = escalation if isinstance(escalation, str) else None
+    taken["escalation"] = escalation if isinstance(escalation, list) else None
     rows = rule.channels.order_by("pk").values_list("pk", "name", "hint")
     taken["channels"] = [{"id": pk, "name": name, "target": hint} for pk, name, hint in rows]
     return taken
@@ -44,10 +48,12 @@ def save(
     *,
     before: Mapping[str, Any] | None,
     channels: Iterable[Channel] | None = None,
+    steps: Sequence[ownsteps.StepWish] | None = None,
 ) -> RuleVersion | None:
     """Validate, store and audit a rule; in force from the next tick.
 
-    `before` is the snapshot it was changed from, None for a new rule; `channels` None leaves them.
+    `before` is the snapshot it was changed from, None for a new rule; `channels` and `steps` None
+    leave them.
     None comes back when nothing changed. Raises InvalidInputError.
     """
     check(rule)
@@ -55,6 +61,8 @@ def save(
         store(rule)
         if channels is not None:
             rule.channels.set(channels)
+        if steps is not None:
+            ownsteps.own(rule, steps)
         return audit(rule, actor, before)
 
 
@@ -89,6 +97,7 @@ def switch(rules: Iterable[Rule], actor: str, *, on: bool) -> int:
 
 def audit(rule: Rule, actor: str, before: Mapping[str, Any] | None) -> RuleVersion | None:
     """Note a change that is already stored, and let it take effect. Belongs in its transaction."""
+    ownsteps.tidy(rule)
     after = snapshot(rule)
     if before == after:
         return None
@@ -128,7 +137,10 @@ def delete(rule: Rule, actor: str) -> None:
             after=None,
         )
         trail.record(actor, "rule.delete", rule.name, before, None)
+        own_policy = EscalationPolicy.objects.filter(owner=rule).first()
         rule.delete()
+        if own_policy is not None:
+            ownsteps.drop(own_policy)
 
 
 def end_active(rule: Rule, reason: Reason) -> int:

@@ -7,21 +7,10 @@ from typing import Any
 from django.db import transaction
 
 from apps.alerts.evaluation.conditions.threshold import Threshold
-from apps.alerts.models import Channel, Direction, Rule
+from apps.alerts.models import Direction, Rule
 from apps.alerts.models.rule import RATIO
-from apps.alerts.services import channels as channel_service
 from apps.alerts.services import metrics, rules
-
-
-@dataclass(frozen=True)
-class ChannelWish:
-    """A channel as the caller names it."""
-
-    kind: str
-    target: str = field(repr=False)
-    secret: str = field(default="", repr=False)
-    config: Mapping[str, Any] = field(default_factory=dict)
-    named_secrets: Mapping[str, str] = field(default_factory=dict, repr=False)
+from apps.alerts.services.channels import ChannelWish, channels_of
 
 
 @dataclass(frozen=True)
@@ -97,17 +86,6 @@ def _find(wish: ThresholdWish) -> Rule:
 def _name(wish: ThresholdWish) -> str:
     scope = ", ".join(f"{key}={value}" for key, value in sorted(wish.scope.items()))
     return f"{wish.metric} {wish.direction}{f' ({scope})' if scope else ''}"[:200]
-
-
-def channels_of(wishes: Sequence[ChannelWish]) -> list[Channel]:
-    """The channels wished for, each once; made where there are none yet."""
-    made = [
-        channel_service.ensure(
-            w.kind, w.target, secret=w.secret, config=w.config, named_secrets=w.named_secrets
-        )
-        for w in wishes
-    ]
-    return list({channel.pk: channel for channel in made}.values())
 
 
 def _set_clear(rule: Rule, wish: ThresholdWish) -> None:

@@ -16,6 +16,8 @@ _CAPPED: Final = (
 )  # fmt: skip
 
 _TRIES: Final = 3
+# Of what happens to an incident; a further status is none.
+_NEW_TROUBLE: Final = ("declared", "severity", "reopened")
 
 
 def within_caps(rows: Sequence[Notification]) -> list[Notification]:
@@ -42,8 +44,14 @@ def within_caps(rows: Sequence[Notification]) -> list[Notification]:
 def _may_leave(row: Notification, at: datetime, known: Sequence[Cap]) -> bool:
     if row.channel is None or row.purpose not in _CAPPED or row.fallback_of is not None:
         return True
-    first = row.purpose != Purpose.RESOLVED and row.reason != "repeat"
-    return caps.spend(row.channel, row.person, row.severity, at, first=first, known=known)
+    return caps.spend(row.channel, row.person, row.severity, at, first=_is_first(row), known=known)
+
+
+def _is_first(row: Notification) -> bool:
+    """Whether it tells of new trouble: that, when it is critical, no cap holds back."""
+    if row.purpose == Purpose.INCIDENT:
+        return row.reason in _NEW_TROUBLE
+    return row.purpose != Purpose.RESOLVED and row.reason != "repeat"
 
 
 def kept_keys(keys: Iterable[str]) -> set[str]:

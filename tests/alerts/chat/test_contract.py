@@ -12,11 +12,26 @@ from tests.alerts.chat.conftest import ALERT, RESOLVED, envelope, send
 from tests.conftest import free_port
 
 KINDS = ["slack", "pagerduty", "opsgenie", "teams", "discord", "apprise"]
+INCIDENT = {
+    **{name: ALERT[name] for name in ("since", "ended_at", "duration_s", "url")},
+    "purpose": "incident", "episode": None, "rule": {"name": "Shop <!channel>"}, "scope": {},
+    "severity": "critical", "state": "open", "breaches": [],
+    "incident": {
+        "id": 7, "title": "Shop <!channel>", "severity": "critical", "status": "open",
+        "event": "declared", "by": "ann", "services": ["shop"], "rules": ["CPU"],
+    },
+}  # fmt: skip
+OVER = {
+    **INCIDENT, "ended_at": RESOLVED["ended_at"], "duration_s": 3900.0,
+    "incident": {**INCIDENT["incident"], "status": "resolved", "event": "status"},
+}  # fmt: skip
 TEST = {"purpose": "test", "channel": "On call", "url": "http://localhost:8000"}
 
 
 @pytest.mark.parametrize("kind", KINDS)
-@pytest.mark.parametrize("payload", [ALERT, RESOLVED, TEST], ids=["firing", "resolved", "test"])
+@pytest.mark.parametrize(
+    "payload", [ALERT, RESOLVED, TEST, INCIDENT], ids=["firing", "resolved", "test", "incident"]
+)
 def test_a_provider_takes_every_kind_of_message(kind, payload, inbox):
     result = send(kind, inbox, payload=payload)
     assert (result.outcome, result.error) == (Outcome.OK, "")
@@ -161,6 +176,17 @@ def test_opsgenie_opens_by_alias_and_closes_by_it(inbox):
     assert "threshold > 500 ms" in body["description"]
     assert closed["path"] == "v2/alerts/pharos-group-1/close"
     assert closed["query"] == {"identifierType": "alias"}
+
+
+def test_a_pager_opens_and_closes_one_alert_for_an_incident(inbox):
+    for payload in (INCIDENT, OVER):
+        send("pagerduty", inbox, payload=payload, subject="incident-7")
+        send("opsgenie", inbox, payload=payload, subject="incident-7")
+    opened, closed = inbox.bodies("pagerduty")
+    assert (opened["event_action"], closed["event_action"]) == ("trigger", "resolve")
+    assert opened["dedup_key"] == closed["dedup_key"] == "pharos-incident-7"
+    assert opened["payload"]["summary"] == "[Incident, Critical] Shop <!channel>"
+    assert inbox.calls("opsgenie")[1]["path"] == "v2/alerts/pharos-incident-7/close"
 
 
 def test_messages_without_a_subject_are_kept_apart(inbox):

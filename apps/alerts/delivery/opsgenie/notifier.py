@@ -58,7 +58,7 @@ class OpsgenieNotifier(Notifier, kind="opsgenie"):
         url, body = f"{base}/v2/alerts", {}
         with wording.said_in(envelope.language):
             words = wording.context(envelope.payload, may_repeat=envelope.may_repeat)
-            if verb := _VERBS.get(words["purpose"]):
+            if verb := _VERBS.get(words["stands"]):
                 url = f"{url}/{quote(alias, safe='')}/{verb}?identifierType=alias"
                 body = {"source": "Pharos", "note": words["title"]}
             else:

@@ -75,7 +75,7 @@ def event_of(envelope: Envelope) -> dict[str, Any]:
     words = wording.context(payload, may_repeat=envelope.may_repeat)
     event: dict[str, Any] = {
         "routing_key": envelope.target,
-        "event_action": _ACTIONS.get(words["purpose"], "trigger"),
+        "event_action": _ACTIONS.get(words["stands"], "trigger"),
         # The same alert there for firing, rise and end; a repeat changes nothing.
         "dedup_key": f"pharos-{envelope.subject or envelope.key}",
     }

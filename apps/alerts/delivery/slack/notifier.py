@@ -166,7 +166,7 @@ class _Post:
 
     def _turn_first(self) -> None:
         # The message has arrived: whatever fails here must not send it again.
-        if self.envelope.payload.get("purpose") != "resolved" or not self.thread_ts:
+        if self.words["stands"] != "resolved" or not self.thread_ts:
             return
         body = {
             "channel": self.channel,

@@ -1,0 +1,20 @@
+from django.db import migrations, models
+
+
+class Migration(migrations.Migration):
+    dependencies = [("alerts", "0172_alter_digestentry_purpose_alter_notification_purpose")]
+
+    operations = [
+        migrations.AddField(
+            model_name="notification",
+            name="incident",
+            field=models.ForeignKey(
+                db_index=False,
+                null=True,
+                on_delete=models.deletion.SET_NULL,
+                related_name="notifications",
+                to="alerts.incident",
+                verbose_name="incident",
+            ),
+        ),
+    ]
