@@ -1,7 +1,7 @@
 # Everything a newcomer or CI needs. `make` alone prints the targets.
 .DEFAULT_GOAL := help
 .SHELLFLAGS := -eu -c
-.PHONY: help run demo down reset status logs test lint fmt bench lock shell manage
+.PHONY: help run demo drill down reset status logs test lint fmt bench lock shell manage
 
 PYTHON ?= $(shell for p in python3.11 python3.12 python3.13 python3.14 python3 python; do \
 	command -v $$p >/dev/null 2>&1 && $$p -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null \
@@ -21,6 +21,9 @@ run: $(RUN) ## Start the portal and print its address, user and password (PORT=8
 
 demo: $(DEV) ## Start the example shop beside the running portal and drive traffic until Ctrl-C
 	@exec $(BIN)/python -m examples.shop.demo
+
+drill: $(DEV) ## While make demo runs: break its shop, from the page to the post-mortem
+	@exec $(BIN)/python -m examples.shop.drill
 
 down: $(RUN) ## Stop the portal from another terminal
 	@$(BIN)/python -m portal.run down

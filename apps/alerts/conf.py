@@ -89,7 +89,8 @@ def base_url() -> str:
     configured = getattr(settings, "PHAROS_URL", "")
     if not configured and settings.CSRF_TRUSTED_ORIGINS:
         configured = next((o for o in settings.CSRF_TRUSTED_ORIGINS if "*" not in o), "")
-    return str(configured or f"http://localhost:{settings.PHAROS_PORT}").rstrip("/")
+    # As the launcher prints it: a browser that signed in there is signed in at the link, too.
+    return str(configured or f"http://127.0.0.1:{settings.PHAROS_PORT}").rstrip("/")
 
 
 def episode_url(episode: UUID) -> str:

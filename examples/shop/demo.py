@@ -8,17 +8,18 @@ import threading
 import time
 import urllib.request
 from contextlib import ExitStack
-from pathlib import Path
 
-from examples.shop import environment
+from examples.shop import alerting, environment, keys, running
 from examples.shop.launch import (
     PROJECT,
+    STARTS_WITHIN_S,
     LaunchError,
     services,
     start,
     stop,
     wait_until_healthy,
 )
+from examples.shop.portalapi import ApiError, Portal
 from examples.shop.traffic import Crowd
 
 
@@ -42,12 +43,14 @@ def portal(stack: ExitStack) -> str:
         [sys.executable, "-m", "portal.run", "up"], cwd=PROJECT, start_new_session=True
     )
     stack.callback(stop, process, 120.0)
+    deadline = time.monotonic() + STARTS_WITHIN_S
     # Its own word first: a stranger on the same port would answer /health as well.
     while (url := _running_portal()) is None:
-        if process.poll() is not None:
+        # One that ends well leaves the field to another terminal, where it is starting already.
+        if process.poll() or time.monotonic() > deadline:
             raise LaunchError("The portal did not start.")
         time.sleep(0.5)
-    wait_until_healthy(url, process, "The portal")
+    wait_until_healthy(url, process if process.poll() is None else None, "The portal")
     return url
 
 
@@ -63,25 +66,9 @@ def ingest_key(portal_url: str) -> str:
     """A key the portal takes telemetry with: the one of the last demo, else a new one."""
     if named := os.environ.get("PHAROS_DEMO_KEY"):
         return named
-    file = environment.state_dir / "ingest_key"
-    if file.exists() and _is_accepted(portal_url, kept := file.read_text().strip()):
-        return kept
-    made = subprocess.run(
-        [sys.executable, "manage.py", "apikey", "example shop", "--scope", "ingest"],
-        cwd=PROJECT, capture_output=True, text=True, check=False,
-    )  # fmt: skip
-    if made.returncode:
-        raise LaunchError(f"No API key could be made: {made.stderr.strip()}")
-    key = made.stdout.strip()
-    file.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-    _write_private(file, key)
-    return key
-
-
-def _write_private(file: Path, text: str) -> None:
-    file.unlink(missing_ok=True)
-    with os.fdopen(os.open(file, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as out:
-        out.write(text)
+    return keys.kept(
+        "ingest_key", "example shop", ["ingest"], lambda k: _is_accepted(portal_url, k)
+    )
 
 
 def _is_accepted(portal_url: str, key: str) -> bool:
@@ -104,6 +91,33 @@ def _prepare() -> None:
         raise LaunchError("The shop's database could not be prepared.")
 
 
+def _start_pager(stack: ExitStack, url: str) -> str:
+    """The pager, and a rule of the shop that pages it; its address, or why there is none."""
+    process = subprocess.Popen(alerting.pager_command(), cwd=PROJECT, start_new_session=True)
+    stack.callback(stop, process)
+    wait_until_healthy(alerting.pager_url(), process, "The pager")
+    try:
+        alerting.set_up(Portal(url, alerting.api_key(url)))
+    except (ApiError, LaunchError) as error:
+        return f"pages nobody: {error}"
+    return alerting.pager_url()
+
+
+def _start_pager(stack: ExitStack, url: str) -> str:
+    """The pager and the rule that calls it; what to say of it."""
+    process = alerting.start_pager()
+    stack.callback(stop, process)
+    wait_until_healthy(alerting.URL, process, "The pager")
+    try:
+        key = alerting.api_key(url)
+        if key is None:
+            return f"{alerting.URL}  (called by nobody: PHAROS_DEMO_OPERATE_KEY is not set)"
+        rule = alerting.set_up(Portal(url, key), alerting.URL)
+    except (ApiError, LaunchError) as error:
+        return f"{alerting.URL}  (called by nobody: {error})"
+    return f"{alerting.URL}  (called by {url}/admin/alerts/rule/{rule}/change/)"
+
+
 def demo(serving: threading.Event, stopped: threading.Event) -> None:
     """Run until `stopped` is set; leave nothing running that was not there before."""
     with ExitStack() as stack:
@@ -115,8 +129,13 @@ def demo(serving: threading.Event, stopped: threading.Event) -> None:
             process = start(service, url, key, environment.state_dir)
             stack.callback(stop, process)
             wait_until_healthy(service.url, process, f"The service {service.name}")
+        pager = _start_pager(stack, url)
+        running.note(url, shop.url, alerting.URL)
+        stack.callback(running.forget)
         say(f"\n  portal     {url}/\n  shop       {shop.url}/events\n  inventory  {inventory.url}")
+        say(f"  pager      {pager}")
         say("\n  faults     .venv/bin/python -m examples.shop.fault on n_plus_1")
+        say("  drill      make drill, in another terminal: a fault, from page to post-mortem")
         say("  stop       Ctrl-C\n")
         crowd = Crowd(shop.url, float(os.environ.get("SHOP_REQUESTS_PER_S", "3")))
         serving.set()

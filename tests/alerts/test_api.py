@@ -329,6 +329,12 @@ def test_a_wrong_filter_is_refused(client, bearer, query):
     assert client.get(f"{ALERTS}?{query}", headers=bearer("read")).status_code == 400
 
 
+def test_a_filter_given_twice_is_refused_and_not_read_by_half(client, bearer):
+    answer = client.get(f"{ALERTS}?state=firing&state=recovering", headers=bearer("read"))
+    assert answer.status_code == 400
+    assert answer.json()["details"]["fields"] == {"state": ["Given more than once."]}
+
+
 def test_the_list_costs_one_query_however_long_it_is(client, bearer, django_assert_num_queries):
     headers = bearer("read")
     for number in range(30):

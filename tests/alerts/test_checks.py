@@ -43,7 +43,7 @@ def test_links_lead_to_the_named_address_then_the_origin_then_this_machine(setti
     settings.PHAROS_PORT = 8123
     settings.CSRF_TRUSTED_ORIGINS = []
     settings.PHAROS_URL = ""
-    assert conf.base_url() == "http://localhost:8123"
+    assert conf.base_url() == "http://127.0.0.1:8123"
     settings.CSRF_TRUSTED_ORIGINS = ["https://*.example.com", "https://pharos.example.com"]
     assert conf.base_url() == "https://pharos.example.com"
     settings.PHAROS_URL = "https://p.example.com/"

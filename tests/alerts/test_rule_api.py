@@ -1,12 +1,17 @@
 """Rules set by programs: made once by name, changed, refused, restored, deleted, test-fired."""
 
 import json
+import threading
+import time
 
 import pytest
+from django.db import DatabaseError, connection, transaction
+from django.db.models.functions import Now
 from django.test import Client
 from django.utils import translation
 
 from apps.alerts.delivery import wording
+from apps.alerts.evaluation import batch
 from apps.alerts.evaluation.observed import Observed
 from apps.alerts.models import (
     Channel,
@@ -19,6 +24,7 @@ from apps.alerts.models import (
     Rule,
     RuleVersion,
     Team,
+    Tick,
 )
 from apps.alerts.services import rulebook, testfire
 from apps.core.services import apikeys
@@ -317,3 +323,30 @@ class TestWhoMayTestFireRules(PermissionMatrix):
     def prepare(self) -> None:
         rule, _ = Rule.objects.get_or_create(name="Mute", metric="m", warning=1)
         self.path = f"{RULES}/{rule.pk}/test"
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_rule_that_is_being_judged_is_deleted_after_its_tick():
+    rule = Rule.objects.create(name="r", metric="m", warning=1)
+    failed: list[DatabaseError] = []
+
+    def delete() -> None:
+        try:
+            rulebook.remove(rule.pk, "me")
+        except DatabaseError as error:
+            failed.append(error)
+        finally:
+            connection.close()
+
+    thread = threading.Thread(target=delete)
+    with transaction.atomic(), connection.cursor() as cursor:
+        assert batch.lock(Rule.objects.filter(pk=rule.pk), 1) == [rule]
+        thread.start()
+        give_up = time.monotonic() + 60
+        waits = False
+        while not waits and time.monotonic() < give_up:
+            cursor.execute("SELECT EXISTS (SELECT 1 FROM pg_locks WHERE NOT granted)")
+            waits = cursor.fetchone()[0]
+        Tick.objects.create(rule=rule, tick=Now())
+    thread.join(60)
+    assert (failed, Rule.objects.exists(), Tick.objects.exists()) == ([], False, False)

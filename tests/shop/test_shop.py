@@ -61,6 +61,7 @@ def demo(portal_server, tmp_path, request) -> Iterator[Demo]:
         "SHOP_STATE_DIR": str(tmp_path / "shop"),
         "SHOP_PORT": str(free_port()),
         "SHOP_INVENTORY_PORT": str(free_port()),
+        "SHOP_PAGER_PORT": str(free_port()),
         "SHOP_REQUESTS_PER_S": getattr(request, "param", "8"),
     }
     environment.pop("DJANGO_SETTINGS_MODULE", None)

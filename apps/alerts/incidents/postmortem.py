@@ -28,7 +28,9 @@ def draft(incident: Incident) -> str:
         "incident": incident,
         "title": plain(incident.title),
         "figures": figures.of(incident),
-        "episodes": [(plain(one.rule_name), one) for one in episodes],
+        "episodes": [
+            (plain(one.rule_name), _figure(one.peak), _figure(one.threshold)) for one in episodes
+        ],
         "moments": [(one.at, plain(sentence(one))) for one in moments[:_LINES]],
         "left_out": max(0, len(moments) - _LINES),
         "paged": _paged(incident),
@@ -72,6 +74,10 @@ def latest(incident: Incident) -> PostMortem | None:
 def plain(text: str) -> str:
     """Text that Markdown shows as it is, on one line."""
     return " ".join(text.split()).translate(_SPECIAL)
+
+
+def _figure(value: float | None) -> str:
+    return "" if value is None else f"{value:.4g}"
 
 
 def _paged(incident: Incident) -> list[tuple[str, str, datetime]]:

@@ -128,6 +128,9 @@ def audit(rule: Rule, actor: str, before: Mapping[str, Any] | None) -> RuleVersi
 def delete(rule: Rule, actor: str) -> None:
     """Delete a rule; its episodes and its history stay, and whoever was paged is told."""
     with transaction.atomic():
+        # An evaluation that has it ends first, and none begins: its tick would refer to nothing.
+        if not Rule.objects.select_for_update().filter(pk=rule.pk).exists():
+            return
         before = snapshot(rule)
         RuleVersion.objects.create(
             rule_name=rule.name,

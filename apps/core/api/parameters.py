@@ -47,11 +47,21 @@ class PageParameters(serializers.Serializer[Any]):
 
 
 def read(parameters: Parameters, query: QueryDict) -> dict[str, Any]:
-    """The validated values. Raises ValidationError, or InvalidInputError for an unknown name."""
+    """The validated values.
+
+    Raises ValidationError, or InvalidInputError for a name that is unknown, or given twice where
+    one value is taken.
+    """
     reader = _reader(parameters)
     unknown = query.keys() - reader.fields.keys()
     if unknown:
         raise _refusal(sorted(unknown), sorted(reader.fields))
+    twice = [name for name in query if len(query.getlist(name)) > 1 and _takes_one(reader, name)]
+    if twice:
+        raise InvalidInputError(
+            f"Given more than once: {', '.join(twice)}. Each takes one value.",
+            {"fields": {name: ["Given more than once."] for name in twice}},
+        )
     values: dict[str, Any] = reader.run_validation(query)
     return values
 
@@ -61,6 +71,11 @@ def _reader(parameters: Parameters) -> serializers.Serializer[Any]:
     # One instance for all requests: to copy every field for each of them costs more than the
     # validation. It holds no request, so a parameter cannot depend on who asks.
     return parameters()
+
+
+def _takes_one(reader: serializers.Serializer[Any], name: str) -> bool:
+    # Of several values such a field would read the last, and nobody would know.
+    return type(reader.fields[name]).get_value is serializers.Field.get_value
 
 
 def _refusal(unknown: list[str], known: list[str]) -> InvalidInputError:

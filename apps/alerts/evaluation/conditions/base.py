@@ -107,7 +107,11 @@ class RuleCondition(ABC):
     def unit(self, rule: "Rule", source: "Source") -> str:
         """The unit of the values."""
         info = source.info(rule.metric)
-        return info.unit if info else ""
+        if info is None:
+            return ""
+        # Points and observations are counted, whatever each of them measures.
+        counted = ("count", "increase") if info.kind == "histogram" else ("count",)
+        return "1" if rule.aggregation in counted else info.unit
 
     @abstractmethod
     def observe(self, rule: "Rule", source: "Source") -> list[Observed]:
