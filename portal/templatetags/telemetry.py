@@ -7,6 +7,7 @@ from typing import Final
 from django import template
 from django.utils.translation import ngettext
 
+from apps.alerts.delivery import wording
 from apps.monitoring.traces import reading
 
 register = template.Library()
@@ -108,6 +109,12 @@ def difference(microseconds: int) -> str:
 def seconds(value: float | None) -> str:
     """A duration in seconds, in its natural unit; a dash for none."""
     return "–" if value is None else duration(round(value * 1e6))
+
+
+@register.filter
+def lasting(value: float | None) -> str:
+    """Seconds as people say them: `3 min 20 s`; a dash for none."""
+    return wording.duration(value) or "–"
 
 
 @register.filter

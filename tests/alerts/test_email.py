@@ -205,7 +205,15 @@ def test_figures_are_written_as_people_read_them(value, unit, aggregation, shown
 
 @pytest.mark.parametrize(
     ("seconds", "shown"),
-    [(None, ""), (12, "12 s"), (200, "3 min 20 s"), (3900, "1 h 05 min")],
+    [
+        (None, ""),
+        (12, "12 s"),
+        (200, "3 min 20 s"),
+        (3900, "1 h 05 min"),
+        (300, "5 min"),
+        (7200, "2 h"),
+        (180_000, "2 d 2 h"),
+    ],
 )
 def test_durations_are_written_as_people_read_them(seconds, shown):
     assert wording.duration(seconds) == shown

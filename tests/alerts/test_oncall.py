@@ -138,7 +138,7 @@ class TestPolicies:
         made = policies.save_policy("Payments", steps)
         assert made.catch_all.name == "room"
         assert [str(step) for step in made.steps.all()] == [
-            "Page ann, then wait 5 min 00 s.", "Tell room, then wait 5 min 00 s.",
+            "Page ann, then wait 5 min.", "Tell room, then wait 5 min.",
         ]  # fmt: skip
         again = policies.save_policy("Payments", steps[1:], catch_all="room")
         assert (again, again.steps.count()) == (made, 1)

@@ -175,7 +175,7 @@ def test_the_admin_refuses_a_policy_with_a_step_about_nobody(full):
     policy = EscalationPolicy.objects.get()
     address = f"/admin/alerts/escalationpolicy/{policy.pk}/change/"
     shown = client.get(address).content.decode()
-    assert "Page whoever is on call in Payments, primary, then wait 5 min 00 s." in shown
+    assert "Page whoever is on call in Payments, primary, then wait 5 min." in shown
     form = {
         "name": "Payments", "summary": "", "catch_all": policy.catch_all_id,
         "steps-TOTAL_FORMS": "1", "steps-INITIAL_FORMS": "0", "steps-0-position": "0",

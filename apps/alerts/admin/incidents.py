@@ -6,6 +6,7 @@ from django import forms
 from django.contrib import admin, messages
 from django.db.models import QuerySet
 from django.http import HttpRequest
+from django.urls import reverse
 from django.utils.translation import gettext_lazy as _
 from unfold.admin import ModelAdmin, TabularInline
 
@@ -41,6 +42,10 @@ class ForeignSourceForm(_SourceForm):
 class ForeignSourceAdmin(ModelAdmin):  # type: ignore[misc]
     """Senders of alerts. Their address is /alerts/in/<key>, with an API key of scope alerts."""
 
+    why_empty = _(
+        "Alerts of other systems come in at /alerts/in/ and the key of their source."
+        " Prometheus needs none: it can take the portal for its Alertmanager."
+    )
     form = ForeignSourceForm
     show_full_result_count = False
     list_per_page = 50
@@ -59,6 +64,7 @@ class ComponentInline(TabularInline):  # type: ignore[misc]
 class StatusPageAdmin(ModelAdmin):  # type: ignore[misc]
     """Status pages."""
 
+    why_empty = _("A status page tells others how you are, without an account here.")
     show_full_result_count = False
     list_per_page = 50
     list_display = ("slug", "title", "public", "enabled")
@@ -66,6 +72,10 @@ class StatusPageAdmin(ModelAdmin):  # type: ignore[misc]
     fields = ("slug", "title", "intro", "public", "enabled")
     inlines = (ComponentInline,)
     actions = ("new_token",)
+
+    def view_on_site(self, page: StatusPage) -> str:
+        """The page as its readers see it."""
+        return reverse("status-page", args=[page.slug])
 
     @admin.action(description=_("Make a new token for readers"), permissions=["change"])
     def new_token(self, request: HttpRequest, queryset: QuerySet[StatusPage]) -> None:

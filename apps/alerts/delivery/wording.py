@@ -99,15 +99,19 @@ def figure(value: float | None, unit: str, aggregation: str = "") -> str:
 
 
 def duration(seconds: float | None) -> str:
-    """`1 h 05 min`, `3 min 20 s`, `12 s`; empty for None."""
+    """`2 d 3 h`, `1 h 05 min`, `5 min`, `3 min 20 s`, `12 s`; empty for None."""
     if seconds is None:
         return ""
     minutes, rest = divmod(round(seconds), 60)
     hours, minutes = divmod(minutes, 60)
+    if hours >= 48:
+        return _("%(d)d d %(h)d h") % {"d": hours // 24, "h": hours % 24}
     if hours:
-        return _("%(h)d h %(m)02d min") % {"h": hours, "m": minutes}
+        words = _("%(h)d h %(m)02d min") if minutes else _("%(h)d h")
+        return words % {"h": hours, "m": minutes}
     if minutes:
-        return _("%(m)d min %(s)02d s") % {"m": minutes, "s": rest}
+        words = _("%(m)d min %(s)02d s") if rest else _("%(m)d min")
+        return words % {"m": minutes, "s": rest}
     return _("%(s)d s") % {"s": rest}
 
 

@@ -1,5 +1,6 @@
 """The draft of a post-mortem from what the portal knows, and its versions."""
 
+from dataclasses import asdict
 from datetime import datetime
 from typing import Any, Final
 
@@ -8,6 +9,7 @@ from django.db.models import Max
 from django.template.loader import render_to_string
 from django.utils.translation import gettext_lazy as _
 
+from apps.alerts.delivery.wording import duration
 from apps.alerts.incidents import figures, log
 from apps.alerts.incidents.timeline import deployments_near, timeline
 from apps.alerts.incidents.wording import sentence
@@ -27,7 +29,9 @@ def draft(incident: Incident) -> str:
     context: dict[str, Any] = {
         "incident": incident,
         "title": plain(incident.title),
-        "figures": figures.of(incident),
+        "figures": {
+            name: duration(value) or "–" for name, value in asdict(figures.of(incident)).items()
+        },
         "episodes": [
             (plain(one.rule_name), _figure(one.peak), _figure(one.threshold)) for one in episodes
         ],

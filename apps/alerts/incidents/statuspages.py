@@ -155,7 +155,8 @@ def shown(page: StatusPage) -> Shown:
     return Shown(
         title=page.title,
         intro=page.intro,
-        health=_worst(one.health for one in components),
+        # What was published counts too, also where it names no component.
+        health=_worst([*(one.health for one in components), *(one.impact for one in running)]),
         components=[_component(one, spans[one.pk], now) for one in components],
         active=running,
         scheduled=[one for one in notices if one.stage == Stage.SCHEDULED],

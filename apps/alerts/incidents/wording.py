@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from typing import Any, Final
 
 from django.utils.translation import gettext as _
-from django.utils.translation import gettext_lazy
+from django.utils.translation import gettext_lazy, ngettext
 
 from apps.alerts.incident_machine import ROLES, SEVERITIES, STATUSES
 from apps.alerts.incidents.timeline import Moment
@@ -94,7 +94,11 @@ def _role(detail: Mapping[str, Any], _text: str) -> str:
 
 def _linked(detail: Mapping[str, Any], _text: str) -> str:
     rules = ", ".join(detail.get("rules", []))
-    return _("%(n)s alerts belong to it: %(rules)s") % {"n": detail.get("n"), "rules": rules}
+    count = detail.get("n") or 0
+    words = ngettext(
+        "%(n)d alert belongs to it: %(rules)s", "%(n)d alerts belong to it: %(rules)s", count
+    )
+    return words % {"n": count, "rules": rules}
 
 
 _INCIDENT: Final[dict[str, Any]] = {

@@ -3,6 +3,7 @@
 from datetime import timedelta
 
 import pytest
+from django.contrib.auth.models import User
 from django.core.cache import cache
 from django.db import DatabaseError, transaction
 from django.test import Client
@@ -122,6 +123,21 @@ def test_a_notice_is_continued_until_it_is_resolved(page, inner):
     with pytest.raises(ConflictError):
         tell("resolved")
     assert get().status_code == 404
+
+
+def test_what_was_published_counts_also_where_it_names_no_component(page):
+    news = News(page.pk, "Cards are late", "We look into it.", "investigating", "partial")
+    statuspages.tell(None, news, "ann")
+    assert health() == ["operational"] * 3
+    assert statuspages.shown(page).health == "partial"
+
+
+def test_staff_who_may_see_status_pages_need_no_token(page, staff_client):
+    StatusPage.objects.update(public=False)
+    assert staff_client.get("/status/shop/").status_code == 200
+    client = Client()
+    client.force_login(User.objects.create_user("reader", is_staff=True))
+    assert client.get("/status/shop/").status_code == 404
 
 
 def test_a_private_page_is_for_those_with_its_token(page):
