@@ -134,7 +134,7 @@ def _watch() -> None:
 def _worst(heart: deadman.Heart) -> float:
     late = heart.vitals
     silent = heart.beat_age_s if heart.beat_age_s is not None else float(heart.late_after_s + 1)
-    return max(silent, late.rules_s, late.groups_s, late.outbox_s)
+    return max(silent, late.rules_s, late.groups_s, late.steps_s, late.outbox_s)
 
 
 def _payload(purpose: Purpose, trouble: str, late_s: float, limit_s: float) -> dict[str, Any]:

@@ -14,6 +14,7 @@ from typing import Any
 
 import pytest
 from django.apps import apps
+from django.db import connection
 
 from apps.alerts.evaluation import evaluate_due
 from apps.alerts.models import Channel, Rule, RuleVersion
@@ -154,6 +155,14 @@ def wait_until(condition: Callable[[], bool], timeout_s: float = 20) -> None:
     while not condition():
         assert time.monotonic() < deadline, "the awaited never happened"
         time.sleep(0.02)
+
+
+def waits_for_lock() -> bool:
+    """Whether another connection to the database waits for one."""
+    with connection.cursor() as cursor:
+        # What pg_stat_activity shows stands still within a transaction.
+        cursor.execute("SELECT count(*) FROM pg_locks WHERE NOT granted")
+        return bool(cursor.fetchone()[0])
 
 
 @pytest.fixture

@@ -15,12 +15,14 @@ from apps.alerts.models import (
     EpisodeEvent,
     Escalation,
     EscalationStep,
+    GroupMember,
     Incident,
     Notification,
     PolicyFault,
     Silence,
     Team,
 )
+from apps.alerts.services import acknowledgements
 from tests.alerts.escalating import episode, later, person, policy, told, webhook
 
 pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("nobody_woken")]
@@ -119,11 +121,50 @@ def test_the_end_of_the_alert_cancels_it_and_is_told_to_those_who_were_paged():
 def test_whom_the_route_tells_anyway_is_not_told_twice_that_it_ended(group):
     fired = episode()
     begin(two_levels(), fired, group=group)
-    Notification.objects.create(
-        key="r", channel=webhook("ann"), group=group, kind="webhook", purpose="firing", payload={}
-    )
+    GroupMember.objects.create(
+        group=group, episode=fired, joined_at=db_now(), told_at=db_now(),
+        told_channels=[webhook("ann").pk],
+    )  # fmt: skip
     escalation.resolved([fired], db_now())
     assert not Notification.objects.filter(purpose="resolved").exists()
+
+
+def test_whom_the_route_told_of_other_alerts_long_ago_is_told_that_this_one_ended(group):
+    fired, old = episode(), episode(state="resolved")
+    begin(two_levels(), fired, group=group)
+    GroupMember.objects.create(
+        group=group, episode=old, joined_at=db_now(), told_at=db_now(),
+        told_channels=[webhook("ann").pk],
+    )  # fmt: skip
+    escalation.resolved([fired], db_now())
+    assert Notification.objects.get(purpose="resolved").channel.name == "ann"
+
+
+@pytest.mark.parametrize("end", ["by a step", "at its end"])
+def test_an_escalation_that_is_over_still_says_that_the_alert_is_taken_and_ended(end):
+    fired, ann = episode(), person("ann")
+    steps = [{"kind": "user", "person": ann}, {"kind": "channel", "channel": webhook("team")}]
+    row = begin(policy(*steps, *[{"kind": "resolve"}] * (end == "by a step")), fired)
+    later(300)
+    later(300)
+    assert state(row) == ("ended" if end == "by a step" else "exhausted")
+    acknowledgements.acknowledge([fired], "bob")
+    assert Notification.objects.get(purpose="acknowledged").channel.name == "ann"
+    Episode.objects.filter(pk=fired.pk).update(state="resolved", ended_at=db_now())
+    escalation.resolved([fired], db_now())
+    escalation.resolved([fired], db_now())
+    ends = Notification.objects.filter(purpose="resolved").values_list("channel__name", flat=True)
+    assert {"ann", "team"} <= set(ends)
+    assert len(ends) == len(set(ends))
+
+
+def test_whoever_takes_it_is_not_told_and_the_others_who_were_paged_are():
+    fired = episode()
+    begin(two_levels(), fired)
+    later(300)
+    acknowledgements.acknowledge([fired], "bob")
+    message = Notification.objects.get(purpose="acknowledged")
+    assert (message.channel.name, message.payload["by"]) == ("ann", "bob")
 
 
 def test_a_rise_in_severity_begins_anew_even_after_an_acknowledgement():

@@ -3,13 +3,22 @@
 from collections.abc import Sequence
 from typing import Any
 
+from django.db.models import Q
 from django.utils.translation import gettext as _
 
+from apps.alerts.delivery import NOTIFIERS
 from apps.alerts.escalation.audience import Audience
 from apps.alerts.escalation.plan import Plan
 from apps.alerts.evaluation.notices import payload_for
 from apps.alerts.machine import Severity
-from apps.alerts.models import Channel, Episode, Escalation, Notification, Purpose
+from apps.alerts.models import (
+    Channel,
+    Episode,
+    Escalation,
+    GroupMember,
+    Notification,
+    Purpose,
+)
 from apps.alerts.services.owe import owe
 
 
@@ -38,20 +47,54 @@ def page(row: Escalation, plan: Plan, episodes: Sequence[Episode], found: Audien
 
 def tell_resolved(row: Escalation, episode: Episode) -> None:
     """Whoever was paged learns that it is over, unless the route tells that channel anyway."""
-    paged = Notification.objects.filter(escalation_id=row.pk, purpose=Purpose.ESCALATION)
-    channels = Channel.objects.filter(enabled=True, notifications__in=paged).distinct()
-    if row.group_id is not None:
-        routed = Notification.objects.filter(group_id=row.group_id, purpose=Purpose.FIRING)
-        channels = channels.exclude(pk__in=routed.values("channel"))
     payload = {
         **payload_for(episode, Purpose.RESOLVED, episode.rule),
         "escalation": _about(row, Plan.from_json(row.plan)),
     }
+    routed = _routed(row)
+    channels = [one for one in _paged(row, Q()) if one.pk not in routed]
     owe(
-        list(channels), Purpose.RESOLVED, payload,
+        channels, Purpose.RESOLVED, payload,
         news=f"escalation|{row.pk}|{row.round}|resolved", episode=episode, group=row.group,
         escalation_id=row.pk, severity=row.severity,
     )  # fmt: skip
+
+
+def tell_acknowledged(row: Escalation, episodes: Sequence[Episode], by: str) -> None:
+    """Whoever was paged learns that somebody has it, so that nobody else gets up for it."""
+    first, *others = episodes
+    payload = {
+        **payload_for(first, Purpose.ACKNOWLEDGED, first.rule, others),
+        "escalation": _about(row, Plan.from_json(row.plan)), "by": by,
+    }  # fmt: skip
+    people = Q(person__isnull=False) & ~Q(person__username=by)
+    # What is nobody's own hears of it only where it can show it; the group tells those it told.
+    showing = {kind for kind, one in NOTIFIERS.items() if one.shows_taken}
+    routed = _routed(row)
+    channels = [
+        one
+        for one in _paged(row, people | Q(person=None, kind__in=showing))
+        if one.pk not in routed or one.kind not in showing
+    ]
+    owe(
+        channels, Purpose.ACKNOWLEDGED, payload,
+        news=f"escalation|{row.pk}|{row.version}|acknowledged", episode=first, group=row.group,
+        escalation_id=row.pk, severity=row.severity,
+    )  # fmt: skip
+
+
+def _paged(row: Escalation, which: Q) -> list[Channel]:
+    paged = Notification.objects.filter(which, escalation_id=row.pk, purpose=Purpose.ESCALATION)
+    channels = Channel.objects.filter(enabled=True, notifications__in=paged)
+    return list(channels.distinct().order_by("pk"))
+
+
+def _routed(row: Escalation) -> set[int]:
+    """The channels its group has told of the same alerts: it tells them the rest, too."""
+    told = GroupMember.objects.filter(
+        group=row.group_id, told_at__isnull=False, episode__escalations__escalation=row
+    )
+    return {pk for each in told.values_list("told_channels", flat=True) for pk in each}
 
 
 def _about(row: Escalation, plan: Plan) -> dict[str, Any]:

@@ -52,12 +52,19 @@ def start(
     return row
 
 
-def acknowledged(episodes: Iterable[Episode], at: datetime) -> int:
-    """Somebody has these: escalations with nothing else open stop. How many did."""
-    stopped = 0
-    for row, members in _touched(episodes, MemberState.OPEN):
+def acknowledged(episodes: Iterable[Episode], at: datetime, *, by: str = "") -> int:
+    """Somebody has these: escalations with nothing else open stop. How many did.
+
+    Where `by` says who, whoever else was paged is told.
+    """
+    stopped, taken = 0, list(episodes)
+    for row, members in _touched(taken, MemberState.OPEN):
+        ids = set(members.values_list("episode", flat=True))
         members.update(state=MemberState.ACKNOWLEDGED, since=at)
         stopped += _settle(row, at)
+        # Also of one that a step ended: its pages are out.
+        if by and not row.members.filter(state=MemberState.OPEN).exists():
+            paging.tell_acknowledged(row, [one for one in taken if one.pk in ids], by)
     return stopped
 
 
@@ -95,7 +102,9 @@ def resolved(episodes: Iterable[Episode], at: datetime) -> int:
         last = members.select_related("episode__rule").order_by("-episode__ended_at").first()
         members.update(state=MemberState.RESOLVED, since=at)
         ended += _settle(row, at)
-        if row.state == EscalationState.RESOLVED and last is not None:
+        over = not row.members.exclude(state=MemberState.RESOLVED).exists()
+        if over and last is not None:
+            # Also where a step had ended it, or nobody had acknowledged: its pages are out.
             paging.tell_resolved(row, last.episode)
     return ended
 

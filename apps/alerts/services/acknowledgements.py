@@ -10,6 +10,7 @@ from django.utils.translation import gettext as _
 
 from apps.alerts import conf, escalation
 from apps.alerts.clock import db_now
+from apps.alerts.collisions import surely
 from apps.alerts.machine import OPEN, RANK, Severity
 from apps.alerts.models import Acknowledgement, Episode, EpisodeEvent
 from apps.alerts.models.acknowledgement import AckEnd
@@ -41,26 +42,29 @@ def acknowledge(
             % {"least": SHORTEST_S, "most": LONGEST_S},
             {"field": "timeout_s"},
         )
-    with transaction.atomic():
-        locked = _locked(episodes)
-        now = db_now()
-        until = now + timedelta(seconds=lasting) if lasting else None
-        held = _held(locked)
-        if timeout_s is None:
-            locked = [one for one in locked if one.pk not in held]
-        else:
-            _end(list(held.values()), AckEnd.REPLACED, by, now)
-        Acknowledgement.objects.bulk_create(
-            Acknowledgement(
-                episode=one, by=by[:200], at=now, severity=one.severity, note=note[:2000],
-                until=until,
-            )
-            for one in locked
-        )  # fmt: skip
-        detail = {"by": by, "until": until.isoformat() if until else None, "note": note[:2000]}
-        _tell(locked, "acknowledged", now, detail)
-        escalation.acknowledged(locked, now)
-        taken.tell(locked, by)
+    chosen = _numbers(episodes)
+    return surely(lambda: _take(chosen, by, lasting, note[:2000], renew=timeout_s is not None))
+
+
+def _take(chosen: set[UUID], by: str, lasting: int, note: str, *, renew: bool) -> int:
+    locked = _locked(chosen)
+    now = db_now()
+    until = now + timedelta(seconds=lasting) if lasting else None
+    held = _held(locked)
+    if renew:
+        _end(list(held.values()), AckEnd.REPLACED, by, now)
+    else:
+        locked = [one for one in locked if one.pk not in held]
+    Acknowledgement.objects.bulk_create(
+        Acknowledgement(
+            episode=one, by=by[:200], at=now, severity=one.severity, note=note, until=until
+        )
+        for one in locked
+    )
+    detail = {"by": by, "until": until.isoformat() if until else None, "note": note}
+    _tell(locked, "acknowledged", now, detail)
+    escalation.acknowledged(locked, now, by=by)
+    taken.tell(locked, by)
     return len(locked)
 
 
@@ -75,20 +79,22 @@ def unacknowledge(
 
     `only`: asked once more of each acknowledgement when nobody else can change it any longer.
     """
-    with transaction.atomic():
-        locked = _locked(episodes)
-        now = db_now()
-        held = {
-            row.episode_id: row for row in _held(locked).values() if only is None or only(row, now)
-        }
-        if not held:
-            return 0
-        _end(list(held.values()), reason, by, now)
-        free = [one for one in locked if one.pk in held]
-        _tell(free, "unacknowledged", now, {"by": by, "reason": str(reason)})
-        # Groups before escalations, as a flush takes them.
-        rejudge(f"acknowledgement:{row.pk}" for row in held.values())
-        escalation.unacknowledged(free, now)
+    chosen = _numbers(episodes)
+    return surely(lambda: _let_go(chosen, by, reason, only))
+
+
+def _let_go(chosen: set[UUID], by: str, reason: AckEnd, only: Test | None) -> int:
+    locked = _locked(chosen)
+    now = db_now()
+    held = {row.episode_id: row for row in _held(locked).values() if only is None or only(row, now)}
+    if not held:
+        return 0
+    _end(list(held.values()), reason, by, now)
+    free = [one for one in locked if one.pk in held]
+    _tell(free, "unacknowledged", now, {"by": by, "reason": str(reason)})
+    # Groups before escalations, as a flush takes them.
+    rejudge(f"acknowledgement:{row.pk}" for row in held.values())
+    escalation.unacknowledged(free, now)
     return len(free)
 
 
@@ -135,10 +141,13 @@ def _close_ended() -> None:
             )
 
 
-def _locked(episodes: Iterable[Episode | UUID]) -> list[Episode]:
+def _numbers(episodes: Iterable[Episode | UUID]) -> set[UUID]:
+    return {one.pk if isinstance(one, Episode) else one for one in episodes}
+
+
+def _locked(pks: set[UUID]) -> list[Episode]:
     # In one order, so that two of these cannot deadlock. The lock makes what follows one step: two
     # people who press the button at once take it one after the other.
-    pks = {one.pk if isinstance(one, Episode) else one for one in episodes}
     rows = Episode.objects.select_for_update(no_key=True).filter(pk__in=pks, state__in=OPEN)
     return list(rows.order_by("pk"))
 

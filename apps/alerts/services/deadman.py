@@ -24,12 +24,16 @@ _ROW: Final = 1
 # A heartbeat that cannot be handed over soon is replaced by the next.
 _TRIES: Final = 3
 # A message behind an earlier one to the same channel waits for that, not for a dispatcher.
+# One whose attempts begin and never end has a dispatcher that dies of it.
 _VITALS: Final = """
 SELECT statement_timestamp(),
   (SELECT extract(epoch FROM statement_timestamp() - min(next_eval_at))
      FROM alerts_rule WHERE enabled),
   (SELECT extract(epoch FROM statement_timestamp() - least(
      (SELECT min(next_flush_at) FROM alerts_alertgroup), (SELECT min(at) FROM alerts_enrolment)))),
+  (SELECT extract(epoch FROM statement_timestamp() - least(
+     (SELECT min(next_at) FROM alerts_escalation WHERE state = 'running'),
+     (SELECT min(due_at) FROM alerts_digest WHERE sent_at IS NULL)))),
   (SELECT extract(epoch FROM statement_timestamp() - min(due.next_attempt_at))
      FROM alerts_notification AS due
     WHERE due.state = 'pending' AND due.attempt = 0
@@ -37,7 +41,14 @@ SELECT statement_timestamp(),
       AND NOT EXISTS (
           SELECT 1 FROM alerts_notification AS earlier
            WHERE earlier.kind = due.kind AND earlier.channel_id = due.channel_id
-             AND earlier.id < due.id AND earlier.state IN ('pending', 'sending')))
+             AND earlier.id < due.id AND earlier.state IN ('pending', 'sending'))),
+  (SELECT extract(epoch FROM statement_timestamp() - min(lost.started_at))
+     FROM alerts_notification AS owed JOIN alerts_attempt AS lost ON lost.notification_id = owed.id
+    WHERE owed.state = 'sending' AND lost.ended_at IS NULL
+      AND NOT EXISTS (
+          SELECT 1 FROM alerts_attempt AS later
+           WHERE later.notification_id = owed.id AND later.number > lost.number
+             AND later.ended_at IS NOT NULL))
 """
 
 
@@ -48,12 +59,16 @@ class Vitals:
     at: datetime
     rules_s: float
     groups_s: float
+    steps_s: float
     outbox_s: float
 
     @property
     def late(self) -> str:
         """The stages that are late, in words; "" when none is."""
-        stages = {"rules": self.rules_s, "groups": self.groups_s, "outbox": self.outbox_s}
+        stages = {
+            "rules": self.rules_s, "groups": self.groups_s, "escalations": self.steps_s,
+            "outbox": self.outbox_s,
+        }  # fmt: skip
         found = [f"{n} {s:.0f} s" for n, s in stages.items() if s > conf.STAGE_LATE_S]
         return ", ".join(found)
 
@@ -89,9 +104,9 @@ def vitals() -> Vitals:
     """How late each stage is now, by the database's clock; one query."""
     with connection.cursor() as cursor:
         cursor.execute(_VITALS)
-        at, rules, groups, outbox = cursor.fetchone()
-    late = [max(0.0, float(one)) if one is not None else 0.0 for one in (rules, groups, outbox)]
-    return Vitals(at, *late)
+        at, *found = cursor.fetchone()
+    rules, groups, steps, waiting, lost = (max(0.0, float(one or 0)) for one in found)
+    return Vitals(at, rules, groups, steps, max(waiting, lost))
 
 
 def beat() -> bool:

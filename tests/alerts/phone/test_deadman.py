@@ -8,12 +8,23 @@ from django.db.models.functions import Now
 from health_check.exceptions import ServiceUnavailable
 
 from apps.alerts import checks, deadwatch
+from apps.alerts.clock import db_now
 from apps.alerts.collecting import Delivery
 from apps.alerts.delivery import Delivered
 from apps.alerts.health import Alerting
-from apps.alerts.models import Channel, DeadMan, Notification, OutboxState, Outcome
+from apps.alerts.models import (
+    Attempt,
+    Channel,
+    DeadMan,
+    Digest,
+    Escalation,
+    Notification,
+    OutboxState,
+    Outcome,
+)
 from apps.alerts.services import channels, deadman
 from apps.alerts.services.dispatch import dispatch
+from apps.alerts.services.outbox import claim, settle
 from apps.alerts.tasks import evaluate_rules
 from tests.alerts.test_dispatch import owe
 
@@ -91,6 +102,38 @@ def test_a_message_that_waits_behind_another_of_its_channel_is_not_late(switch, 
     owe(second, 1, attempt=5, next_attempt_at=Now() + timedelta(seconds=50))
     owe(second, 2, next_attempt_at=Now() - timedelta(seconds=500))
     assert deadman.vitals().late == ""
+
+
+def test_a_dispatcher_that_dies_of_every_message_is_late_though_it_claims_each_at_once(
+    switch, second
+):
+    row = owe(second, 1)
+    for number in (1, 2, 3):
+        # Claimed, and its worker died: the lease ran out.
+        assert [one.notification.pk for one in claim("webhook", 1)] == [row.pk]
+        assert deadman.vitals().late == ""
+        past = Now() - timedelta(seconds=1)
+        Notification.objects.filter(pk=row.pk).update(lease_until=past)
+        Attempt.objects.filter(number=number).update(started_at=Now() - timedelta(seconds=30))
+    Attempt.objects.filter(number=1).update(started_at=Now() - timedelta(seconds=61))
+    assert "outbox 61 s" in deadman.vitals().late
+    assert not deadman.beat()
+    (claimed,) = claim("webhook", 1)
+    assert "outbox" in deadman.vitals().late
+    settle(claimed, Delivered(Outcome.TRANSIENT))
+    assert deadman.beat()
+
+
+def test_an_escalation_and_a_digest_that_nobody_works_on_withhold_the_heartbeat(switch, second):
+    late = db_now() - timedelta(seconds=61)
+    digest = Digest.objects.create(channel=second, due_at=late)
+    assert "escalations 61 s" in deadman.vitals().late
+    digest.delete()
+    assert deadman.vitals().late == ""
+    Escalation.objects.create(
+        policy_name="x", plan={}, severity="critical", started_at=late, next_at=late
+    )
+    assert not deadman.beat()
 
 
 def test_when_heartbeats_stop_the_second_channel_is_told_once_and_told_when_they_return(

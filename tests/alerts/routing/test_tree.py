@@ -104,6 +104,12 @@ def test_an_expression_made_to_stall_does_not():
     assert not parse("a=~(x+x+)+y")[0].matches({"a": "x" * 5000})
 
 
+@pytest.mark.parametrize("text", ['a={gap}"x', 'a=b{gap}"', '{gap}a{gap}={gap}b{gap}"', "{gap}=b"])
+def test_reading_takes_no_longer_for_many_spaces(text):
+    with pytest.raises(InvalidInputError):
+        parse(text.format(gap=" " * 20_000))
+
+
 @pytest.mark.parametrize(
     "text", ["a=x, a=y", "a=x, a!=x", "a=x, a=~y.*", "a=~x, a!~x", "a=, a=~.+"]
 )

@@ -4,7 +4,7 @@ import threading
 from datetime import timedelta
 
 import pytest
-from django.db import connection
+from django.db import connection, transaction
 
 from apps.alerts import conf
 from apps.alerts.clock import db_now
@@ -13,6 +13,7 @@ from apps.alerts.services import silences
 from apps.alerts.services.acknowledgements import acknowledge, expire, unacknowledge
 from apps.alerts.suppression import Kind, judge
 from apps.core.errors import InvalidInputError
+from tests.alerts.conftest import wait_until, waits_for_lock
 
 
 def kinds(episode):
@@ -117,6 +118,36 @@ def test_of_many_who_press_at_once_one_takes_it(make_episode):
         one.join()
     assert sorted(taken) == [0, 0, 0, 1]
     assert Acknowledgement.objects.count() == 1
+
+
+@pytest.mark.django_db(transaction=True)
+@pytest.mark.parametrize("verb", [acknowledge, unacknowledge])
+def test_who_takes_many_while_they_are_judged_gets_them_all_though_both_collide(
+    make_episode, verb, no_wake_ups
+):
+    first, second = sorted((make_episode(), make_episode()), key=lambda one: one.pk)
+    if verb is unacknowledge:
+        acknowledge([first, second], "ann")
+    done, wrong = [], []
+
+    def press():
+        try:
+            done.append(verb([first, second], "bob"))
+        except Exception as error:  # noqa: BLE001 (told to the test)
+            wrong.append(error)
+        finally:
+            connection.close()
+
+    pressing = threading.Thread(target=press)
+    with transaction.atomic(), connection.cursor() as cursor:
+        # The other one finds out first, and is the one that is undone.
+        cursor.execute("SET LOCAL deadlock_timeout = '60s'")
+        Episode.objects.filter(pk=second.pk).update(value=2)
+        pressing.start()
+        wait_until(waits_for_lock)
+        Episode.objects.filter(pk=first.pk).update(value=2)
+    pressing.join()
+    assert (done, wrong) == ([2], [])
 
 
 def test_nobody_has_taken_what_came_later_an_episode_that_grew_worse_pages_again(make_episode):
