@@ -39,7 +39,7 @@ logs: $(RUN) ## Follow every log
 
 test: $(DEV) ## Install what tests need and run all of them (ARGS="-k name")
 	@deploy/test-packages
-	@exec $(BIN)/python -m pytest -n $(WORKERS) --dist loadscope $(ARGS)
+	@exec $(BIN)/python -m pytest -n $(WORKERS) --dist loadfile --no-loadscope-reorder $(ARGS)
 
 lint: $(DEV) ## Style, types, layers, migrations, deployment checks
 	@exec deploy/lint $(BIN)

@@ -10,6 +10,8 @@
 A real process sees only what is committed: mark such tests `django_db(transaction=True)`.
 """
 
+import contextlib
+import itertools
 import os
 import socket
 import subprocess
@@ -107,11 +109,19 @@ def staff_client(staff: User) -> Client:
     return client
 
 
+# Below those the kernel gives to whoever connects, and each worker has its own: a port that was
+# free stays so until the process it is for has started.
+_WORKER = int(os.environ.get("PYTEST_XDIST_WORKER", "gw0").removeprefix("gw"))
+_ports = itertools.count(10_000 + _WORKER % 8 * 2500 + os.getpid() * 37 % 2000)
+
+
 def free_port() -> int:
-    """A port nobody listens on now."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
+    """A port nobody listens on, and that nothing else will take."""
+    while True:
+        port = next(_ports)
+        with socket.socket() as probe, contextlib.suppress(OSError):
+            probe.bind(("127.0.0.1", port))
+            return port
 
 
 def child_environment(role: str, port: int) -> dict[str, str]:

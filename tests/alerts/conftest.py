@@ -144,12 +144,12 @@ class Receiver:
             return [json.loads(line) for line in self.log.read_text().splitlines()]
         return []
 
-    def wait_for(self, count: int, timeout_s: float = 20) -> list[dict[str, Any]]:
+    def wait_for(self, count: int, timeout_s: float = 60) -> list[dict[str, Any]]:
         wait_until(lambda: len(self.requests()) >= count, timeout_s)
         return self.requests()
 
 
-def wait_until(condition: Callable[[], bool], timeout_s: float = 20) -> None:
+def wait_until(condition: Callable[[], bool], timeout_s: float = 60) -> None:
     """Poll until true; fails the test when it never is."""
     deadline = time.monotonic() + timeout_s
     while not condition():

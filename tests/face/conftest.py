@@ -134,8 +134,12 @@ def visit(
 
 
 def darken(page: Page) -> None:
-    """Switch an open page to the dark theme; the skin follows the system's only on loading."""
-    page.evaluate("document.documentElement.classList.add('dark')")
+    """Switch an open page to the dark theme, at once; the skin follows the system's on loading."""
+    page.emulate_media(color_scheme="dark")
+    page.evaluate("""() => {
+      document.documentElement.classList.add("dark");
+      for (const one of document.getAnimations()) if (one instanceof CSSTransition) one.finish();
+    }""")
 
 
 def keep(page: Page, name: str) -> Path:

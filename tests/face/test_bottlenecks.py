@@ -9,7 +9,7 @@ from apps.core.models import AuditEntry
 from apps.monitoring.bottlenecks import walk
 from apps.monitoring.models import Bottleneck
 from tests.face.conftest import keep
-from tests.face.walking import broken_rules
+from tests.face.walking import both_themes, broken_rules
 from tests.monitoring.bottlenecks.conftest import send, store  # noqa: F401 (fixtures)
 from tests.monitoring.bottlenecks.making import code, db, http, server
 from tests.monitoring.bottlenecks.test_detectors import listing
@@ -42,15 +42,11 @@ def test_the_pages_are_whole_in_every_light_and_width(visit, found):
         base = page.url.split("/admin/")[0]
         broken = []
         expect(page.locator(".bn-row")).to_have_count(count)
-        for scheme in ("light", "dark"):
-            page.emulate_media(color_scheme=scheme)
-            page.goto(f"{base}/admin/bottlenecks/")
-            keep(page, f"bottlenecks-{scheme}")
-            broken += broken_rules(page)
-            page.goto(f"{base}/admin/bottlenecks/{one.fingerprint}/")
-            expect(page.locator("[data-panel=lost]")).to_have_attribute("data-panel-state", "ready")
-            keep(page, f"bottleneck-{scheme}")
-            broken += broken_rules(page)
+        broken += both_themes(page, "bottlenecks")
+        page.emulate_media(color_scheme="light")
+        page.goto(f"{base}/admin/bottlenecks/{one.fingerprint}/")
+        expect(page.locator("[data-panel=lost]")).to_have_attribute("data-panel-state", "ready")
+        broken += both_themes(page, "bottleneck")
         page.set_viewport_size({"width": 390, "height": 844})
         for path in ("", f"{one.fingerprint}/"):
             page.goto(f"{base}/admin/bottlenecks/{path}")

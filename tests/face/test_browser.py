@@ -98,10 +98,9 @@ def settled(page: Page, name: str) -> None:
         live(page)
 
 
-@pytest.mark.parametrize("scheme", ["light", "dark"])
 @pytest.mark.parametrize("group", PAGES)
-def test_no_page_breaks_a_rule_of_wcag_or_a_telephone(visit, group, scheme):
-    assert troubles(visit, PAGES[group], settled, color_scheme=scheme) == []
+def test_no_page_breaks_a_rule_of_wcag_or_a_telephone(visit, group):
+    assert troubles(visit, PAGES[group], settled) == []
 
 
 def test_the_theme_follows_the_system_and_the_charts_follow_the_theme(visit):

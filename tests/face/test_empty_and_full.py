@@ -77,11 +77,10 @@ def expected(group: str) -> str | None:
     return "400" if group == "mistaken" else None
 
 
-@pytest.mark.parametrize("scheme", ["light", "dark"])
 @pytest.mark.parametrize("group", PAGES)
-def test_everyone_can_use_it(visit, filled, group, scheme):
+def test_everyone_can_use_it(visit, filled, group):
     wrong = expected(group)
-    assert troubles(visit, PAGES[group], settled, color_scheme=scheme, expected_errors=wrong) == []
+    assert troubles(visit, PAGES[group], settled, expected_errors=wrong) == []
 
 
 @pytest.mark.parametrize("group", PAGES)

@@ -12,7 +12,7 @@ from apps.monitoring.store import logroll
 from tests.face.conftest import keep
 from tests.face.evidence import ERROR, HOSTILE, NOW, WARN, line
 from tests.face.evidence import store as add
-from tests.face.walking import broken_rules
+from tests.face.walking import both_themes, broken_rules
 from tests.monitoring.store.conftest import clear
 
 pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True)]
@@ -75,8 +75,7 @@ def test_lines_are_followed_with_the_filter_of_the_list(visit, portal_server):
     assert rules == []
 
 
-@pytest.mark.parametrize("scheme", ["light", "dark"])
-def test_what_lines_say_as_a_whole_leads_to_the_lines(visit, scheme):
+def test_what_lines_say_as_a_whole_leads_to_the_lines(visit):
     minute = NOW.replace(second=0) - timedelta(minutes=5)
     add(*[line(f"order {n} paid by u{n}", minute + timedelta(seconds=n % 50)) for n in range(90)])
     add(*[line(f"order {n} refused", minute, ERROR) for n in range(9)], line("low", minute, WARN))
@@ -88,18 +87,17 @@ def test_what_lines_say_as_a_whole_leads_to_the_lines(visit, scheme):
             page.locator("[data-panel='lines'] .js-plotly-plot, [data-panel='lines'] svg").first
         ).to_be_visible()
         expect(page.get_by_text("100 lines")).to_be_visible()
-        keep(page, f"log-analytics-{scheme}")
-        rules = broken_rules(page)
+        rules = both_themes(page, "log-analytics")
         page.set_viewport_size({"width": 390, "height": 844})
         wide = page.evaluate("document.documentElement.scrollWidth - innerWidth")
-        keep(page, f"log-analytics-{scheme}-narrow")
+        keep(page, "log-analytics-narrow")
         page.get_by_role("region", name="Most frequent templates").get_by_role(
             "link", name="refused"
         ).click()
         expect(page.locator("#logs tbody tr").first).to_contain_text("refused")
         return rules, wide, page.locator("#logs tbody tr").count()
 
-    rules, wide, found = visit(f"/admin/log-analytics/?{SHOP}", look, color_scheme=scheme)
+    rules, wide, found = visit(f"/admin/log-analytics/?{SHOP}", look)
     assert (rules, wide <= 0, found) == ([], True, 9)
 
 

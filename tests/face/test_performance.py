@@ -12,7 +12,7 @@ from apps.monitoring.store import rollups
 from apps.monitoring.store.rows import Batch, Resource
 from apps.monitoring.store.writer import Writer
 from tests.face.conftest import keep
-from tests.face.walking import broken_rules
+from tests.face.walking import both_themes, broken_rules
 from tests.monitoring.store import make
 from tests.monitoring.store.conftest import clear
 
@@ -76,11 +76,7 @@ def test_a_slow_route_is_found_its_regression_told_and_its_trace_opened(visit, t
             timeout=30_000
         )
         expect(page.locator("#panel-durations .shapelayer path").first).to_be_attached()
-        for dark in (False, True):
-            page.evaluate(f"document.documentElement.classList.toggle('dark', {str(dark).lower()})")
-            assert broken_rules(page) == []
-            page.wait_for_timeout(50)
-            keep(page, f"performance-{'dark' if dark else 'light'}")
+        assert both_themes(page, "performance") == []
         page.set_viewport_size({"width": 390, "height": 844})
         # Charts follow their place.
         page.wait_for_function("document.documentElement.scrollWidth <= 390")

@@ -14,9 +14,8 @@ from apps.monitoring.intake.commit import committer
 from apps.monitoring.models import Probe
 from apps.monitoring.store.identity import own_resource
 from apps.monitoring.store.rows import Batch, Sample, Series
-from tests.face.conftest import keep
 from tests.face.test_browser import live
-from tests.face.walking import broken_rules
+from tests.face.walking import both_themes
 
 pytestmark = [pytest.mark.browser, pytest.mark.slow]
 NAME = 'shop: "front"/door <b>1</b>'
@@ -47,8 +46,7 @@ def states(page: Page) -> list[str]:
     return pill(page).locator("g").evaluate_all("all => all.map((slot) => slot.dataset.state)")
 
 
-@pytest.mark.parametrize("scheme", ["light", "dark"])
-def test_each_slot_tells_its_state_and_what_is_not_known_is_not_good(visit, probe, scheme):
+def test_each_slot_tells_its_state_and_what_is_not_known_is_not_good(visit, probe):
     def look(page: Page) -> tuple[list[str], list[str]]:
         live(page)
         found = states(page)
@@ -65,10 +63,9 @@ def test_each_slot_tells_its_state_and_what_is_not_known_is_not_good(visit, prob
         expect(line).not_to_have_text(f"{NAME} · {said}")
         # Of what no history is kept of, nothing is said.
         expect(page.locator("[data-component=web] .ph-tracker")).to_have_count(0)
-        keep(page, f"strips-{scheme}")
-        return found, broken_rules(page)
+        return found, both_themes(page, "strips")
 
-    found, broken = visit(HOUR, look, color_scheme=scheme)
+    found, broken = visit(HOUR, look)
     assert 20 <= len(found) <= 25
     assert set(found) == {"ok", "down", "unknown", "none"}
     assert found.count("none") > found.count("ok")

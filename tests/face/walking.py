@@ -6,7 +6,7 @@ from typing import Any
 from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Page
 
-from tests.face.conftest import keep
+from tests.face.conftest import darken, keep
 
 WIDE = {"width": 1400, "height": 900}
 NARROW = {"width": 390, "height": 844}
@@ -18,7 +18,7 @@ _TAGS = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa"]
 def broken_rules(page: Page, rule: str = "") -> list[str]:
     """What axe finds against WCAG 2.2 A and AA, or against one of its rules."""
     only = {"type": "rule", "values": [rule]} if rule else {"type": "tag", "values": _TAGS}
-    found = Axe().run(page, options={"runOnly": only})
+    found = Axe().run(page, options={"runOnly": only, "resultTypes": ["violations"]})
     return [
         f"{broken['id']}: {node['html'][:200]} — {node.get('failureSummary', '')[:300]}"
         for broken in found.response["violations"]
@@ -33,6 +33,15 @@ def too_wide(page: Page) -> int:
     return max(wider, 0)
 
 
+def both_themes(page: Page, name: str) -> list[str]:
+    """What axe finds on the open light page, then in the dark: there only colours differ."""
+    keep(page, f"{name}-light")
+    found = broken_rules(page)
+    darken(page)
+    keep(page, f"{name}-dark")
+    return [f"{name}: {rule}" for rule in (*found, *broken_rules(page, "color-contrast"))]
+
+
 def troubles(
     visit: Callable[..., Any],
     pages: Mapping[str, str],
@@ -41,7 +50,7 @@ def troubles(
     axe: bool = True,
     **context: Any,
 ) -> list[str]:
-    """What is wrong with these pages (name → path), wide and on a telephone.
+    """What is wrong with these pages (name → path), light, dark and on a telephone.
 
     One visit for all: a fresh profile loads every script again. `settle(page, name)` waits until
     the page is what people see.
@@ -51,13 +60,15 @@ def troubles(
         found = []
         base = page.url.partition("/admin/")[0]
         for name, path in pages.items():
+            page.emulate_media(color_scheme="light")
             page.set_viewport_size(WIDE if axe else NARROW)
             page.goto(base + path)
             settle(page, name)
-            keep(page, f"{name}-{context.get('color_scheme', 'narrow')}")
             if axe:
-                found += [f"{name}: {rule}" for rule in broken_rules(page)]
+                found += both_themes(page, name)
                 page.set_viewport_size(NARROW)
+            else:
+                keep(page, f"{name}-narrow")
             if wider := too_wide(page):
                 found.append(f"{name} is {wider} px wider than a telephone")
         return found

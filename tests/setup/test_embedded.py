@@ -56,7 +56,7 @@ def _run_postgresql(home: Home) -> dict[str, str]:
 
 
 def _ask(home: Home, server: "subprocess.Popen[bytes]", log: Path) -> dict[str, str]:
-    deadline = time.monotonic() + 30
+    deadline = time.monotonic() + 60
     while True:
         try:
             with psycopg.connect(home.database_url.replace("/pharos", "/postgres")) as connection:
@@ -88,7 +88,7 @@ def test_redis_of_either_origin_answers_on_its_socket(origin: str, scratch: Path
     )
     client = redis.Redis.from_url(home.redis_url)
     try:
-        deadline = time.monotonic() + 20
+        deadline = time.monotonic() + 60
         while not (home.run_dir / "redis.sock").exists():
             assert time.monotonic() < deadline
             time.sleep(0.05)

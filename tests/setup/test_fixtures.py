@@ -21,11 +21,13 @@ pytestmark = pytest.mark.setup
 def test_the_live_server_reads_this_tests_database(portal_server, staff: User):
     page = f"{portal_server.url}/admin/login/"
     browser = urllib.request.build_opener(jar := urllib.request.HTTPCookieProcessor())
-    browser.open(page, timeout=30).read()
+    with browser.open(page, timeout=30) as answer:
+        answer.read()
     token = next(c.value for c in jar.cookiejar if c.name == "csrftoken")
     form = f"username=staff&password={STAFF_PASSWORD.replace(' ', '+')}&csrfmiddlewaretoken={token}"
     request = urllib.request.Request(page, form.encode(), {"Referer": page})
-    browser.open(request, timeout=30).read()
+    with browser.open(request, timeout=30) as answer:
+        answer.read()
     assert "sessionid" in {cookie.name for cookie in jar.cookiejar}
 
 

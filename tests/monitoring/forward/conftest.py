@@ -39,7 +39,7 @@ class Receiver:
         return list(self.received)
 
 
-def wait_until(condition: Callable[[], object], timeout_s: float = 20) -> None:
+def wait_until(condition: Callable[[], object], timeout_s: float = 60) -> None:
     """Poll until true; fails the test when it never is."""
     deadline = time.monotonic() + timeout_s
     while not condition():

@@ -25,7 +25,7 @@ def test_a_worker_killed_inside_a_swap_leaves_the_old_day_and_blocks_nobody(
     process.kill()
     process.wait(10)
     # PostgreSQL notices that its client is gone when it next speaks to it.
-    deadline = time.monotonic() + 30
+    deadline = time.monotonic() + 60
     while rows("SELECT 1 FROM pg_stat_activity WHERE application_name = 'pharos-keep'"
                " AND datname = current_database()"):  # fmt: skip
         assert time.monotonic() < deadline
