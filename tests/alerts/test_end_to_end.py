@@ -174,6 +174,8 @@ def test_the_built_in_rules_can_be_judged_on_an_empty_store(built_in_rules, chan
         # No spike of a second fires.
         assert rule.for_s + rule.window_s >= 120
         assert not rule.channels.exists()
-    assert vars(evaluate_due()) == {"evaluated": 26, "errors": 0, "skipped": 0}
+    # On a slow machine some come due again meanwhile.
+    assert evaluate_due().errors == 0
+    assert not Rule.objects.filter(last_tick=None).exists()
     assert not Episode.objects.exists()
     assert channels.ensure("webhook", channel.target) == channel

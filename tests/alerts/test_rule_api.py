@@ -280,6 +280,7 @@ def test_a_rule_brings_its_own_escalation_which_lives_and_ends_with_it(call):
         ([{"team": "Nobody"}], "escalation.0: There is no team named 'Nobody'"),
         ([{"channel": 999999}], "escalation.0: There is no channel named 999999"),
         ([{"channel": {"kind": "pigeon"}}], "escalation.0.channel.kind"),
+        ([{"team": "a\0b"}], "escalation.0.team"), ("", "blank"),
         ([{"repeat": 9}], "escalation.0.repeat"), ([{"declare": True}], "ends with a channel"),
         ("Payments", "No escalation policy is called"), (7, "the name of a policy"),
     ],

@@ -25,6 +25,8 @@ from apps.alerts.models import Acknowledgement, Episode, EpisodeEvent, Notificat
 from apps.alerts.routing import words
 from apps.alerts.services import acknowledgements
 
+_LINK = '<a class="text-primary-600 dark:text-primary-500 underline" href="{}">{}</a>'
+
 
 class TimelineInline(ReadOnlyInline):
     model = EpisodeEvent
@@ -156,13 +158,13 @@ class EpisodeAdmin(ReadOnlyAdmin):
         """Leads to each it belongs to."""
         found = row.incidents.order_by("-pk")[:20]
         pairs = [(reverse("incident", args=[one.pk]), str(one)) for one in found]
-        return format_html_join(", ", '<a href="{}">{}</a>', pairs) or "–"
+        return format_html_join(", ", _LINK, pairs) or "–"
 
     @column(description=_("Messages"))
     def why_shown(self, row: Episode) -> str:
         """Leads to who was told, and why, or why not."""
         address = reverse("alert-why", args=[row.pk])
-        return format_html('<a href="{}">{}</a>', address, _("Why was I (not) told?"))
+        return format_html(_LINK, address, _("Why was I (not) told?"))
 
     def _figure(self, row: Episode, value: float | None) -> str:
         return figure(value, row.unit, row.rule.aggregation if row.rule else "")

@@ -9,6 +9,7 @@ from apps.alerts.api.serializers import ChannelSerializer
 from apps.alerts.models.escalation import MOST_REPEATS, STEP_WAIT_S
 from apps.alerts.services import ownsteps
 from apps.alerts.services.ownsteps import StepWish
+from apps.core.api.fields import Text
 
 _DAY_S: Final = 86_400
 _MOST: Final = 20
@@ -57,8 +58,8 @@ class EscalationField(serializers.Field[Any, Any, Any, Any]):
 
     def to_internal_value(self, data: Any) -> str | list[StepWish]:
         """The name, or the steps as wishes. Raises ValidationError by the number of the step."""
-        if isinstance(data, str) and 0 < len(data) <= 200 and "\0" not in data:
-            return data
+        if isinstance(data, str):
+            return _name(data)
         if not isinstance(data, list) or not 1 <= len(data) <= _MOST:
             raise serializers.ValidationError(
                 f"An escalation is the name of a policy, or 1 to {_MOST} steps."
@@ -112,14 +113,28 @@ def _target(what: str, told: Any) -> Any:
         fits = _whole(told, 1, MOST_REPEATS)
     elif what == "channel" and isinstance(told, dict):
         return _channel(told)
+    elif isinstance(told, str):
+        return _named(what, told)
     else:
-        fits = isinstance(told, str) and 0 < len(told) <= 200 and "\0" not in told
-        fits = fits or (what == "channel" and _whole(told, 1, 2**63 - 1))
+        fits = what == "channel" and _whole(told, 1, 2**63 - 1)
     if not fits:
         kinds = {"declare": "true", "repeat": f"A number from 1 to {MOST_REPEATS}"}
         kinds["channel"] = "A name, a number, or a channel with `kind`"
         raise serializers.ValidationError({what: [f"{kinds.get(what, 'A name')}."]})
     return told
+
+
+def _named(what: str, told: str) -> str:
+    try:
+        return _name(told)
+    except serializers.ValidationError as error:
+        raise serializers.ValidationError({what: error.detail}) from error
+
+
+def _name(told: str) -> str:
+    # The field knows what no database takes: NUL, halves of a character.
+    name: str = Text(max_length=200).run_validation(told)
+    return name
 
 
 def _channel(told: dict[str, Any]) -> Any:
