@@ -6,6 +6,7 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect
 from django.urls import reverse
 from django.utils.html import format_html
+from django.utils.timezone import localtime
 from django.utils.translation import gettext_lazy as _
 from django.utils.translation import ngettext
 from unfold.decorators import action
@@ -25,7 +26,21 @@ from apps.alerts.services import acknowledgements
 class TimelineInline(ReadOnlyInline):
     model = EpisodeEvent
     verbose_name_plural = _("Timeline")
-    fields = readonly_fields = ("at", "kind", "detail")
+    fields = readonly_fields = ("at_shown", "kind", "detail_shown")
+
+    @column(description=_("at"))
+    def at_shown(self, row: EpisodeEvent) -> str:
+        """To the second: what matters of an alert happens within a minute."""
+        return f"{localtime(row.at):%Y-%m-%d %H:%M:%S}"
+
+    @column(description=_("detail"))
+    def detail_shown(self, row: EpisodeEvent) -> str:
+        """What is known, on one line."""
+        return " · ".join(
+            f"{name} {value:.4g}" if isinstance(value, float) else f"{name} {value}"
+            for name, value in row.detail.items()
+            if value not in ("", None, False)
+        )
 
 
 class AcknowledgementInline(ReadOnlyInline):
