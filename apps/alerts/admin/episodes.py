@@ -9,6 +9,7 @@ from django.shortcuts import redirect
 from django.urls import reverse
 from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
+from django.utils.timezone import localtime
 from django.utils.translation import gettext_lazy as _
 from django.utils.translation import ngettext
 from unfold.decorators import action
@@ -31,7 +32,12 @@ _LINK = '<a class="text-primary-600 dark:text-primary-500 underline" href="{}">{
 class TimelineInline(ReadOnlyInline):
     model = EpisodeEvent
     verbose_name_plural = _("Timeline")
-    fields = readonly_fields = ("at", "kind_shown", "detail_shown")
+    fields = readonly_fields = ("at_shown", "kind_shown", "detail_shown")
+
+    @column(description=_("at"))
+    def at_shown(self, row: EpisodeEvent) -> str:
+        """To the second: what matters of an alert happens within a minute."""
+        return f"{localtime(row.at):%Y-%m-%d %H:%M:%S}"
 
     @column(description=_("Event"))
     def kind_shown(self, row: EpisodeEvent) -> str:
@@ -40,8 +46,12 @@ class TimelineInline(ReadOnlyInline):
 
     @column(description=_("Detail"))
     def detail_shown(self, row: EpisodeEvent) -> str:
-        """Name and value of each on one line."""
-        return ", ".join(f"{name}: {value}" for name, value in (row.detail or {}).items()) or "–"
+        """What is known, on one line."""
+        return " · ".join(
+            f"{name} {value:.4g}" if isinstance(value, float) else f"{name} {value}"
+            for name, value in (row.detail or {}).items()
+            if value not in ("", None, False)
+        )
 
 
 class AcknowledgementInline(ReadOnlyInline):
