@@ -66,13 +66,15 @@ def _line(step: Step) -> Line:
     detail = step.detail
     tone = {
         "suppressed": "warn", "unrouted": "bad", "failed": "bad", "skipped": "dim",
-        "notified": "ok",
+        "notified": "ok", "digested": "warn",
     }.get(str(detail.get("verdict", "")), "")  # fmt: skip
     if step.kind == "attempt":
         tone = "ok" if step.what == "ok" else "bad"
     notes = [str(detail.get("text") or ""), str(detail.get("error") or "")]
     if detail.get("until"):
         notes.append(_("until %(moment)s") % {"moment": str(detail["until"])[:16]})
+    if detail.get("due_at") and not detail.get("sent_at"):
+        notes.append(_("due %(moment)s") % {"moment": str(detail["due_at"])[:16]})
     if detail.get("may_repeat"):
         notes.append(_("may repeat"))
     if detail.get("status_code"):

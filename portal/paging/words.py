@@ -6,6 +6,7 @@ from django.utils.translation import gettext_lazy as _
 
 ANSWERS: Final = {
     "told": _("Told"),
+    "digested": _("Told with the next digest"),
     "held": _("Held back"),
     "waiting": _("Waiting for its first message"),
     "nobody": _("Nobody to tell"),
@@ -15,6 +16,7 @@ KINDS: Final = {
     "event": _("Alert"),
     "group": _("Routing"),
     "decision": _("Decision"),
+    "digest": _("Digest"),
     "message": _("Message"),
     "attempt": _("Attempt"),
 }
@@ -60,6 +62,8 @@ WHAT: Final = {
     "firing": _("It fires"),
     "escalation": _("A page of an escalation"),
     "digest": _("Part of a digest"),
+    "kept": _("Over a cap: kept for the next digest"),
+    "left": _("The digest was handed over"),
     "incident": _("About an incident"),
     "test": _("A test"),
     # attempts

@@ -11,6 +11,7 @@ from apps.alerts.machine import OPEN, State
 from apps.alerts.models import (
     Attempt,
     Decision,
+    DigestEntry,
     Enrolment,
     Episode,
     EpisodeEvent,
@@ -39,7 +40,7 @@ class Step:
 
 @dataclass(frozen=True)
 class Why:
-    """The whole story. `answer`: told, held, waiting, nobody, not_told."""
+    """The whole story. `answer`: told, digested, held, waiting, nobody, not_told."""
 
     episode: Episode
     answer: str
@@ -60,24 +61,26 @@ def why(episode: Episode) -> Why:
         .select_related("group__route", "group__receiver", "group__rule")
         .order_by("pk")[:_MOST]
     )
-    messages = _messages(episode, members)
+    kept = _kept(episode, members)
+    messages = _messages(episode, members, kept)
     decisions = list(Decision.objects.filter(episode=episode).select_related("group")[:_MOST])
     steps = [
         *_events(episode),
         *_joined(members),
         *(_decided(one) for one in decisions),
+        *_digested(kept),
         *_sent(messages),
     ]
-    answer, reason, by = _answer(episode, decisions, messages)
+    answer, reason, by = _answer(episode, decisions, messages, kept)
     ordered = tuple(sorted(steps, key=lambda one: (one.at, _ORDER.get(one.kind, 9))))
     return Why(
         episode, answer, reason, by, ordered, members, _routes(members), _ticks(episode),
-        cut=max(len(messages), len(decisions)) == _MOST,
+        cut=max(len(messages), len(decisions), len(kept)) == _MOST,
     )  # fmt: skip
 
 
 # What stands first where two things happened at one moment, as causes do before effects.
-_ORDER: Final = {"event": 0, "group": 1, "decision": 2, "message": 3, "attempt": 4}
+_ORDER: Final = {"event": 0, "group": 1, "decision": 2, "digest": 3, "message": 4, "attempt": 5}
 
 
 def _events(episode: Episode) -> Iterator[Step]:
@@ -101,8 +104,8 @@ def _decided(row: Decision) -> Step:
     return Step(row.at, "decision", row.reason, row.by, detail)
 
 
-def _messages(episode: Episode, members: tuple[GroupMember, ...]) -> list[Notification]:
-    """Messages of its own, and those of its groups that told of it."""
+def _about(episode: Episode, members: tuple[GroupMember, ...]) -> Q:
+    """What tells of it alone, and what its groups told while it was among their alerts."""
     about = Q(episode=episode)
     for member in members:
         if member.told_seq is None:
@@ -111,6 +114,33 @@ def _messages(episode: Episode, members: tuple[GroupMember, ...]) -> list[Notifi
         if member.cleared_seq is not None:
             of_group &= Q(payload__group__seq__lte=member.cleared_seq)
         about |= of_group
+    return about
+
+
+def _kept(episode: Episode, members: tuple[GroupMember, ...]) -> list[DigestEntry]:
+    """What was over a cap and went, or goes, into a digest."""
+    rows = DigestEntry.objects.filter(_about(episode, members)).select_related("digest__channel")
+    return list(rows.order_by("pk")[:_MOST])
+
+
+def _digested(kept: list[DigestEntry]) -> Iterator[Step]:
+    for row in kept:
+        digest, to = row.digest, row.digest.channel.name
+        detail = {
+            "digest": digest.pk, "purpose": row.purpose, "due_at": digest.due_at.isoformat(),
+            "sent_at": digest.sent_at.isoformat() if digest.sent_at else None,
+        }  # fmt: skip
+        yield Step(row.at, "digest", "kept", to, detail)
+        if digest.sent_at is not None:
+            yield Step(digest.sent_at, "digest", "left", to, detail)
+
+
+def _messages(
+    episode: Episode, members: tuple[GroupMember, ...], kept: list[DigestEntry]
+) -> list[Notification]:
+    """Messages that tell of it, the digests it is in among them."""
+    digests = [one.digest.notification_id for one in kept if one.digest.notification_id]
+    about = _about(episode, members) | Q(pk__in=digests)
     rows = Notification.objects.filter(about).select_related("channel", "person")
     return list(rows.prefetch_related("attempts").order_by("pk")[:_MOST])
 
@@ -142,12 +172,16 @@ def _tried(attempt: Attempt, row: Notification, to: str) -> Step:
 
 
 def _answer(
-    episode: Episode, decisions: list[Decision], messages: list[Notification]
-) -> tuple[str, str, str]:
+    episode: Episode, decisions: list[Decision], messages: list[Notification],
+    kept: list[DigestEntry],
+) -> tuple[str, str, str]:  # fmt: skip
     """In a word: who was told, or else what the last decision says."""
     if messages:
         to = sorted({row.channel.name for row in messages if row.channel})
         return "told", messages[0].reason, ", ".join(to)
+    if kept:
+        to = sorted({one.digest.channel.name for one in kept})
+        return "digested", "digest", ", ".join(to)
     if decisions:
         last = decisions[-1]
         word = {
