@@ -79,6 +79,9 @@ HOLD_S: Final = 30
 DIGEST_S: Final = 300
 # More messages of one rule in an hour than this, on one channel, and somebody should look at it.
 NOISY_PER_HOUR: Final = 10
+# Test messages a channel takes; behind each may be a telephone beside a bed.
+MOST_TESTS: Final = 5
+TESTS_WITHIN_S: Final = 600
 
 
 def base_url() -> str:

@@ -21,6 +21,7 @@ from apps.alerts.models import Episode, Rule
 from apps.alerts.models.words import SEVERITIES
 from apps.alerts.services import acknowledgements, silences
 from apps.core.errors import PortalError
+from apps.core.text import check_form, storable
 from portal.alerting import rows, topic
 from portal.evidence.guard import in_shell
 from portal.pages import render
@@ -29,6 +30,7 @@ _FIELDS: Final = ("severity", "service", "rule", "label", "state", "taken", "gro
 _SILENCED_FOR: Final = timedelta(hours=1)
 _MOST_AT_ONCE: Final = 200
 ACKNOWLEDGE: Final = "alerts.add_acknowledgement"
+LET_GO: Final = "alerts.change_acknowledgement"
 SILENCE: Final = "alerts.add_silence"
 
 
@@ -52,6 +54,7 @@ def page(request: HttpRequest) -> HttpResponse:
         "topic": topic.NAME,
         "export": _export(request.GET),
         "may_take": request.user.has_perm(ACKNOWLEDGE),
+        "may_let_go": request.user.has_perm(LET_GO),
         "may_silence": request.user.has_perm(SILENCE),
         "may_see_incidents": request.user.has_perm("alerts.view_incident"),
         "back": request.GET.urlencode(),
@@ -110,13 +113,14 @@ def act(request: HttpRequest, verb: str) -> HttpResponse:
     if not request.user.has_perm(permission):
         raise PermissionDenied
     try:
+        check_form(request.POST)
         done = do(_chosen(request), request)
     except PortalError as error:
         messages.error(request, str(error.words))
     else:
         words = ngettext("Done for %(n)d alert.", "Done for %(n)d alerts.", done)
         messages.success(request, words % {"n": done})
-    back = QueryDict(request.POST.get("back", "")[:4000]).urlencode()
+    back = QueryDict(storable(request.POST.get("back", ""))[:4000]).urlencode()
     return redirect(f"{reverse('alert-board')}?{back}" if back else reverse("alert-board"))
 
 
@@ -149,6 +153,6 @@ def _silence(chosen: list[UUID], request: HttpRequest) -> int:
 
 _VERBS: Final = {
     "acknowledge": (ACKNOWLEDGE, _take),
-    "unacknowledge": (ACKNOWLEDGE, _let_go),
+    "unacknowledge": (LET_GO, _let_go),
     "silence": (SILENCE, _silence),
 }

@@ -173,6 +173,6 @@ def _told_apart(episode: Episode) -> dict[str, str]:
 
 def _chart(episode: Episode) -> str:
     """The metric's page around the beginning of the alert, in the alert's scope."""
-    query: dict[str, Any] = {"metric": episode.metric, "from": "now-3h", "to": "now"}
+    query: dict[str, Any] = {"name": episode.metric, "from": "now-3h", "to": "now"}
     where = [f"{name}={value}" for name, value in sorted(episode.labels.items())]
     return f"{reverse('metrics')}?{urlencode({**query, 'where': where}, doseq=True)}"

@@ -16,6 +16,7 @@ from apps.alerts import incidents
 from apps.alerts.incidents import log, postmortem, statuspages, work
 from apps.alerts.models import Incident
 from apps.core.errors import InvalidInputError, PortalError
+from apps.core.text import check_form
 
 Verb = Callable[[Incident, QueryDict, str], Any]
 
@@ -27,6 +28,7 @@ def declare(request: HttpRequest) -> HttpResponse:
     _permitted(request, "alerts.add_incident")
     form = request.POST
     try:
+        check_form(form)
         incident = incidents.declare(
             # Of the form, so that sending it twice opens one.
             f"page:{_text(form, 'nonce', 64) or secrets.token_hex(16)}",
@@ -51,6 +53,7 @@ def act(request: HttpRequest, number: int, verb: str) -> HttpResponse:
     if incident is None:
         raise Http404
     try:
+        check_form(request.POST)
         do(incident, request.POST, _name(request))
     except PortalError as error:
         messages.error(request, str(error.words))

@@ -1,6 +1,7 @@
 """Status pages as their readers see them: no session, no script, only what was published."""
 
 import contextlib
+import re
 from collections.abc import Callable
 from typing import Final
 
@@ -17,6 +18,7 @@ from apps.alerts.incidents import statuspages
 from apps.alerts.models import StatusPage
 
 _KEPT_S: Final = 20
+_CONTROL: Final = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f]")
 _LANGUAGES: Final = ("en", "ko")
 
 
@@ -85,16 +87,23 @@ def _atom(row: StatusPage) -> str:
     shown = statuspages.shown(row)
     address = f"{conf.base_url()}/status/{row.slug}/"
     with override("en"):
-        atom = Atom1Feed(title=shown.title, link=address, description=shown.intro)
+        atom = Atom1Feed(
+            title=_printable(shown.title), link=address, description=_printable(shown.intro)
+        )
         for notice in (*shown.active, *shown.scheduled, *shown.past):
             for update in notice.updates.all():
                 atom.add_item(
-                    title=f"{notice.title}: {update.get_stage_display()}",
-                    link=f"{address}#notice-{notice.pk}", description=update.text,
+                    title=_printable(f"{notice.title}: {update.get_stage_display()}"),
+                    link=f"{address}#notice-{notice.pk}", description=_printable(update.text),
                     unique_id=f"{address}#update-{update.pk}", updateddate=update.at,
                     pubdate=update.at,
                 )  # fmt: skip
         return str(atom.writeString("utf-8"))
+
+
+def _printable(text: str) -> str:
+    """Without control characters: XML takes none, and one would be the end of the whole feed."""
+    return _CONTROL.sub(" ", text)
 
 
 def _answer(row: StatusPage, answer: HttpResponse) -> HttpResponse:

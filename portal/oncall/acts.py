@@ -9,7 +9,7 @@ from zoneinfo import ZoneInfo
 from django.contrib import admin, messages
 from django.contrib.auth.models import User
 from django.core.exceptions import PermissionDenied
-from django.http import HttpRequest, HttpResponse
+from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect
 from django.urls import reverse
 from django.utils.translation import gettext as _
@@ -20,6 +20,7 @@ from apps.alerts.models import Channel, Override, Schedule, Swap
 from apps.alerts.oncall.walltime import instant
 from apps.alerts.services import channels, feeds, schedules
 from apps.core.errors import InvalidInputError, PortalError
+from apps.core.text import check_form
 
 Act = Callable[..., HttpResponse]
 
@@ -35,6 +36,7 @@ def _act(permission: str) -> Callable[[Act], Act]:
             if not request.user.has_perm(permission):
                 raise PermissionDenied
             try:
+                check_form(request.POST)
                 return act(request, *args, **kwargs)
             except PortalError as error:
                 messages.error(request, str(error.words))
@@ -90,6 +92,8 @@ def decide_swap(request: HttpRequest, swap: int, verb: str) -> HttpResponse:
     if verb == "take":
         schedules.take_swap(row, me)
         messages.success(request, _("It is yours."))
+    elif verb != "withdraw":
+        raise Http404
     else:
         schedules.withdraw_swap(row, me)
         messages.success(request, _("Your offer is taken back."))
@@ -116,7 +120,11 @@ def page_me(request: HttpRequest) -> HttpResponse:
     mine = Channel.objects.filter(
         contacts__person=cast(User, request.user), contacts__enabled=True, enabled=True
     ).distinct()[:20]
-    sent = len([channels.send_test(channel) for channel in mine])
+    sent, refused = channels.send_tests(mine)
+    for words in refused:
+        messages.error(request, str(words))
+    if refused and not sent:
+        return redirect("on-call-me")
     if not sent:
         raise InvalidInputError(_("You have no contact method that works: nobody can page you."))
     words = ngettext(

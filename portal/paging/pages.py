@@ -66,7 +66,7 @@ def _line(step: Step) -> Line:
     detail = step.detail
     tone = {
         "suppressed": "warn", "unrouted": "bad", "failed": "bad", "skipped": "dim",
-        "notified": "ok",
+        "notified": "ok", "digested": "warn",
     }.get(str(detail.get("verdict", "")), "")  # fmt: skip
     if step.kind == "attempt":
         tone = "ok" if step.what == "ok" else "bad"
@@ -75,6 +75,9 @@ def _line(step: Step) -> Line:
         notes.append(
             _("until %(moment)s") % {"moment": str(detail["until"])[:16].replace("T", " ")}
         )
+    if detail.get("due_at") and not detail.get("sent_at"):
+        due = str(detail["due_at"])[:16].replace("T", " ")
+        notes.append(_("due %(moment)s") % {"moment": due})
     if detail.get("may_repeat"):
         notes.append(_("may repeat"))
     if detail.get("status_code"):

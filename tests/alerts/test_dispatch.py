@@ -390,3 +390,13 @@ def test_a_test_message_goes_the_ordinary_way(hook, receiver, no_wake_ups):
     assert no_wake_ups == [["webhook"]]
     dispatch("webhook")
     assert '"purpose":"test"' in receiver.requests()[0]["body"]
+
+
+@pytest.mark.parametrize("outcome", [Outcome.OK, Outcome.PERMANENT])
+def test_what_a_provider_answers_and_nobody_can_store_is_settled_all_the_same(hook, outcome):
+    owe(hook(), episode=episode())
+    (claimed,) = claim("webhook", 1)
+    odd = "a\0b\ud800" * 300
+    assert settle(claimed, Delivered(outcome, 200, odd, provider_id=odd))
+    assert row().state == (OutboxState.SENT if outcome == Outcome.OK else OutboxState.DEAD)
+    assert row().error.startswith("a\ufffdb?")

@@ -12,10 +12,11 @@ from django.db import connection, models
 from django.forms import modelform_factory
 from rest_framework import serializers
 
-from apps.alerts.models import Channel
+from apps.alerts.models import Channel, PhoneAccount
 from apps.alerts.models.channel import PURPOSE
-from apps.alerts.services import channels
+from apps.alerts.services import channels, phones
 from apps.core import vault
+from apps.core.errors import InvalidInputError
 from apps.core.models import AuditEntry
 from apps.core.sealed import Secret
 
@@ -187,3 +188,23 @@ def test_a_row_written_during_the_rotation_keeps_what_was_written(rotated, chann
 def test_knowing_that_columns_are_sealed_costs_no_statement(capsys):
     call_command("sqlmigrate", "alerts", "0003")
     assert "ALTER" not in capsys.readouterr().out
+
+
+def test_no_secret_goes_to_another_address_unless_it_is_typed_again():
+    there = {"base_url": "https://elsewhere.example.com"}
+    slack = channels.ensure("slack", "C0ALERTS", named_secrets={"token": "xoxb-1"})
+    with pytest.raises(InvalidInputError, match="another address"):
+        channels.configure(slack, there, {})
+    slack = Channel.objects.get(pk=slack.pk)
+    channels.configure(slack, there, {"token": "xoxb-1"})
+    # The key of this kind is its target.
+    pager = channels.ensure("pagerduty", "a" * 32)
+    with pytest.raises(InvalidInputError, match="another address"):
+        channels.configure(pager, there, {}, target_typed=False)
+    account = PhoneAccount(name="x", provider="twilio")
+    known = {"account_sid": "AC1", "sender": "+821012345678"}
+    phones.store(account, known, "s3cr3t")
+    account.endpoint = there["base_url"]
+    with pytest.raises(InvalidInputError, match="another address"):
+        phones.store(account, known)
+    phones.store(account, known, "s3cr3t")

@@ -100,6 +100,15 @@ def test_who_may_not_look_is_kept_out_and_who_may_only_look_cannot_act(open_aler
     for verb in ("acknowledge", "unacknowledge", "silence"):
         assert client.post(f"/admin/alerts/board/{verb}/", chosen).status_code == 403
     assert client.post("/admin/alerts/board/explode/", chosen).status_code == 404
+    # To take, and to end what somebody else has taken, are two rights, as in the API.
+    person.user_permissions.add(Permission.objects.get(codename="add_acknowledgement"))
+    assert client.post("/admin/alerts/board/acknowledge/", chosen).status_code == 302
+    assert client.post("/admin/alerts/board/unacknowledge/", chosen).status_code == 403
+    assert b"Let go" not in client.get("/admin/alerts/board/").content
+    person.user_permissions.add(Permission.objects.get(codename="change_acknowledgement"))
+    assert b"Let go" in client.get("/admin/alerts/board/").content
+    assert client.post("/admin/alerts/board/unacknowledge/", chosen).status_code == 302
+    assert Acknowledgement.objects.get().ended_by == "reader"
 
 
 @pytest.mark.django_db
@@ -124,6 +133,8 @@ def test_the_board_costs_few_queries_however_many_alerts_there_are(
     with django_assert_max_num_queries(14):
         page = staff_client.get("/admin/alerts/board/")
     assert page.content.count(b'class="al-row"') == 30
+    # As the explorer reads it.
+    assert b"/admin/metrics/?name=system.cpu.utilization&amp;" in page.content
 
 
 @pytest.mark.django_db

@@ -6,12 +6,14 @@ import pytest
 from django.contrib.auth.models import User
 from django.test import Client
 
+from apps.alerts import conf
 from apps.alerts.clock import db_now
 from apps.alerts.models import (
     ContactMethod,
     EscalationPolicy,
     Layer,
     LayerMember,
+    Notification,
     Override,
     Schedule,
     Swap,
@@ -105,6 +107,7 @@ def test_an_offer_is_taken_on_the_page(full):
     swap.refresh_from_db()
     assert swap.taker is not None
     assert swap.taker.username == "bob"
+    assert signed_in("ann").post(f"{PAGE}swap/{swap.pk}/sell/").status_code == 404
     signed_in("ann").post(f"{PAGE}swap/{swap.pk}/withdraw/")
     assert Swap.objects.get().state == "accepted"
 
@@ -113,6 +116,10 @@ def test_a_test_page_goes_to_me_and_a_calendar_address_is_shown_once(full):
     client = signed_in("ann")
     client.post(f"{PAGE}me/page/")
     assert "1 test message is on its way" in client.get(f"{PAGE}me/").content.decode()
+    for _ in range(conf.MOST_TESTS):
+        client.post(f"{PAGE}me/page/")
+    assert Notification.objects.filter(purpose="test").count() == conf.MOST_TESTS
+    assert "ann has had 5 test messages just now" in client.get(f"{PAGE}me/").content.decode()
     client.post(f"{PAGE}me/feed/")
     assert "/oncall/" in client.get(f"{PAGE}me/").content.decode()
     assert "/oncall/" not in client.get(f"{PAGE}me/").content.decode()

@@ -1,11 +1,15 @@
 """What the alert pages share."""
 
+import json
 from collections.abc import Callable
 from typing import Any, TypeVar
 
+from django import forms
 from django.http import HttpRequest
 from unfold.admin import ModelAdmin, TabularInline
 from unfold.decorators import display
+
+from apps.core.text import storable
 
 _Column = TypeVar("_Column", bound=Callable[..., Any])
 
@@ -14,6 +18,23 @@ def column(**options: Any) -> Callable[[_Column], _Column]:
     """Unfold's `display`, with types."""
     typed: Callable[[_Column], _Column] = display(**options)
     return typed
+
+
+class SoundJSONField(forms.JSONField):
+    """JSON that PostgreSQL takes: escapes can write NUL and half a surrogate pair."""
+
+    def to_python(self, value: Any) -> Any:
+        """The value. Raises ValidationError."""
+        found = super().to_python(value)
+        text = json.dumps(found, ensure_ascii=False)
+        if "\\u0000" in text or storable(text) != text:
+            raise forms.ValidationError(self.error_messages["invalid"], code="invalid")
+        return found
+
+    def prepare_value(self, value: Any) -> Any:
+        """What was typed, so that it can be shown at all."""
+        text = super().prepare_value(value)
+        return storable(text) if isinstance(text, str) else text
 
 
 class ReadOnlyAdmin(ModelAdmin):  # type: ignore[misc]

@@ -109,7 +109,7 @@ class ChannelForm(_ModelForm):
                 self._refuse_double(kind)
             field = ""
             config, secrets = _typed(kind, data)
-            channels.configure(self.instance, config, secrets)
+            channels.configure(self.instance, config, secrets, target_typed=bool(target))
         except InvalidInputError as error:
             named = f"{kind}_{error.details.get('field', '')}"
             self.add_error(field or (named if named in self.fields else None), str(error.words))

@@ -15,7 +15,7 @@ from apps.alerts.admin.base import column
 from apps.alerts.admin.channelform import ChannelForm, field_name
 from apps.alerts.delivery import NOTIFIERS, notifier_for
 from apps.alerts.models import Channel
-from apps.alerts.services import channels
+from apps.alerts.services import channels, switchedon
 
 
 @admin.register(Channel)
@@ -76,17 +76,23 @@ class ChannelAdmin(ModelAdmin):  # type: ignore[misc]
         if not obj.sealed_secret and notifier_for(obj.kind).signs:
             self._show(request, obj, channels.set_secret(obj))
         super().save_model(request, obj, form, change)
+        if change and obj.enabled and "enabled" in form.changed_data:
+            switchedon.catch_up(obj)
 
     @admin.action(description=_("Send a test message"), permissions=["change"])
     def send_test(self, request: HttpRequest, queryset: QuerySet[Channel]) -> None:
         """Send one message to each by the ordinary path."""
-        sent = [channels.send_test(channel) for channel in queryset]
+        sent, refused = channels.send_tests(queryset)
+        for words in refused:
+            self.message_user(request, words, messages.ERROR)
+        if not sent:
+            return
         text = ngettext(
             "%(n)d test message is on its way; the notification log shows what became of it.",
             "%(n)d test messages are on their way; the notification log shows what became of them.",
-            len(sent),
+            sent,
         )
-        self.message_user(request, text % {"n": len(sent)}, messages.SUCCESS)
+        self.message_user(request, text % {"n": sent}, messages.SUCCESS)
 
     @admin.action(description=_("Make a new signing secret"), permissions=["change"])
     def new_secret(self, request: HttpRequest, queryset: QuerySet[Channel]) -> None:

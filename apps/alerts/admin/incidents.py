@@ -10,6 +10,7 @@ from django.urls import reverse
 from django.utils.translation import gettext_lazy as _
 from unfold.admin import ModelAdmin, TabularInline
 
+from apps.alerts.admin.base import SoundJSONField
 from apps.alerts.foreign.mapping import reading_of
 from apps.alerts.incidents import statuspages
 from apps.alerts.models import ForeignSource, StatusComponent, StatusPage
@@ -27,6 +28,7 @@ class ForeignSourceForm(_SourceForm):
     class Meta:
         model = ForeignSource
         fields = ("key", "name", "format", "mapping", "enabled", "opens_incident")
+        field_classes = {"mapping": SoundJSONField}
 
     def clean_mapping(self) -> Any:
         """The mapping, readable."""

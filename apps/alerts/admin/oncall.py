@@ -11,7 +11,7 @@ from django.utils.translation import gettext_lazy as _
 from unfold.admin import ModelAdmin, StackedInline
 from unfold.widgets import UnfoldAdminTextInputWidget
 
-from apps.alerts.admin.base import column
+from apps.alerts.admin.base import SoundJSONField, column
 from apps.alerts.clock import db_now
 from apps.alerts.models import ContactMethod, Layer, LayerMember, Override, Schedule, Team
 from apps.alerts.oncall.roster import roster
@@ -36,6 +36,7 @@ class LayerForm(_LayerForm):
     class Meta:
         model = Layer
         exclude = ("schedule",)
+        field_classes = {"windows": SoundJSONField}
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)

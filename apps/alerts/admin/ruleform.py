@@ -15,6 +15,7 @@ from unfold.widgets import (
     UnfoldBooleanWidget,
 )
 
+from apps.alerts.admin.base import SoundJSONField
 from apps.alerts.evaluation.conditions import CONDITIONS, ConfigError, Setting
 from apps.alerts.models import EscalationPolicy, Rule
 
@@ -75,6 +76,9 @@ class RuleForm(_Form):
     class Meta:
         model = Rule
         exclude = ("config",)
+        field_classes = dict.fromkeys(
+            ("scope", "numerator_scope", "remainder_scope"), SoundJSONField
+        )
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)

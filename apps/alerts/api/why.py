@@ -19,7 +19,7 @@ class WhyStepSerializer(serializers.Serializer[Any]):
     """One thing that happened."""
 
     at = serializers.DateTimeField()
-    kind = serializers.CharField(help_text="event, group, decision, message or attempt.")
+    kind = serializers.CharField(help_text="event, group, decision, digest, message or attempt.")
     what = serializers.CharField(help_text="One word: fired, joined, first, silenced, ok, …")
     by = serializers.CharField(help_text="Who or what did it, or to whom it went.")
     detail = serializers.DictField()
@@ -33,7 +33,8 @@ class WhySerializer(serializers.Serializer[Any]):
     severity = serializers.CharField()
     state = serializers.CharField()
     answer = serializers.CharField(
-        help_text="told, undelivered, held, waiting, nobody or not_told."
+        help_text="told, undelivered, digested (with the next digest), held, waiting, nobody or"
+        " not_told."
     )
     reason = serializers.CharField(help_text="One word, as in the steps.")
     by = serializers.CharField()

@@ -134,6 +134,10 @@ class DigestEntry(models.Model):
     episode = models.ForeignKey(
         Episode, null=True, on_delete=models.CASCADE, related_name="digest_entries"
     )
+    # A message of a group tells of all its alerts, as in the outbox.
+    group = models.ForeignKey(
+        "alerts.AlertGroup", null=True, on_delete=models.SET_NULL, related_name="+"
+    )
     purpose = models.CharField(_("message"), max_length=16, choices=Purpose.choices)
     severity = models.CharField(_("severity"), max_length=8, choices=SEVERITIES, blank=True)
     payload = models.JSONField(_("content"))

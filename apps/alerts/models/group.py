@@ -122,6 +122,7 @@ class Verdict(models.TextChoices):
     """What became of an alert that was due."""
 
     NOTIFIED = "notified", _("Told")
+    DIGESTED = "digested", _("Kept for a digest")
     SUPPRESSED = "suppressed", _("Held back")
     SKIPPED = "skipped", _("Not told")
     UNROUTED = "unrouted", _("Nobody to tell")

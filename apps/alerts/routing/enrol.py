@@ -5,9 +5,11 @@ from datetime import datetime
 from typing import Final
 
 from django.db import connection
+from django.db.models import QuerySet
+from django.db.models.functions import Now
 
 from apps.alerts.machine import OPEN
-from apps.alerts.models import Enrolment, Episode
+from apps.alerts.models import AlertGroup, Enrolment, Episode
 from apps.alerts.outbox import wake_on_commit
 
 ROUTE_TASK: Final = "apps.alerts.tasks.route_alerts"
@@ -27,8 +29,9 @@ def enrol(fired: Sequence[Episode], resolved: Sequence[Episode], at: datetime) -
         wake_on_commit(ROUTE_TASK)
 
 
-def enrol_open(rule: int | None = None) -> None:
-    """Route everything that fires anew, or of one rule: who is to be told has changed.
+def enrol_open(rule: int | None = None, *, channel: int | None = None) -> None:
+    """Route everything that fires anew, or of one rule, or of the rules that tell one channel: who
+    is to be told has changed.
 
     Belongs in the transaction of that change.
     """
@@ -36,7 +39,27 @@ def enrol_open(rule: int | None = None) -> None:
         cursor.execute(
             "INSERT INTO alerts_enrolment (episode_id, at)"
             " SELECT id, COALESCE(fired_at, started_at) FROM alerts_episode"
-            " WHERE state = ANY(%(open)s) AND (%(rule)s::int8 IS NULL OR rule_id = %(rule)s)",
-            {"open": [str(state) for state in OPEN], "rule": rule},
+            " WHERE state = ANY(%(open)s) AND (%(rule)s::int8 IS NULL OR rule_id = %(rule)s)"
+            " AND (%(channel)s::int8 IS NULL OR rule_id IN"
+            "  (SELECT rule_id FROM alerts_rule_channels WHERE channel_id = %(channel)s))",
+            {"open": [str(state) for state in OPEN], "rule": rule, "channel": channel},
         )
     wake_on_commit(ROUTE_TASK)
+
+
+def flush_now(groups: QuerySet[AlertGroup]) -> int:
+    """Flush these groups at once instead of when their timers come; how many have a timer.
+
+    Belongs in the transaction of what makes it necessary.
+    """
+    # Sorted and locked first: two that do this at once must not wait for each other.
+    found = list(
+        AlertGroup.objects.select_for_update(no_key=True)
+        .filter(pk__in=groups.values("pk"), next_flush_at__gt=Now())
+        .order_by("pk")
+        .values_list("pk", flat=True)
+    )
+    if found:
+        AlertGroup.objects.filter(pk__in=found).update(next_flush_at=Now())
+        wake_on_commit(ROUTE_TASK)
+    return len(found)

@@ -1,6 +1,5 @@
 """One flush of one group: judge, find out whether there is news, owe it, note it. One `now`."""
 
-from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -26,6 +25,7 @@ from apps.alerts.models import (
 )
 from apps.alerts.routing import secondway, tree
 from apps.alerts.routing.decisions import Decisions
+from apps.alerts.routing.elsewhere import escalated, untold
 from apps.alerts.routing.reasons import Now, Reason, Said, why_send
 from apps.alerts.routing.tree import FOLLOW_UP_S, OF_A_RULE, Node, Options
 from apps.alerts.services.owe import owe
@@ -72,6 +72,9 @@ class _Flush:
         self.open = [one for one in members if one.episode.state in OPEN]
         self.ended = [one for one in members if one.episode.state not in OPEN]
         self.visible: list[GroupMember] = []
+        # Channels that are told by this flush, and those over a cap: with their next digest.
+        self.told: set[int] = set()
+        self.late: dict[int, Channel] = {}
 
     def run(self) -> Reason | None:
         self.group.flush_seq += 1
@@ -169,9 +172,7 @@ class _Flush:
         for member in self.visible:
             own = reason if member.told_at is not None or reason == Reason.FIRST else Reason.NEW
             if member in news or reason == Reason.REPEAT or _was_held(member):
-                self.decisions.of_member(
-                    member, Verdict.NOTIFIED, own, self.audience.name, seq=self.group.flush_seq
-                )
+                self._decide_told(member, own)
         if any(one.episode.severity == Severity.CRITICAL for one in self.visible):
             self.group.paged_at = self.group.paged_at or self.now
         if reason == Reason.FIRST and self._was_at_once():
@@ -182,25 +183,10 @@ class _Flush:
     def _not_told_elsewhere(
         self, reason: Reason, news: Sequence[GroupMember]
     ) -> tuple[Channel, ...]:
-        """The channels, but those that another group has told: a rule's may be its route's too."""
         fresh = reason in (Reason.FIRST, Reason.NEW, Reason.RAISED)
         needed = {one.episode_id: one.episode.severity for one in (news if fresh else self.visible)}
-        own = {pk for one in self.visible for pk in one.told_channels}
-        heard: dict[int, set[UUID]] = defaultdict(set)
-        others = GroupMember.objects.filter(
-            episode__in=needed, cleared_at=None, told_at__isnull=False
-        ).exclude(group=self.group)
-        for pk, told, severity in others.values_list(
-            "episode_id", "told_channels", "told_severity"
-        ):
-            if severity and RANK[Severity(severity)] >= RANK[Severity(needed[pk])]:
-                for channel in told:
-                    heard[channel].add(pk)
-        return tuple(
-            one
-            for one in self.audience.channels
-            if not needed.keys() <= heard[one.pk] or (not fresh and one.pk in own)
-        )
+        own = () if fresh else {pk for one in self.visible for pk in one.told_channels}
+        return untold(self.group, self.audience.channels, needed, own)
 
     def _escalate(self, news: Sequence[GroupMember]) -> None:
         """Page people too. What goes wrong there keeps nobody else from being told."""
@@ -211,6 +197,8 @@ class _Flush:
         back = [one.episode for one in self.visible if one.told_at is None or _was_held(one)]
         try:
             with transaction.atomic():
+                elsewhere = escalated(self.group, policy, [one.pk for one in back])
+                back = [one for one in back if one.pk not in elsewhere]
                 escalation.start(policy, self.group, back, self.now)
                 escalation.raised(raised, self.now)
         except (OperationalError, InterfaceError):
@@ -266,13 +254,20 @@ class _Flush:
                 self.decisions.of_member(member, Verdict.SKIPPED, "end_not_wanted")
             else:
                 own = Reason.ALL_RESOLVED if reason == Reason.ALL_RESOLVED else Reason.RESOLVED
-                self.decisions.of_member(
-                    member, Verdict.NOTIFIED, own, self.audience.name, seq=self.group.flush_seq
-                )
+                self._decide_told(member, own)
         ended = GroupMember.objects.filter(pk__in=[one.pk for one in self.ended])
         ended.update(cleared_at=self.now, cleared_seq=self.group.flush_seq)
         if self.audience.send_resolved:
             ended.filter(told_at__isnull=False).update(told_end_at=self.now)
+
+    def _decide_told(self, member: GroupMember, reason: Reason) -> None:
+        """Told; or where every channel that would have been is over its cap, told with a digest."""
+        verdict = Verdict.NOTIFIED
+        detail: dict[str, Any] = {"seq": self.group.flush_seq}
+        if self.late and not self.told and self.audience.policy is None:
+            verdict = Verdict.DIGESTED
+            detail["digests"] = sorted(one.name for one in self.late.values())
+        self.decisions.of_member(member, verdict, reason, self.audience.name, **detail)
 
     def _owe(
         self, channels: Sequence[Channel], purpose: Purpose, reason: Reason, head: Episode,
@@ -290,13 +285,16 @@ class _Flush:
             ended=[one.episode for one in ended], group=facts,
         )  # fmt: skip
         urgent = purpose == Purpose.FIRING and head.severity == Severity.CRITICAL
-        owe(
+        owed = owe(
             channels, purpose, payload,
             news=f"{self.group.pk}|{self.group.flush_seq}|{reason}|{purpose}",
             episode=head, group=self.group, severity=head.severity,
             priority=0 if urgent and reason not in (Reason.REPEAT, Reason.RESOLVED) else 1,
             reason=str(reason),
         )  # fmt: skip
+        told = {row.channel_id for row in owed}
+        self.told |= {one.pk for one in channels if one.pk in told}
+        self.late |= {one.pk: one for one in channels if one.pk not in told}
 
 
 def _rank(member: GroupMember) -> tuple[int, datetime, UUID]:

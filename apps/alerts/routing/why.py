@@ -41,7 +41,7 @@ class Step:
 
 @dataclass(frozen=True)
 class Why:
-    """The whole story. `answer`: told, undelivered, held, waiting, nobody, not_told."""
+    """The story. `answer`: told, undelivered, digested, held, waiting, nobody, not_told."""
 
     episode: Episode
     answer: str
@@ -62,26 +62,27 @@ def why(episode: Episode) -> Why:
         .select_related("group__route", "group__receiver", "group__rule")
         .order_by("pk")[:_MOST]
     )
-    messages = _messages(episode, members)
+    kept = _kept(episode, members)
+    messages = _messages(episode, members, kept)
     decisions = list(Decision.objects.filter(episode=episode).select_related("group")[:_MOST])
     events = list(_events(episode))
     steps = [
         *events,
         *_joined(members),
         *(_decided(one) for one in decisions),
+        *_digested(kept),
         *_sent(messages),
-        *_capped(episode),
     ]
-    answer, reason, by = _answer(episode, decisions, messages)
+    answer, reason, by = _answer(episode, decisions, messages, kept)
     ordered = tuple(sorted(steps, key=lambda one: (one.at, _ORDER.get(one.kind, 9))))
     return Why(
         episode, answer, reason, by, ordered, members, _routes(members), _ticks(episode),
-        cut=max(len(messages), len(decisions), len(events)) == _MOST,
+        cut=max(len(messages), len(decisions), len(events), len(kept)) == _MOST,
     )  # fmt: skip
 
 
 # What stands first where two things happened at one moment, as causes do before effects.
-_ORDER: Final = {"event": 0, "group": 1, "decision": 2, "message": 3, "attempt": 4}
+_ORDER: Final = {"event": 0, "group": 1, "decision": 2, "digest": 3, "message": 4, "attempt": 5}
 
 
 def _events(episode: Episode) -> Iterator[Step]:
@@ -105,8 +106,8 @@ def _decided(row: Decision) -> Step:
     return Step(row.at, "decision", row.reason, row.by, detail)
 
 
-def _messages(episode: Episode, members: tuple[GroupMember, ...]) -> list[Notification]:
-    """Messages of its own, and those of its groups that told of it."""
+def _about(episode: Episode, members: tuple[GroupMember, ...]) -> Q:
+    """What tells of it alone, and what its groups told while it was among their alerts."""
     about = Q(episode=episode)
     for member in members:
         if member.told_seq is None:
@@ -115,6 +116,33 @@ def _messages(episode: Episode, members: tuple[GroupMember, ...]) -> list[Notifi
         if member.cleared_seq is not None:
             of_group &= Q(payload__group__seq__lte=member.cleared_seq)
         about |= of_group
+    return about
+
+
+def _kept(episode: Episode, members: tuple[GroupMember, ...]) -> list[DigestEntry]:
+    """What was over a cap and went, or goes, into a digest."""
+    rows = DigestEntry.objects.filter(_about(episode, members)).select_related("digest__channel")
+    return list(rows.order_by("pk")[:_MOST])
+
+
+def _digested(kept: list[DigestEntry]) -> Iterator[Step]:
+    for row in kept:
+        digest, to = row.digest, row.digest.channel.name
+        detail = {
+            "digest": digest.pk, "purpose": row.purpose, "due_at": digest.due_at.isoformat(),
+            "sent_at": digest.sent_at.isoformat() if digest.sent_at else None,
+        }  # fmt: skip
+        yield Step(row.at, "digest", "kept", to, detail)
+        if digest.sent_at is not None:
+            yield Step(digest.sent_at, "digest", "left", to, detail)
+
+
+def _messages(
+    episode: Episode, members: tuple[GroupMember, ...], kept: list[DigestEntry]
+) -> list[Notification]:
+    """Messages that tell of it, the digests it is in among them."""
+    digests = [one.digest.notification_id for one in kept if one.digest.notification_id]
+    about = _about(episode, members) | Q(pk__in=digests)
     rows = Notification.objects.filter(about).select_related("channel", "person")
     return list(rows.prefetch_related("attempts").order_by("pk")[:_MOST])
 
@@ -134,14 +162,6 @@ def _sent(messages: list[Notification]) -> Iterator[Step]:
             yield _tried(attempt, row, to)
 
 
-def _capped(episode: Episode) -> Iterator[Step]:
-    """What was over a cap, and is told with others in a digest."""
-    rows = DigestEntry.objects.filter(episode=episode).select_related("digest__channel")
-    for row in rows.order_by("pk")[:_MOST]:
-        detail = {"digest": row.digest_id, "until": row.digest.due_at.isoformat()}
-        yield Step(row.at, "message", "capped", row.digest.channel.name, detail)
-
-
 def _tried(attempt: Attempt, row: Notification, to: str) -> Step:
     return Step(
         attempt.started_at, "attempt", attempt.outcome or "unknown", to,
@@ -154,14 +174,18 @@ def _tried(attempt: Attempt, row: Notification, to: str) -> Step:
 
 
 def _answer(
-    episode: Episode, decisions: list[Decision], messages: list[Notification]
-) -> tuple[str, str, str]:
+    episode: Episode, decisions: list[Decision], messages: list[Notification],
+    kept: list[DigestEntry],
+) -> tuple[str, str, str]:  # fmt: skip
     """In a word: who was told, or else what the last decision says."""
     if messages:
         # What no channel has taken yet has told nobody anything.
         sent = [row for row in messages if row.state == OutboxState.SENT]
         to = sorted({row.channel.name for row in sent or messages if row.channel})
         return "told" if sent else "undelivered", messages[0].reason, ", ".join(to)
+    if kept:
+        to = sorted({one.digest.channel.name for one in kept})
+        return "digested", "digest", ", ".join(to)
     if decisions:
         last = decisions[-1]
         word = {

@@ -7,6 +7,7 @@ from django.utils.translation import gettext_lazy as _
 ANSWERS: Final = {
     "told": _("Told"),
     "undelivered": _("Not delivered yet"),
+    "digested": _("Told with the next digest"),
     "held": _("Held back"),
     "waiting": _("Waiting for its first message"),
     "nobody": _("Nobody to tell"),
@@ -16,6 +17,7 @@ KINDS: Final = {
     "event": _("Alert"),
     "group": _("Routing"),
     "decision": _("Decision"),
+    "digest": _("Digest"),
     "message": _("Message"),
     "attempt": _("Attempt"),
 }
@@ -61,9 +63,10 @@ WHAT: Final = {
     "first_wait": _("The group waits for company"),
     # messages
     "firing": _("It fires"),
-    "capped": _("Over the cap: it goes into a digest"),
     "escalation": _("A page of an escalation"),
     "digest": _("Part of a digest"),
+    "kept": _("Over a cap: kept for the next digest"),
+    "left": _("The digest was handed over"),
     "incident": _("About an incident"),
     "test": _("A test"),
     # attempts

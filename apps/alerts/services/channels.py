@@ -4,12 +4,15 @@ import hashlib
 import hmac
 import secrets
 import uuid
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import timedelta
 from typing import Any
 
 from django.db import IntegrityError, transaction
+from django.db.models.functions import Now
 from django.utils import timezone
+from django.utils.translation import gettext_lazy as _
 
 from apps.alerts import conf
 from apps.alerts.delivery import notifier_for, packed, unpacked
@@ -79,14 +82,16 @@ def set_target(channel: Channel, target: str) -> None:
 
 
 def configure(
-    channel: Channel, config: Mapping[str, Any], named_secrets: Mapping[str, str]
-) -> None:
+    channel: Channel, config: Mapping[str, Any], named_secrets: Mapping[str, str],
+    *, target_typed: bool = True,
+) -> None:  # fmt: skip
     """Put settings into an unsaved change of the channel, whose target is set already.
 
-    Secrets that are left out or empty stay as they are. Raises InvalidInputError.
+    Secrets that are left out or empty stay as they are. `target_typed`: it was set just now. Raises
+    InvalidInputError.
     """
     notifier = notifier_for(channel.kind)
-    channel.config = notifier.clean_config(config)
+    before, channel.config = channel.config or {}, notifier.clean_config(config)
     if phones.SETTING in channel.config:
         phones.check(channel.kind, phones.name_of(channel), channel.target)
     if notifier.signs:
@@ -94,7 +99,17 @@ def configure(
             raise InvalidInputError("This kind of channel has one secret and no named ones.")
         return
     given = {name: text for name, text in named_secrets.items() if text}
-    kept = notifier.clean_secrets({**unpacked(channel.secret), **given})
+    stored = {name: text for name, text in unpacked(channel.secret).items() if text}
+    # Where a kind has no named secrets, its target is the secret.
+    named = any(setting.secret for setting in notifier.settings)
+    kept_secret = stored.keys() - given.keys() if named else not target_typed
+    for setting in notifier.settings:
+        moved = before.get(setting.name, "") != channel.config.get(setting.name, "")
+        if kept_secret and setting.shape == "url" and moved:
+            # Whoever may set an address could have the secret sent to their own.
+            words = _("Type the secrets again: they would go to another address.")
+            raise InvalidInputError(words, {"field": setting.name})
+    kept = notifier.clean_secrets({**stored, **given})
     notifier.check(channel.target, channel.config, kept)
     if any(kept.values()):
         channel.sealed_secret = packed(kept)
@@ -113,7 +128,10 @@ def set_secret(channel: Channel, secret: str = "") -> str:
 
 
 def send_test(channel: Channel) -> Notification:
-    """Owe the channel a test message, sent by the ordinary path."""
+    """Owe the channel a test message, sent by the ordinary path.
+
+    Raises ConflictError for one too many within a few minutes: whoever is behind it may be asleep.
+    """
     payload: dict[str, Any] = {
         "purpose": Purpose.TEST.value,
         "channel": channel.name,
@@ -121,6 +139,9 @@ def send_test(channel: Channel) -> Notification:
         "url": conf.base_url(),
     }
     with transaction.atomic():
+        # Two who press at once are counted one after the other.
+        Channel.objects.select_for_update(no_key=True).filter(pk=channel.pk).first()
+        _spare(channel)
         row = Notification.objects.create(
             key=hashlib.sha256(uuid.uuid4().bytes).hexdigest(),
             channel=channel,
@@ -140,3 +161,26 @@ def channels_of(wishes: Sequence[ChannelWish]) -> list[Channel]:
         for w in wishes
     ]
     return list({channel.pk: channel for channel in made}.values())
+
+
+def send_tests(channels: Iterable[Channel]) -> tuple[int, list[Any]]:
+    """A test to each; how many there were, and in words why the others had none."""
+    sent, refused = 0, []
+    for channel in channels:
+        try:
+            send_test(channel)
+            sent += 1
+        except ConflictError as error:
+            refused.append(error.words)
+    return sent, refused
+
+
+def _spare(channel: Channel) -> None:
+    lately = Notification.objects.filter(
+        channel=channel, purpose=Purpose.TEST,
+        created_at__gt=Now() - timedelta(seconds=conf.TESTS_WITHIN_S),
+    )  # fmt: skip
+    if lately.count() >= conf.MOST_TESTS:
+        words = _("%(name)s has had %(n)d test messages just now; try again in %(m)d minutes.")
+        told = {"name": channel.name, "n": conf.MOST_TESTS, "m": conf.TESTS_WITHIN_S // 60}
+        raise ConflictError(words % told)

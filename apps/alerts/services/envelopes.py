@@ -4,13 +4,15 @@ import uuid
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
-from typing import Any
+from typing import Any, Final
 
 from apps.alerts.delivery import Envelope
 from apps.alerts.delivery.chart import pictured
 from apps.alerts.models import Channel, Notification, PhoneAccount
 from apps.alerts.services import phones, receipts, threads
 from apps.core.vault import SealBrokenError
+
+SWITCHED_OFF: Final = "The channel is switched off."
 
 
 @dataclass(frozen=True)
@@ -53,7 +55,7 @@ def _open(
     if channel is None:
         return Claim(row, token, None, "The channel was deleted.")
     if not channel.enabled:
-        return Claim(row, token, None, "The channel is switched off.")
+        return Claim(row, token, None, SWITCHED_OFF)
     account = accounts.get(phones.name_of(channel))
     try:
         envelope = envelope_for(channel, row.key, row.payload, account)

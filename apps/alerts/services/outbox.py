@@ -5,6 +5,7 @@ import random
 import socket
 import uuid
 from collections.abc import Collection
+from dataclasses import replace
 from datetime import timedelta
 from typing import Any, Final
 
@@ -21,6 +22,7 @@ from apps.alerts.outbox import kick_on_commit
 from apps.alerts.services import deadman, ladder, receipts
 from apps.alerts.services.envelopes import Claim, opened
 from apps.core.errors import ConflictError
+from apps.core.text import storable
 
 log = structlog.get_logger(__name__)
 # Messages of one episode, group or incident to one channel leave in order: "resolved" never
@@ -118,6 +120,8 @@ def kinds_waiting() -> list[str]:
 def settle(claimed: Claim, result: Delivered) -> bool:
     """Note what became of an attempt. False: the lease was lost, another worker has the message."""
     row = claimed.notification
+    # What cannot be stored could not be settled, and would be sent again and again.
+    result = replace(result, error=storable(result.error), provider_id=storable(result.provider_id))
     error = result.error[:500]
     repeat = row.may_repeat or result.outcome == Outcome.UNKNOWN
     columns = {

@@ -26,6 +26,11 @@ def store(account: PhoneAccount, settings: Mapping[str, Any], secret: str = "") 
 def fill(account: PhoneAccount, settings: Mapping[str, Any], secret: str = "") -> None:
     """Put settings into an unsaved change of an account. Raises as `store`."""
     provider = provider_for(account.provider)
+    stored = PhoneAccount.objects.filter(pk=account.pk).first() if account.pk else None
+    where = (account.provider, account.endpoint)
+    if stored is not None and not secret and (stored.provider, stored.endpoint) != where:
+        # Whoever may set an address could have it sent to their own otherwise.
+        raise InvalidInputError(_("Type the secret again: it would go to another address."))
     known = {one.name for one in provider.fields}
     account.settings = {name: value for name, value in settings.items() if name in known}
     if secret:

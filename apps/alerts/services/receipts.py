@@ -2,12 +2,13 @@
 
 import math
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from datetime import timedelta
 from typing import Final
 
 import structlog
 from django.core import signing
-from django.db import connection, transaction
+from django.db import InterfaceError, OperationalError, connection, transaction
 from django.db.models.functions import Now
 
 from apps.alerts import conf
@@ -23,6 +24,7 @@ from apps.alerts.models import (
 )
 from apps.alerts.services import ladder, phones
 from apps.core.errors import NotFoundError
+from apps.core.text import storable
 from apps.core.vault import SealBrokenError
 from apps.monitoring import recorder
 
@@ -73,6 +75,7 @@ def take_callback(provider: str, token: str, callback: Callback) -> None:
 
 def note(pk: int, receipt: Receipt) -> bool:
     """Keep a receipt, once; a bad one fails over. False: it was known already."""
+    receipt = replace(receipt, detail=storable(receipt.detail))
     with transaction.atomic():
         row = (
             Notification.objects.select_for_update(of=("self",))
@@ -106,9 +109,15 @@ def collect() -> int:
     with ThreadPoolExecutor(_WIDTH, thread_name_prefix="receipts") as pool:
         found = list(pool.map(_ask, asked))
     for pk, receipt in zip(ids, found, strict=True):
-        if receipt is not None:
-            note(pk, receipt)
-        _mind_the_time(pk)
+        try:
+            if receipt is not None:
+                note(pk, receipt)
+            _mind_the_time(pk)
+        except (OperationalError, InterfaceError):
+            raise
+        except Exception:
+            # It must not keep the others of this batch from being noted.
+            log.exception("receipt_not_noted", notification=pk)
     return len(claimed)
 
 

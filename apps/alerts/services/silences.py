@@ -6,12 +6,12 @@ from datetime import datetime, timedelta
 from typing import Any, Final
 from uuid import UUID
 
-from django.db import transaction
 from django.db.models import Q, QuerySet
 from django.utils.translation import gettext as _
 
 from apps.alerts import conf
 from apps.alerts.clock import db_now
+from apps.alerts.collisions import surely
 from apps.alerts.machine import OPEN
 from apps.alerts.matchers import MOST, Matcher, all_match, labels_of, parse
 from apps.alerts.models import Episode, Silence, SilenceState
@@ -91,29 +91,12 @@ def change(silence: Silence, wish: Wish, by: str) -> Silence:
     One that has begun may only move its end; anything else ends it and makes a new one, so that
     history tells what was silenced when. Raises InvalidInputError; ConflictError when it is over.
     """
-    with transaction.atomic():
-        row = Silence.objects.select_for_update().get(pk=silence.pk)
-        now = db_now()
-        state = row.state_at(now)
-        if state is SilenceState.EXPIRED:
-            raise ConflictError(_("The silence is over; make a new one."))
-        same = checked(wish.matchers) == row.matchers and wish.comment.strip() == row.comment
-        starts_at = wish.starts_at or row.starts_at
-        if state is SilenceState.ACTIVE and same and starts_at == row.starts_at:
-            row.ends_at = validated(wish, row)["ends_at"]
-            row.save(update_fields=["ends_at"])
-            return row
-        made = create(replace(wish, starts_at=starts_at), by, replaces=row)
-        _end(row, by, now)
-        return made
+    return surely(lambda: _change(silence, wish, by))
 
 
 def expire(silence: Silence, by: str) -> Silence:
     """End a silence now; one that is over stays as it was."""
-    with transaction.atomic():
-        row = Silence.objects.select_for_update().get(pk=silence.pk)
-        _end(row, by, db_now())
-    return row
+    return surely(lambda: _expire(silence, by))
 
 
 def checked(texts: Iterable[str]) -> tuple[Matcher, ...]:
@@ -178,6 +161,32 @@ def _matching(rows: QuerySet[Episode], matchers: Sequence[Matcher]) -> tuple[lis
     seen = list(narrowed(rows, matchers).order_by("-fired_at")[: PREVIEWED + 1])
     found = [row for row in seen[:PREVIEWED] if all_match(matchers, labels_of(row))]
     return found, len(seen) <= PREVIEWED
+
+
+def _change(silence: Silence, wish: Wish, by: str) -> Silence:
+    row = Silence.objects.select_for_update().get(pk=silence.pk)
+    now = db_now()
+    state = row.state_at(now)
+    if state is SilenceState.EXPIRED:
+        raise ConflictError(_("The silence is over; make a new one."))
+    same = checked(wish.matchers) == row.matchers and wish.comment.strip() == row.comment
+    starts_at = wish.starts_at or row.starts_at
+    if state is SilenceState.ACTIVE and same and starts_at == row.starts_at:
+        before, row.ends_at = row.ends_at, validated(wish, row)["ends_at"]
+        row.save(update_fields=["ends_at"])
+        if row.ends_at < before:
+            # Groups have set their timers to the former end.
+            rejudge([f"silence:{row.pk}"])
+        return row
+    made = create(replace(wish, starts_at=starts_at), by, replaces=row)
+    _end(row, by, now)
+    return made
+
+
+def _expire(silence: Silence, by: str) -> Silence:
+    row = Silence.objects.select_for_update().get(pk=silence.pk)
+    _end(row, by, db_now())
+    return row
 
 
 def _end(row: Silence, by: str, now: datetime) -> None:

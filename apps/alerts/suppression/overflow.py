@@ -67,8 +67,8 @@ def _keep(row: Notification) -> bool:
     DigestEntry.objects.bulk_create(
         [
             DigestEntry(
-                digest=digest, key=row.key, episode=row.episode, purpose=row.purpose,
-                severity=row.severity, payload=row.payload,
+                digest=digest, key=row.key, episode=row.episode, group=row.group,
+                purpose=row.purpose, severity=row.severity, payload=row.payload,
             )
         ],
         ignore_conflicts=True,

@@ -3,11 +3,9 @@
 from collections.abc import Iterable
 
 from django.db.models import Q
-from django.db.models.functions import Now
 
 from apps.alerts.models import AlertGroup, GroupMember, Verdict
-from apps.alerts.outbox import wake_on_commit
-from apps.alerts.routing.enrol import ROUTE_TASK
+from apps.alerts.routing.enrol import flush_now
 
 
 def rejudge(causes: Iterable[str]) -> int:
@@ -24,14 +22,4 @@ def rejudge(causes: Iterable[str]) -> int:
     held = GroupMember.objects.filter(
         either, verdict__startswith=f"{Verdict.SUPPRESSED}:", cleared_at__isnull=True
     )
-    # Sorted and locked first: two that do this at once must not wait for each other.
-    groups = list(
-        AlertGroup.objects.select_for_update(no_key=True)
-        .filter(pk__in=held.values("group"), next_flush_at__gt=Now())
-        .order_by("pk")
-        .values_list("pk", flat=True)
-    )
-    if groups:
-        AlertGroup.objects.filter(pk__in=groups).update(next_flush_at=Now())
-        wake_on_commit(ROUTE_TASK)
-    return len(groups)
+    return flush_now(AlertGroup.objects.filter(pk__in=held.values("group")))

@@ -12,6 +12,7 @@ from django.utils import timezone
 from apps.core import caller, request_id
 from apps.core.masking import mask
 from apps.core.models import AuditEntry
+from apps.core.text import storable
 
 _AT_ONCE: Final = 5000
 _LONGEST_TEXT: Final = 4096
@@ -91,5 +92,5 @@ def _clean(value: Any) -> Any:
 
 def _text(text: str, longest: int) -> str:
     """What PostgreSQL takes as text: no NUL, no half of a surrogate pair, bounded."""
-    sound = str(text).replace("\0", "\ufffd").encode("utf-8", "replace").decode()
+    sound = storable(str(text))
     return sound if len(sound) <= longest else sound[: longest - 1] + "…"

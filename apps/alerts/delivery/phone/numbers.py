@@ -7,7 +7,7 @@ from django.utils.translation import gettext_lazy as _
 
 from apps.core.errors import InvalidInputError
 
-_E164: Final = re.compile(r"\+[1-9]\d{6,14}")
+_E164: Final = re.compile(r"\+[1-9][0-9]{6,14}")
 _KOREA: Final = "+82"
 _SPACERS: Final = re.compile(r"[\s().\-]")
 
