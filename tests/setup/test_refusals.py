@@ -17,33 +17,25 @@ def _sentence(done) -> str:
     return done.stderr.strip()
 
 
-@pytest.mark.parametrize(
-    ("name", "value"),
-    [
-        ("PORT", "eighty"),
-        ("PORT", "70000"),
-        ("PHAROS_WEB_THREADS", "0"),
-        ("PHAROS_LOG_LEVEL", "CHATTY"),
-        ("PHAROS_DEBUG", "perhaps"),
-        ("PHAROS_RETENTION_SPANS_HOURS", "-1"),
-        ("PHAROS_TRUSTED_PROXIES", "10.0.0.1/8"),
-        ("PHAROS_RATE_STANDARD", "0"),
-    ],
-)
-def test_a_wrong_variable_is_named(portal: Portal, name: str, value: str):
-    done = portal.run("up", **{name: value})
+def test_a_wrong_variable_is_named(portal: Portal):
+    done = portal.run("up", PORT="70000")
     assert done.returncode == 78
-    assert _sentence(done).startswith(f"{name} is wrong:")
+    assert _sentence(done).startswith("PORT is wrong:")
     assert "\n" not in _sentence(done)
     assert portal.processes() == []
 
 
 def test_every_wrong_variable_gets_its_own_sentence(portal: Portal):
-    done = portal.run("up", PORT="x", PHAROS_WEB_THREADS="y")
+    wrong = {
+        "PORT": "eighty", "PHAROS_WEB_THREADS": "0", "PHAROS_LOG_LEVEL": "CHATTY",
+        "PHAROS_DEBUG": "perhaps", "PHAROS_RETENTION_SPANS_HOURS": "-1",
+        "PHAROS_TRUSTED_PROXIES": "10.0.0.1/8", "PHAROS_RATE_STANDARD": "0",
+    }  # fmt: skip
+    done = portal.run("up", **wrong)
     assert done.returncode == 78
-    assert [line.split()[0] for line in _sentence(done).splitlines()] == [
-        "PORT", "PHAROS_WEB_THREADS",
-    ]  # fmt: skip
+    lines = _sentence(done).splitlines()
+    assert sorted(line.split(" is wrong:")[0] for line in lines) == sorted(wrong)
+    assert portal.processes() == []
 
 
 def test_a_home_with_other_files_in_it_is_refused(portal: Portal):
