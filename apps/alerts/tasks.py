@@ -36,9 +36,9 @@ def evaluate_rules() -> dict[str, Any]:
 
 
 @shared_task(name=waking.WRITTEN_TASK, ignore_result=True)
-def evaluate_written(metrics: list[str]) -> dict[str, Any]:
+def evaluate_written(metrics: list[str]) -> bool:
     """Judge the rules that read these metrics, for figures of theirs were just committed."""
-    return vars(evaluate_early(metrics))
+    return waking.turns.take(metrics, lambda: evaluate_early(metrics).left)
 
 
 @shared_task(name="apps.alerts.tasks.keep_alert_tables_small", ignore_result=True)

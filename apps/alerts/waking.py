@@ -1,14 +1,15 @@
 """Rules are judged when their figures are written, not only at their ticks.
 
 Whoever commits telemetry hears the names of its metrics here, and a thread publishes them: at once,
-then at most once a second for this process. It is a short cut and no more: with the broker away, or
-a message lost, the rule's ordinary tick finds the same.
+then at most four times a second for this process. A worker that is at it already, or cannot have a
+rule yet, hears the names again itself. It is a short cut and no more: with the broker away, or a
+message lost, the rule's ordinary tick finds the same.
 """
 
 import os
 import threading
 import time
-from collections.abc import Collection
+from collections.abc import Callable, Collection
 from typing import Final
 
 import structlog
@@ -18,7 +19,7 @@ from apps.monitoring import recorder
 log = structlog.get_logger(__name__)
 
 WRITTEN_TASK: Final = "apps.alerts.tasks.evaluate_written"
-_EVERY_S: Final = 1.0
+_EVERY_S: Final = 0.25
 _REST_S: Final = 5.0
 _MOST_NAMES: Final = 2_000
 
@@ -74,5 +75,31 @@ def publish(names: Collection[str]) -> bool:
     return True
 
 
+class Turns:
+    """One judging of written figures at a time in this process, so that the ordinary ticks find
+    threads; after one that took long, a rest of nearly that length."""
+
+    def __init__(self) -> None:
+        self._busy = threading.Lock()
+        self._rest_until = 0.0
+
+    def take(self, metrics: Collection[str], judge: Callable[[], Collection[str]]) -> bool:
+        """Judge now, or hear the names again and be False. `judge` gives the names left over."""
+        if time.monotonic() < self._rest_until or not self._busy.acquire(blocking=False):
+            waker.heard(metrics)
+            return False
+        begun = time.monotonic()
+        try:
+            left = judge()
+        finally:
+            took_s = time.monotonic() - begun
+            self._rest_until = begun + 2 * took_s - min(took_s, _EVERY_S)
+            self._busy.release()
+        if left:
+            waker.heard(left)
+        return True
+
+
 waker: Final = Waker()
+turns: Final = Turns()
 os.register_at_fork(after_in_child=waker.forget)

@@ -4,11 +4,11 @@ import threading
 from datetime import timedelta
 
 import pytest
-from django.db import connection
+from django.db import connection, transaction
 from django.db.models.functions import Now
 
 from apps.alerts import clock, conf, waking
-from apps.alerts.evaluation import evaluate_due, evaluate_early
+from apps.alerts.evaluation import Summary, evaluate_due, evaluate_early
 from apps.alerts.models import Episode, Instance, Rule, Tick
 from apps.alerts.services import housekeeping
 from apps.monitoring.intake import committed
@@ -44,10 +44,11 @@ class TestOnWrite:
         evaluate_due(bench.source, lambda: bench.now)
         assert Episode.objects.get().pk == episode.pk
 
-    def test_a_rule_is_judged_at_most_once_a_second(self, early):
-        assert early(0.95).evaluated == 1
-        assert early(0.95, after_s=0.2).evaluated == 0
-        assert early(0.95, after_s=1).evaluated == 1
+    def test_a_rule_is_judged_at_most_twice_a_second_and_the_rest_is_left_over(self, early):
+        assert early(0.1) == Summary(evaluated=1)
+        assert early(0.95, after_s=0.2) == Summary(left={CPU})
+        assert early(0.95, after_s=0.3) == Summary(evaluated=1)
+        assert Episode.objects.get().state == "firing"
 
     def test_what_is_missing_between_two_ticks_proves_nothing(self, early):
         early(0.95)
@@ -104,6 +105,37 @@ class TestWaker:
         go.set()
         assert second.wait(20)
         assert told == [{"a"}, {"b", "c"}]
+
+    def test_what_comes_while_one_judges_or_is_left_over_is_heard_again(self, monkeypatch):
+        heard: list[set[str]] = []
+        monkeypatch.setattr(waking.waker, "heard", lambda names: heard.append(set(names)))
+        turns = waking.Turns()
+
+        def judge():
+            assert turns.take({"b"}, lambda: 1 / 0) is False
+            return {"a"}
+
+        assert turns.take({"a", "c"}, judge) is True
+        assert heard == [{"b"}, {"a"}]
+        with pytest.raises(ZeroDivisionError):
+            turns.take({"a"}, lambda: 1 / 0)
+        assert turns.take({"a"}, set) is True
+
+    def test_after_a_long_judging_the_ordinary_ticks_have_as_long(self, monkeypatch):
+        now = [0.0]
+        monkeypatch.setattr(waking.time, "monotonic", lambda: now[0])
+        monkeypatch.setattr(waking.waker, "heard", lambda names: None)
+        turns = waking.Turns()
+
+        def judge():
+            now[0] += 2
+            return set()
+
+        assert turns.take({"a"}, judge)
+        now[0] += 1.7
+        assert not turns.take({"a"}, judge)
+        now[0] += 0.1
+        assert turns.take({"a"}, judge)
 
     def test_without_a_broker_nothing_is_raised(self, monkeypatch):
         def fail(*args, **kwargs):
@@ -189,3 +221,27 @@ def test_an_early_evaluation_of_many_rules_costs_few_statements(
     assert Episode.objects.count() == 50
     assert conf.RULES_AT_ONCE >= 50
     assert connection.in_atomic_block
+
+
+@pytest.mark.usefixtures("no_wake_ups")
+@pytest.mark.django_db(transaction=True)
+def test_a_rule_that_another_holds_is_left_over_and_the_others_are_judged(make_rule, source):
+    held = make_rule(name="held", metric="held")
+    make_rule(name="free", metric="free")
+    source.values = [({}, 0.95)]
+    locked, go = threading.Event(), threading.Event()
+
+    def hold():
+        with transaction.atomic():
+            Rule.objects.select_for_update().get(pk=held.pk)
+            locked.set()
+            go.wait(20)
+        connection.close()
+
+    thread = threading.Thread(target=hold)
+    thread.start()
+    assert locked.wait(20)
+    assert evaluate_early(["held", "free"], source) == Summary(evaluated=1, left={"held"})
+    go.set()
+    thread.join()
+    assert evaluate_early(["held"], source) == Summary(evaluated=1)

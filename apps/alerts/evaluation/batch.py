@@ -31,7 +31,7 @@ def lock(rules: Rules, most: int) -> list[Rule]:
 def evaluate(
     rules: Sequence[Rule], source: Source, now: datetime, *, early: bool = False
 ) -> list[Tick]:
-    """Judge locked rules at their newest tick, or early: at this second.
+    """Judge locked rules at their newest tick, or early: at this half second.
 
     Reads for a bounded time: the rules left over stay due. Belongs in the transaction that holds
     the locks: ticks, states, episodes and what is owed commit together.
@@ -53,7 +53,7 @@ def _observe_all(
     rules: Sequence[Rule], source: Source, now: datetime, *, early: bool
 ) -> tuple[list[Work], list[Rule]]:
     """What the rules see, and those whose tick is judged already."""
-    ticks = {rule.pk: _second(now) if early else _at(rule, now) for rule in rules}
+    ticks = {rule.pk: _half_second(now) if early else _at(rule, now) for rule in rules}
     taken = _taken(ticks)
     due = [rule for rule in rules if rule.pk not in taken]
     source.expect(due)
@@ -166,7 +166,7 @@ def _tick(work: Work) -> Tick:
 
 
 def _taken(ticks: dict[int, datetime]) -> set[int]:
-    """The rules whose tick was judged before: its time came twice, or twice within a second."""
+    """The rules whose tick was judged before: its time came twice, or its half second."""
     with connection.cursor() as cursor:
         cursor.execute(
             "SELECT t.rule_id FROM unnest(%s::int8[], %s::timestamptz[]) AS n(rule_id, tick)"
@@ -214,8 +214,8 @@ def _at(rule: Rule, now: datetime) -> datetime:
     return tick_at(now, rule.interval_s, rule.offset_s)
 
 
-def _second(now: datetime) -> datetime:
-    return now.replace(microsecond=0)
+def _half_second(now: datetime) -> datetime:
+    return now.replace(microsecond=now.microsecond // 500_000 * 500_000)
 
 
 def _skipped(rule: Rule, at: datetime) -> int:

@@ -2,7 +2,7 @@
 
 import time
 from collections.abc import Callable, Collection
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 
 import structlog
@@ -27,6 +27,8 @@ class Summary:
     evaluated: int = 0
     errors: int = 0
     skipped: int = 0
+    # Metrics whose rules another held, or were judged just before, or found no time.
+    left: set[str] = field(default_factory=set)
 
     def add(self, ticks: Collection[Tick]) -> None:
         """Count these evaluations."""
@@ -74,25 +76,30 @@ def evaluate_early(
 ) -> Summary:
     """Judge the rules that read these metrics now, for figures of theirs were written.
 
-    At most once a second a rule; what fails or finds no time is left to the ordinary tick.
+    At most twice a second a rule. What could not be judged yet is told in `left`; what failed is
+    left to the ordinary tick.
     """
     source = source or StoreSource()
     summary = Summary()
     if clock is db_now and not may_judge():
         return summary
-    wanted = Rule.objects.filter(metric__in=metrics, enabled=True).order_by("pk")
+    rules = Rule.objects.filter(metric__in=metrics, enabled=True).order_by("pk")
+    wanted = dict(rules.values_list("pk", "metric"))
     after = 0
     stop_at = time.monotonic() + conf.EARLY_BUDGET_S
-    while time.monotonic() < stop_at:
+    while wanted and time.monotonic() < stop_at:
         with transaction.atomic():
             now = clock()
-            rules = batch.lock(wanted.filter(pk__gt=after), conf.RULES_AT_ONCE)
-            ticks = batch.evaluate(rules, source, now, early=True) if rules else []
+            locked = batch.lock(rules.filter(pk__gt=after), conf.RULES_AT_ONCE)
+            ticks = batch.evaluate(locked, source, now, early=True) if locked else []
         _count(ticks, early=True)
         summary.add(ticks)
-        if len(rules) < conf.RULES_AT_ONCE:
+        for tick in ticks:
+            wanted.pop(tick.rule_id, None)
+        if len(locked) < conf.RULES_AT_ONCE:
             break
-        after = rules[-1].pk
+        after = locked[-1].pk
+    summary.left = set(wanted.values())
     return summary
 
 
