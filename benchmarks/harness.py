@@ -144,6 +144,8 @@ def embedded(*postgresql_settings: str, root: Path | None = None) -> Iterator[Pa
     from apps.core.embedded import redis as embedded_redis
     from apps.core.embedded.home import Home
 
+    # Who ends this run by SIGTERM ends its servers and workers too.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
     kept = root is not None
     root = root or Path(tempfile.mkdtemp(prefix="pharos-bench-"))
     os.environ["PHAROS_HOME"] = str(root)

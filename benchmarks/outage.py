@@ -106,7 +106,7 @@ def _storm(fault, options, stack, servers):
     total = SERVICES * METRICS
     order = [(n * 37) % total for n in range(total)]
     feed = stack.enter_context(Feed().running())
-    until(lambda: ticks_since(0) >= METRICS, 60, "the first ticks")
+    until(lambda: ticks_since(0) >= METRICS, 180, "the first ticks")
     whole_s = BEFORE_S + options.outage + AFTER_S
     begun, gone = time.monotonic(), threading.Event()
 

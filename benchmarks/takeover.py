@@ -34,7 +34,7 @@ def _message(stack):
     feed = Feed()
     feed.bad.add(0)
     feed.write(range(METRICS))
-    until(lambda: Inbox.came, 60, "a message")
+    until(lambda: Inbox.came, 180, "a message")
     _, key, _, port = Inbox.came[0]
     _holder(workers, port).kill()
     killed = time.monotonic()
@@ -65,7 +65,7 @@ def _tick(stack):
 
     first = stack.enter_context(worker("three@bench"))
     begun = time.time()
-    until(lambda: ticks_since(begun), 60, "a tick")
+    until(lambda: ticks_since(begun), 180, "a tick")
     second = stack.enter_context(worker("four@bench"))
     time.sleep(8)
     second.send_signal(signal.SIGSTOP)
