@@ -1,7 +1,7 @@
 # Everything a newcomer or CI needs. `make` alone prints the targets.
 .DEFAULT_GOAL := help
 .SHELLFLAGS := -eu -c
-.PHONY: help run demo drill down reset status logs test lint fmt bench lock shell manage
+.PHONY: help run demo drill down reset status logs test coverage lint fmt bench lock shell manage
 
 PYTHON ?= $(shell for p in python3.11 python3.12 python3.13 python3.14 python3 python; do \
 	command -v $$p >/dev/null 2>&1 && $$p -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null \
@@ -40,6 +40,12 @@ logs: $(RUN) ## Follow every log
 test: $(DEV) ## Install what tests need and run all of them (ARGS="-k name")
 	@deploy/test-packages
 	@exec $(BIN)/python -m pytest -n $(WORKERS) --dist loadfile --no-loadscope-reorder $(ARGS)
+
+coverage: $(DEV) ## Say which lines of an app its own tests never run (APP=alerts, ARGS as above)
+	@deploy/test-packages
+	@exec $(BIN)/python -m pytest -n $(WORKERS) --dist loadfile --no-loadscope-reorder \
+		--cov=apps.$(or $(APP),$(error say of which: make coverage APP=alerts)) --cov-report=term \
+		tests/$(APP) $(ARGS)
 
 lint: $(DEV) ## Style, types, layers, migrations, deployment checks
 	@exec deploy/lint $(BIN)

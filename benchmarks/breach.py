@@ -17,7 +17,7 @@ import shutil
 import sys
 import threading
 import time
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from http.server import BaseHTTPRequestHandler
 
 from benchmarks import breach_peers, harness
 
@@ -247,8 +247,7 @@ def _report(found):
 def _run(options, root):
     from apps.alerts.models import Rule
 
-    inbox = ThreadingHTTPServer(("127.0.0.1", 0), _Inbox)
-    threading.Thread(target=inbox.serve_forever, daemon=True).start()
+    inbox = harness.QuietServer(_Inbox)
     url = f"http://127.0.0.1:{inbox.server_port}"
     peers = PEERS if shutil.which("prometheus") and shutil.which("prometheus-alertmanager") else ()
     exporter, feed = breach_peers.Exporter(options.breaches), _Feed(options.breaches)

@@ -7,11 +7,10 @@ bad value: what it loses before that is told apart, as the time from the change 
 
 import contextlib
 import json
-import threading
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from http.server import BaseHTTPRequestHandler
 from pathlib import Path
 
 from benchmarks import harness
@@ -85,9 +84,8 @@ class Exporter:
             def log_message(self, *args: object) -> None:
                 """Silent."""
 
-        server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        server = harness.QuietServer(Handler)
         self.port = server.server_port
-        threading.Thread(target=server.serve_forever, daemon=True).start()
         try:
             yield
         finally:

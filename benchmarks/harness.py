@@ -13,9 +13,11 @@ import statistics
 import subprocess
 import sys
 import tempfile
+import threading
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +25,17 @@ import psutil
 
 PROJECT = Path(__file__).resolve().parents[1]
 BIN = Path(sys.executable).parent
+
+
+class QuietServer(ThreadingHTTPServer):
+    """An HTTP server on a free port of this machine, to whom a client that dies is no event."""
+
+    def __init__(self, handler: type[BaseHTTPRequestHandler]) -> None:
+        super().__init__(("127.0.0.1", 0), handler)
+        threading.Thread(target=self.serve_forever, daemon=True).start()
+
+    def handle_error(self, request: Any, client_address: Any) -> None:
+        """Silent."""
 
 
 def free_port() -> int:
@@ -131,6 +144,8 @@ def embedded(*postgresql_settings: str, root: Path | None = None) -> Iterator[Pa
     from apps.core.embedded import redis as embedded_redis
     from apps.core.embedded.home import Home
 
+    # Who ends this run by SIGTERM ends its servers and workers too.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
     kept = root is not None
     root = root or Path(tempfile.mkdtemp(prefix="pharos-bench-"))
     os.environ["PHAROS_HOME"] = str(root)

@@ -18,7 +18,6 @@ import signal
 import threading
 import time
 from collections import Counter
-from http.server import ThreadingHTTPServer
 
 import psutil
 
@@ -76,11 +75,11 @@ def _redis():
 
 def _server(word):
     """The server among our children whose command has this word."""
-    children = psutil.Process().children()
-    return next(one for one in children if any(word in part for part in one.cmdline()[:1]))
+    living = [one for one in psutil.Process().children() if one.status() != psutil.STATUS_ZOMBIE]
+    return next(one for one in living if word in one.cmdline()[0])
 
 
-def _away(fault, seconds, stack):
+def _away(fault, seconds, servers):
     """The outage; returns when the server answers again."""
     which = "redis" if fault == "redis-killed" else "postgres"
     server = _server(which)
@@ -96,10 +95,10 @@ def _away(fault, seconds, stack):
     psutil.wait_procs(family, 10)
     time.sleep(seconds)
     command, ready, stop = _redis() if which == "redis" else _postgres()
-    stack.enter_context(harness.process(command, ready, stop=stop))
+    servers.enter_context(harness.process(command, ready, stop=stop))
 
 
-def _storm(fault, options, stack):
+def _storm(fault, options, stack, servers):
     from django.db import connection
 
     from apps.alerts.models import Episode, GroupMember, Notification
@@ -107,7 +106,7 @@ def _storm(fault, options, stack):
     total = SERVICES * METRICS
     order = [(n * 37) % total for n in range(total)]
     feed = stack.enter_context(Feed().running())
-    until(lambda: ticks_since(0) >= METRICS, 60, "the first ticks")
+    until(lambda: ticks_since(0) >= METRICS, 180, "the first ticks")
     whole_s = BEFORE_S + options.outage + AFTER_S
     begun, gone = time.monotonic(), threading.Event()
 
@@ -120,21 +119,20 @@ def _storm(fault, options, stack):
 
     threading.Thread(target=spread, daemon=True).start()
     time.sleep(BEFORE_S)
-    with contextlib.ExitStack() as servers:
-        _away(fault, options.outage, servers)
-        back = time.time()
-        connection.close()
-        until(lambda: ticks_since(back) > 0, 120, "a tick")
-        evaluated_s = time.time() - back
-        gone.wait()
-        until(lambda: Episode.objects.count() >= total, SETTLE_S, "every alert")
-        until(
-            lambda: not GroupMember.objects.filter(told_at=None).exists()
-            and not Notification.objects.exclude(state="sent").exists(),
-            SETTLE_S, "everything told",
-        )  # fmt: skip
-        return {"evaluated_after_s": evaluated_s, "writes_failed": feed.failed,
-                **_figures(total, time.monotonic() - begun)}  # fmt: skip
+    _away(fault, options.outage, servers)
+    back = time.time()
+    connection.close()
+    until(lambda: ticks_since(back) > 0, 120, "a tick")
+    evaluated_s = time.time() - back
+    gone.wait()
+    until(lambda: Episode.objects.count() >= total, SETTLE_S, "every alert")
+    until(
+        lambda: not GroupMember.objects.filter(told_at=None).exists()
+        and not Notification.objects.exclude(state="sent").exists(),
+        SETTLE_S, "everything told",
+    )  # fmt: skip
+    return {"evaluated_after_s": evaluated_s, "writes_failed": feed.failed,
+            **_figures(total, time.monotonic() - begun)}  # fmt: skip
 
 
 def _figures(total, elapsed_s):
@@ -157,9 +155,8 @@ def _figures(total, elapsed_s):
     }
 
 
-def _run(options):
-    inbox = ThreadingHTTPServer(("127.0.0.1", 0), Inbox)
-    threading.Thread(target=inbox.serve_forever, daemon=True).start()
+def _run(options, servers):
+    inbox = harness.QuietServer(Inbox)
     url, passed, figures = f"http://127.0.0.1:{inbox.server_port}/", True, {}
     for fault in options.fault:
         prepare(url)
@@ -167,7 +164,7 @@ def _run(options):
             stack.enter_context(beat())
             for name in ("one@bench", "two@bench"):
                 stack.enter_context(worker(name))
-            found = _storm(fault, options, stack)
+            found = _storm(fault, options, stack, servers)
         bad = ("lost", "ended", "over_cap", "repeats_unmarked")
         passed &= not any(found[name] for name in bad)
         passed &= found["evaluated_after_s"] <= BACK_LIMIT_S
@@ -191,7 +188,8 @@ def main():
     os.environ["PHAROS_EVALUATE_ON_WRITE"] = "0"
     with harness.embedded():
         harness.portal()
-        _run(options)
+        with contextlib.ExitStack() as servers:
+            _run(options, servers)
 
 
 if __name__ == "__main__":

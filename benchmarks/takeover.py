@@ -4,12 +4,11 @@ Real workers and a real beat. How long it takes from the death of a dispatcher t
 of the message it was handing over, and from the death of an evaluator to the tick it was judging.
 """
 
+import argparse
 import contextlib
 import os
 import signal
-import threading
 import time
-from http.server import ThreadingHTTPServer
 
 import psutil
 
@@ -34,8 +33,8 @@ def _message(stack):
     workers = [stack.enter_context(worker(name)) for name in ("one@bench", "two@bench")]
     feed = Feed()
     feed.bad.add(0)
-    until(lambda: feed.write(range(METRICS)) or ticks_since(0), 60, "a tick")
-    until(lambda: Inbox.came, 60, "a message")
+    feed.write(range(METRICS))
+    until(lambda: Inbox.came, 180, "a message")
     _, key, _, port = Inbox.came[0]
     _holder(workers, port).kill()
     killed = time.monotonic()
@@ -46,28 +45,35 @@ def _message(stack):
             "repeat_marked": bool(repeats and repeats[0][1])}  # fmt: skip
 
 
+def _make_due():
+    """Have the rules judged now, but those that an evaluator holds already."""
+    from django.db import transaction
+    from django.db.models.functions import Now
+
+    from apps.alerts.models import Rule
+
+    with transaction.atomic():
+        free = list(Rule.objects.select_for_update(skip_locked=True).values_list("pk", flat=True))
+        Rule.objects.filter(pk__in=free).update(next_eval_at=Now())
+
+
 def _tick(stack):
     """Seconds from the death of an evaluator that holds its rules to their tick."""
     import psycopg
 
-    from apps.alerts.models import Rule
     from apps.core.embedded.home import Home
 
-    first, second = stack.enter_context(worker("three@bench")), None
+    first = stack.enter_context(worker("three@bench"))
     begun = time.time()
-    until(lambda: ticks_since(begun), 60, "a tick")
+    until(lambda: ticks_since(begun), 180, "a tick")
     second = stack.enter_context(worker("four@bench"))
     time.sleep(8)
     second.send_signal(signal.SIGSTOP)
     with psycopg.connect(f"host={Home.current().run_dir} user=postgres dbname=pharos") as lock:
         lock.execute("LOCK TABLE tm_sample IN ACCESS EXCLUSIVE MODE")
         waiting = "SELECT 1 FROM pg_locks WHERE NOT granted AND relation = 'tm_sample'::regclass"
-
-        def blocked():
-            Rule.objects.update(next_eval_at="2020-01-01T00:00:00Z")
-            return lock.execute(waiting).fetchone()
-
-        until(blocked, 30, "a blocked evaluator")
+        _make_due()
+        until(lambda: lock.execute(waiting).fetchone(), 30, "a blocked evaluator")
         first.kill()
         killed = time.time()
     second.send_signal(signal.SIGCONT)
@@ -75,29 +81,35 @@ def _tick(stack):
     return {"tick_s": time.time() - killed}
 
 
-def _run():
-    inbox = ThreadingHTTPServer(("127.0.0.1", 0), Inbox)
-    threading.Thread(target=inbox.serve_forever, daemon=True).start()
+PARTS = {"message": _message, "tick": _tick}
+
+
+def _run(parts):
+    inbox = harness.QuietServer(Inbox)
     found = {}
-    for part in (_message, _tick):
+    for part in parts:
         prepare(f"http://127.0.0.1:{inbox.server_port}/")
         with contextlib.ExitStack() as stack:
             stack.enter_context(beat())
-            found |= part(stack)
+            found |= PARTS[part](stack)
     harness.summary(
         "takeover",
-        passed=found["repeat_marked"] and max(found["message_s"], found["tick_s"]) <= LIMIT_S,
+        passed=found.get("repeat_marked", True)
+        and all((found.get(f"{part}_s") or LIMIT_S + 1) <= LIMIT_S for part in parts),
         limit_s=LIMIT_S, load_1m=os.getloadavg()[0], **found,
     )  # fmt: skip
 
 
 def main():
     """Run it."""
+    parser = argparse.ArgumentParser()
+    parser.add_argument("part", nargs="*", help="message, tick; both without a word")
+    parts = parser.parse_args().part or list(PARTS)
     os.environ["PHAROS_RECORDER"] = "0"
     os.environ["PHAROS_EVALUATE_ON_WRITE"] = "0"
     with harness.embedded():
         harness.portal()
-        _run()
+        _run(parts)
 
 
 if __name__ == "__main__":
