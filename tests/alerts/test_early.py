@@ -68,7 +68,7 @@ class TestOnWrite:
         assert not Episode.objects.exists()
 
     def test_a_tick_that_comes_late_does_not_take_back_what_was_seen_since(self, bench, early):
-        Rule.objects.update(for_s=600)
+        Rule.objects.update(for_s=14)
         bench.tick(0.95)
         early(0.95, after_s=10)
         seen = Instance.objects.get()
@@ -79,11 +79,26 @@ class TestOnWrite:
         evaluate_due(bench.source, lambda: late)
         assert Instance.objects.filter(fingerprint=seen.fingerprint).get().tick == seen.tick
 
+    def test_a_rule_that_waits_longer_than_its_interval_has_time(self, bench, early):
+        Rule.objects.update(for_s=bench.rule.interval_s)
+        assert early(0.95) == Summary()
+        Rule.objects.update(for_s=bench.rule.interval_s - 1)
+        assert early(0.95).evaluated == 1
+
+    def test_only_metrics_of_rules_in_a_hurry_are_published(self, bench):
+        assert waking._Hasty().among({CPU, "other"}) == {CPU}
+        Rule.objects.update(for_s=600)
+        assert waking._Hasty().among({CPU, "other"}) == set()
+
     def test_other_metrics_wake_nobody(self, bench):
         assert evaluate_early(["other"], bench.source, lambda: bench.now).evaluated == 0
 
 
 class TestWaker:
+    def test_without_a_database_all_names_are_published(self, monkeypatch):
+        monkeypatch.setattr("apps.alerts.evaluation.engine.hasty_metrics", lambda: 1 / 0)
+        assert waking._Hasty().among({"a"}) == {"a"}
+
     def test_names_are_told_at_once_and_then_together(self, monkeypatch):
         told: list[set[str]] = []
         second, go = threading.Event(), threading.Event()
@@ -96,6 +111,7 @@ class TestWaker:
             return True
 
         monkeypatch.setattr(waking, "publish", publish)
+        monkeypatch.setattr(waking.hasty, "among", set)
         waker = waking.Waker()
         waker.heard(["a"])
         while not told:

@@ -7,6 +7,7 @@ from datetime import datetime
 
 import structlog
 from django.db import InterfaceError, OperationalError, connection, transaction
+from django.db.models import F
 
 from apps.alerts import conf
 from apps.alerts.clock import db_now, may_judge
@@ -76,14 +77,15 @@ def evaluate_early(
 ) -> Summary:
     """Judge the rules that read these metrics now, for figures of theirs were written.
 
-    At most twice a second a rule. What could not be judged yet is told in `left`; what failed is
-    left to the ordinary tick.
+    At most twice a second a rule, and only those that wait for less than their interval: where a
+    breach has to last longer, nobody is paged sooner by it. What could not be judged yet is told in
+    `left`; what failed is left to the ordinary tick.
     """
     source = source or StoreSource()
     summary = Summary()
     if clock is db_now and not may_judge():
         return summary
-    rules = Rule.objects.filter(metric__in=metrics, enabled=True).order_by("pk")
+    rules = _hasty().filter(metric__in=metrics).order_by("pk")
     wanted = dict(rules.values_list("pk", "metric"))
     after = 0
     stop_at = time.monotonic() + conf.EARLY_BUDGET_S
@@ -101,6 +103,15 @@ def evaluate_early(
         after = locked[-1].pk
     summary.left = set(wanted.values())
     return summary
+
+
+def hasty_metrics() -> set[str]:
+    """The metrics whose rules are judged when figures are written."""
+    return set(_hasty().order_by("metric").values_list("metric", flat=True).distinct())
+
+
+def _hasty() -> "batch.Rules":
+    return Rule.objects.filter(enabled=True, for_s__lt=F("interval_s"))
 
 
 def _one_batch(source: Source, clock: Clock, failed: set[int]) -> tuple[int, list[Tick]]:
