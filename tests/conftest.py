@@ -214,7 +214,7 @@ def wait_until(
     ready: Callable[[], bool],
     process: "subprocess.Popen[bytes]",
     log: Path,
-    deadline_s: float = 60.0,
+    deadline_s: float = 180.0,
 ) -> None:
     """Poll `ready` until true; fail with the process's own words when it ends or is late."""
     deadline = time.monotonic() + deadline_s
