@@ -3,11 +3,11 @@
 from dataclasses import dataclass
 from datetime import datetime
 
-from django.db.models import Case, IntegerField, Value, When
-
-from apps.alerts.machine import OPEN, Severity
+from apps.alerts.listing import WORST_FIRST
+from apps.alerts.machine import OPEN
 from apps.alerts.models import Episode, Notification, OutboxState, Rule
 from apps.alerts.models.rule import RATIO
+from apps.core.counted import Counted, counted
 
 
 @dataclass(frozen=True)
@@ -42,17 +42,13 @@ class RuleTrouble:
 
 def open_episodes(limit: int = 50) -> list[OpenEpisode]:
     """Firing and recovering episodes, critical first, then newest first."""
-    ranked = Case(
-        When(severity=Severity.CRITICAL, then=Value(0)),
-        default=Value(1),
-        output_field=IntegerField(),
-    )
-    rows = (
-        Episode.objects.filter(state__in=OPEN)
-        .select_related("rule")
-        .order_by(ranked, "-fired_at", "-pk")[:limit]
-    )
-    return [_open_episode(row) for row in rows]
+    rows = Episode.objects.filter(state__in=OPEN).select_related("rule")
+    return [_open_episode(row) for row in rows.order_by(*WORST_FIRST)[:limit]]
+
+
+def count_open(most: int) -> Counted:
+    """How many episodes are firing or recovering, counted up to `most`."""
+    return counted(Episode.objects.filter(state__in=OPEN), most)
 
 
 def unhealthy_rules(limit: int = 50) -> list[RuleTrouble]:

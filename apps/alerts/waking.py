@@ -1,8 +1,8 @@
 """Rules are judged when their figures are written, not only at their ticks.
 
-Whoever commits telemetry hears the names of its metrics here, and a thread publishes those a hurried
-rule reads: at once, then at most four times a second for this process. A worker that is at it
-already, or cannot have a rule yet, hears the names again itself. It is a short cut and no more:
+Whoever commits telemetry hears the names of its metrics here, and a thread publishes those that a
+hurried rule reads: at once, then at most four times a second for this process. A worker that is at
+it already, or cannot have a rule yet, hears the names again itself. It is a short cut and no more:
 with the broker away, or a message lost, the rule's ordinary tick finds the same.
 """
 

@@ -48,7 +48,7 @@ def page(request: HttpRequest) -> HttpResponse:
         "groupings": _groupings(),
         "groups": found,
         "shown": sum(len(group.rows) for group in found),
-        "counts": rows.counts(filters),
+        "counts": rows.counts(filters, found),
         "filtered": any(request.GET.get(name) for name in _FIELDS if name != "group"),
         "any_rule": bool(found) or Rule.objects.filter(enabled=True).exists(),
         "topic": topic.NAME,
@@ -58,6 +58,7 @@ def page(request: HttpRequest) -> HttpResponse:
         "may_silence": request.user.has_perm(SILENCE),
         "may_see_incidents": request.user.has_perm("alerts.view_incident"),
         "back": request.GET.urlencode(),
+        "acts": {verb: reverse("alert-board-act", args=[verb]) for verb in _VERBS},
     }
     return render(request, "pages/alert_board.html", context, status=400 if mistakes else 200)
 

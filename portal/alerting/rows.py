@@ -7,7 +7,7 @@ from typing import Any, Final
 from urllib.parse import urlencode
 from uuid import UUID
 
-from django.db.models import Case, Count, IntegerField, Q, QuerySet, Value, When
+from django.db.models import Count, Q, QuerySet
 from django.urls import reverse
 
 from apps.alerts import listing
@@ -15,12 +15,12 @@ from apps.alerts.delivery.wording import figure
 from apps.alerts.machine import ACTIVE, OPEN, Severity
 from apps.alerts.models import Acknowledgement, Decision, Episode, Incident, Verdict
 from apps.alerts.routing.words import what
+from apps.core.counted import Counted, counted
 
-MOST: Final = 200
+MOST: Final = 100
 GROUPS: Final = ("rule", "service", "severity", "none")
-_RANKED = Case(
-    When(severity=Severity.CRITICAL, then=Value(0)), default=Value(1), output_field=IntegerField()
-)
+# Beyond so many a count is written `10,000+`, as in the API's totals.
+COUNTED: Final = 10_000
 
 
 @dataclass(frozen=True)
@@ -84,35 +84,44 @@ class Group:
 
 @dataclass(frozen=True)
 class Counts:
-    """All that match, also those that are not drawn."""
+    """All that match, also those that are not drawn; each counted up to `COUNTED`."""
 
-    open: int
-    critical: int
-    taken: int
+    open: Counted
+    critical: Counted
+    taken: Counted
 
 
-def counts(filters: Filters) -> Counts:
-    """How many match."""
-    taken = Q(pk__in=Acknowledgement.objects.filter(ended_at=None).values("episode"))
-    found = (
-        filters.episodes()
-        .order_by()
-        .aggregate(
-            open=Count("pk"),
-            critical=Count("pk", filter=Q(severity=Severity.CRITICAL)),
-            taken=Count("pk", filter=taken),
-        )
+def counts(filters: Filters, groups: Sequence[Group]) -> Counts:
+    """How many match; `groups` are what is drawn of them."""
+    drawn = [row for group in groups for row in group.rows]
+    if len(drawn) < MOST:
+        critical = sum(row.episode.severity == Severity.CRITICAL for row in drawn)
+        taken = sum(row.taken is not None for row in drawn)
+        return Counts(_whole(len(drawn)), _whole(critical), _whole(taken))
+    # The critical ones come first: as many as are among these, or more than are counted.
+    worst = filters.episodes().order_by(*listing.WORST_FIRST)[: COUNTED + 1]
+    found = worst.aggregate(
+        open=Count("pk"), critical=Count("pk", filter=Q(severity=Severity.CRITICAL))
     )
-    return Counts(**found)
+    held = Acknowledgement.objects.filter(ended_at=None, episode__in=filters.episodes().order_by())
+    return Counts(
+        Counted(found["open"], most=COUNTED),
+        Counted(found["critical"], most=COUNTED),
+        counted(held, COUNTED),
+    )
+
+
+def _whole(number: int) -> Counted:
+    return Counted(number, most=number)
 
 
 def groups(filters: Filters) -> list[Group]:
-    """The worst and newest alerts that match, at most 200, in their groups."""
+    """The worst and newest alerts that match, at most `MOST`, in their groups."""
     rows = (
         filters.episodes()
         .select_related("rule")
         .prefetch_related("incidents")
-        .order_by(_RANKED, "-started_at", "-pk")[:MOST]
+        .order_by(*listing.WORST_FIRST)[:MOST]
     )
     episodes = list(rows)
     ids = [episode.pk for episode in episodes]
@@ -121,9 +130,10 @@ def groups(filters: Filters) -> list[Group]:
         for row in Acknowledgement.objects.filter(episode__in=ids, ended_at=None)
     }
     decided = listing.latest_decisions(ids)
+    charts = reverse("metrics")
     found: dict[str, list[Row]] = {}
     for episode in episodes:
-        row = _row(episode, taken, decided)
+        row = _row(episode, taken, decided, charts)
         found.setdefault(_group_of(episode, filters.group), []).append(row)
     return [Group(name, members) for name, members in found.items()]
 
@@ -137,7 +147,10 @@ def _group_of(episode: Episode, by: str) -> str:
 
 
 def _row(
-    episode: Episode, taken: Mapping[UUID, Acknowledgement], decided: Mapping[UUID, Decision]
+    episode: Episode,
+    taken: Mapping[UUID, Acknowledgement],
+    decided: Mapping[UUID, Decision],
+    charts: str,
 ) -> Row:
     rule = episode.rule
     own = rule is not None and rule.metric == episode.metric
@@ -157,7 +170,7 @@ def _row(
         taken=taken.get(episode.pk),
         held=held if held is not None and held.verdict == Verdict.SUPPRESSED else None,
         incidents=list(episode.incidents.all()),
-        chart=_chart(episode) if own else "",
+        chart=f"{charts}?{_chart(episode)}" if own else "",
     )
 
 
@@ -175,4 +188,4 @@ def _chart(episode: Episode) -> str:
     """The metric's page around the beginning of the alert, in the alert's scope."""
     query: dict[str, Any] = {"name": episode.metric, "from": "now-3h", "to": "now"}
     where = [f"{name}={value}" for name, value in sorted(episode.labels.items())]
-    return f"{reverse('metrics')}?{urlencode({**query, 'where': where}, doseq=True)}"
+    return urlencode({**query, "where": where}, doseq=True)

@@ -5,10 +5,10 @@ import time
 from django.db import DatabaseError
 from django.http import HttpRequest
 
-from apps.alerts.queries import open_episodes
+from apps.alerts.queries import count_open
 
 _KEPT_S = 5.0
-_MOST = 100
+_MOST = 99
 _last: tuple[float, str] = (float("-inf"), "")
 
 
@@ -18,9 +18,9 @@ def open_alerts(request: HttpRequest) -> str:  # noqa: ARG001
     at, text = _last
     if time.monotonic() - at > _KEPT_S:
         try:
-            count = len(open_episodes(_MOST))
+            count = count_open(_MOST)
         except DatabaseError:
             return "?"
-        text = "" if not count else "99+" if count >= _MOST else str(count)
+        text = str(count) if count else ""
         _last = (time.monotonic(), text)
     return text

@@ -1,16 +1,28 @@
 """What the sidebar holds, in the order of a search: what is wrong, where, why, what feeds it."""
 
+from functools import cache
 from typing import Any
 
-from django.urls import reverse, reverse_lazy
+from django.urls import get_script_prefix, reverse
+from django.utils.functional import lazy
 from django.utils.translation import gettext_lazy as _
+
+
+@cache
+def _looked_up(url_name: str, prefix: str) -> str:  # noqa: ARG001 (a part of the address)
+    return reverse(url_name)
+
+
+# Unfold compares every entry with every tab, thousands of times for one page: to look the address
+# up each time took longer than the rest of most pages.
+_address: Any = lazy(lambda url_name: _looked_up(url_name, get_script_prefix()), str)
 
 
 def _link(
     title: Any, icon: str, url_name: str, permission: str = "", **more: Any
 ) -> dict[str, Any]:
     """One entry of the sidebar; with a permission only those who hold it see it."""
-    entry = {"title": title, "icon": icon, "link": reverse_lazy(url_name), **more}
+    entry = {"title": title, "icon": icon, "link": _address(url_name), **more}
     if permission:
         entry["permission"] = lambda request: request.user.has_perm(permission)
     return entry
@@ -35,7 +47,7 @@ def _tab(title: Any, model: str) -> dict[str, Any]:
     view = f"alerts.view_{model}"
     return {
         "title": title,
-        "link": reverse_lazy(f"admin:alerts_{model}_changelist"),
+        "link": _address(f"admin:alerts_{model}_changelist"),
         "permission": lambda request: request.user.has_perm(view),
     }
 

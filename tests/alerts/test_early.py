@@ -67,17 +67,22 @@ class TestOnWrite:
         assert Rule.objects.get().errors_in_row == 0
         assert not Episode.objects.exists()
 
-    def test_a_tick_that_comes_late_does_not_take_back_what_was_seen_since(self, bench, early):
+    @pytest.mark.parametrize("value", [0.1, 0.95])
+    def test_a_tick_that_comes_late_does_not_take_back_what_was_seen_since(
+        self, bench, early, value
+    ):
         Rule.objects.update(for_s=14)
         bench.tick(0.95)
         early(0.95, after_s=10)
         seen = Instance.objects.get()
-        bench.source.values = [({}, 0.1)]
+        bench.source.values = [({}, value)]
         late = bench.now - timedelta(seconds=9)
         Rule.objects.update(next_eval_at=late)
         Tick.objects.filter(tick__gt=late - timedelta(seconds=15)).delete()
         evaluate_due(bench.source, lambda: late)
         assert Instance.objects.filter(fingerprint=seen.fingerprint).get().tick == seen.tick
+        assert Episode.objects.count() == 1
+        assert Rule.objects.get().last_error == ""
 
     def test_a_rule_that_waits_longer_than_its_interval_has_time(self, bench, early):
         Rule.objects.update(for_s=bench.rule.interval_s)

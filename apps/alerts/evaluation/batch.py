@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 
 import structlog
 from django.db import DatabaseError, connection, transaction
-from django.db.models import Q, QuerySet
+from django.db.models import QuerySet
 
 from apps.alerts import conf
 from apps.alerts.clock import tick_at
@@ -120,7 +120,8 @@ def _read_apart(rule: Rule, source: Source) -> Reading:
 def _judge_all(work: list[Work]) -> None:
     known = _known(work)
     alerts = own.open_ones([one.rule for one in work])
-    remembered = flaps.remembered([(one.rule, one.at) for one in work])
+    turning = {key for one in work for key in one.turning(known[one.rule.pk])}
+    remembered = flaps.remembered([(one.rule, one.at) for one in work], turning)
     for place, one in enumerate(work):
         one.ledger.flaps.known = remembered[one.rule.pk]
         work[place] = _judge(one, known[one.rule.pk], alerts)
@@ -148,13 +149,16 @@ def failure(error: Exception) -> Reading:
 
 def _known(work: Sequence[Work]) -> dict[int, Known]:
     """Active instances of the rules, and idle ones that now breach."""
-    breaching = [key for one in work for key in one.breaching]
-    rows = Instance.objects.filter(rule__in=[one.rule.pk for one in work]).filter(
-        Q(state__in=ACTIVE) | Q(fingerprint__in=breaching)
-    )
+    rows = Instance.objects.filter(rule__in=[one.rule.pk for one in work])
     found: dict[int, Known] = defaultdict(dict)
-    for row in rows.select_related("episode"):
+    for row in rows.filter(state__in=ACTIVE).select_related("episode"):
         found[row.rule_id][row.fingerprint] = row
+    # Of 10,000 that breach, mostly all are active: their names need not be sent.
+    new = {key for one in work for key in one.breaching if key not in found[one.rule.pk]}
+    if new:
+        idle = rows.exclude(state__in=ACTIVE).filter(fingerprint__in=new)
+        for row in idle.select_related("episode"):
+            found[row.rule_id][row.fingerprint] = row
     return found
 
 

@@ -1,21 +1,22 @@
 """Flapping, on the way into the ledger: an alert that flaps stays one episode until it is quiet."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Final
+from uuid import UUID
 
 from django.db.models import Q
 
+from apps.alerts.evaluation import writing
 from apps.alerts.evaluation.notices import payload_for
 from apps.alerts.flapping import CHECKS, HOUR, History
 from apps.alerts.machine import OPEN, Effect, Reason, State, Step
-from apps.alerts.models import Channel, EpisodeEvent, Flap, GroupMember, Instance, Purpose, Rule
+from apps.alerts.models import Channel, Flap, GroupMember, Instance, Purpose, Rule
 from apps.alerts.services.owe import owe
 
-_COLUMNS: Final = [
-    "episode", "changed", "firing", "flapping", "changes", "seen_at", "since", "told",
-]  # fmt: skip
+# Beyond so many names it is quicker to read what is known of all.
+_MOST_NAMED: Final = 1_000
 _TURNS: Final = (Effect.FIRED, Effect.FIRED_AGAIN, Effect.RESOLVED)
 
 
@@ -55,15 +56,16 @@ class Flaps:
         self._changed.append(flap)
         return _held_open(instance, step, self.tick) if flap.flapping else step
 
-    def settle(self) -> tuple[list[Flap], list[EpisodeEvent]]:
+    def settle(self) -> tuple[list[Flap], list[writing.Event]]:
         """Owe the messages; what is to be stored of it, and the events that belong to it.
 
         Belongs in the transaction of the evaluation, after its episodes are stored.
         """
-        events: list[EpisodeEvent] = []
+        events: list[writing.Event] = []
         for flap, instance in (*self._started, *self._stopped):
             flap.episode = instance.episode
-            events.append(_event(flap, self.tick))
+            if instance.episode is not None:
+                events.append(_event(flap, instance.episode.pk, self.tick))
         for flap, instance in self._started:
             flap.told = self._tell(flap, instance)
         for flap, _instance in self._stopped:
@@ -123,33 +125,32 @@ class Flaps:
         )  # fmt: skip
 
 
-def remembered(rules: Sequence[tuple[Rule, datetime]]) -> dict[int, dict[str, Flap]]:
+def remembered(
+    rules: Sequence[tuple[Rule, datetime]], turning: Collection[str] | None = None
+) -> dict[int, dict[str, Flap]]:
     """What is known of the alerts of these rules at their ticks, by rule and fingerprint.
 
-    What has been steady for longer than both memories begins anew.
+    What has been steady for longer than both memories begins anew. `turning`: the fingerprints of
+    alerts that may change; of others only those that flap are read.
     """
     found: dict[int, dict[str, Flap]] = {rule.pk: {} for rule, _ in rules}
     if not rules:
         return found
     since = {rule.pk: tick - memory(rule) for rule, tick in rules}
-    rows = Flap.objects.filter(rule__in=found)
-    for row in rows.filter(Q(flapping=True) | Q(seen_at__gt=min(since.values()))):
+    lately = Q(seen_at__gt=min(since.values()))
+    if turning is not None and len(turning) <= _MOST_NAMED:
+        lately &= Q(fingerprint__in=turning)
+    for row in Flap.objects.filter(Q(flapping=True) | lately, rule__in=found):
         if row.flapping or row.seen_at > since[row.rule_id]:
             found[row.rule_id][row.fingerprint] = row
     return found
 
 
-def write_all(flaps: Iterable[Flaps]) -> list[EpisodeEvent]:
+def write_all(flaps: Iterable[Flaps]) -> list[writing.Event]:
     """Store what changed of several rules' alerts; the events that belong to it."""
     settled = [one.settle() for one in flaps]
     rows = [row for changed, _ in settled for row in changed]
-    if rows:
-        Flap.objects.bulk_create(
-            rows,
-            update_conflicts=True,
-            unique_fields=["rule", "fingerprint"],
-            update_fields=_COLUMNS,
-        )
+    writing.upsert_flaps(rows)
     return [event for _, events in settled for event in events]
 
 
@@ -192,11 +193,9 @@ def _held_open(instance: Instance, step: Step, tick: datetime) -> Step:
     return Step(kept, (Effect.RECOVERING,) if before.state is State.FIRING else ())
 
 
-def _event(flap: Flap, at: datetime) -> EpisodeEvent:
+def _event(flap: Flap, episode: UUID, at: datetime) -> writing.Event:
     kind = "flapping_started" if flap.flapping else "flapping_stopped"
-    return EpisodeEvent(
-        episode=flap.episode, at=at, kind=kind, detail=_facts(flap, started=flap.flapping)
-    )
+    return writing.Event(episode, at, kind, _facts(flap, started=flap.flapping))
 
 
 def _facts(flap: Flap, *, started: bool) -> dict[str, object]:

@@ -16,7 +16,7 @@ from apps.alerts.evaluation.observed import (
     result_of,
     silent_key,
 )
-from apps.alerts.machine import ACTIVE, Condition, NoDataPolicy, Result, Severity, advance
+from apps.alerts.machine import ACTIVE, Condition, NoDataPolicy, Result, Severity, State, advance
 from apps.alerts.models import Instance, Rule
 
 Known = dict[str, Instance]
@@ -73,8 +73,11 @@ class Work:
         """Record a step for every instance that is active or breaches."""
         if self.reading.error:
             return
-        known = {key: one for key, one in known.items() if not self._outdated(one)}
-        series, fresh = self.reading.series, self._fresh
+        seen_later = {key for key, one in known.items() if self._outdated(one)}
+        known = {key: one for key, one in known.items() if key not in seen_later}
+        series = self.reading.series
+        # To judge them as new would open a second episode beside the one they have.
+        fresh = {key: one for key, one in self._fresh.items() if key not in seen_later}
         active = {key for key, one in known.items() if one.state in ACTIVE}
         if self._silence_alerts(active):
             series = series or {silent_key(self.rule): Observed(self.rule.scope, None)}
@@ -86,6 +89,11 @@ class Work:
             one = series.get(key)
             instance = known.get(key) or _instance(self.rule, key, series[key], self.at)
             self._step(instance, key, one)
+
+    def turning(self, known: Known) -> set[str]:
+        """The fingerprints of what may begin, end or change: all but what fires and breaches."""
+        steady = {key for key in self._fresh if key in known and known[key].state == State.FIRING}
+        return ({*known, *self._fresh, silent_key(self.rule)}) - steady
 
     def note_health(self) -> None:
         """Keep on the rule how its evaluation went."""

@@ -11,10 +11,12 @@ from apps.alerts import incidents
 from apps.alerts.evaluation import flaps, writing
 from apps.alerts.evaluation.observed import Observed
 from apps.alerts.machine import RANK, Effect, Reason, Severity, State, Step
-from apps.alerts.models import Episode, EpisodeEvent, Instance, Rule
+from apps.alerts.models import Episode, Instance, Rule
 from apps.alerts.routing.enrol import enrol
 
 log = structlog.get_logger(__name__)
+# One rule's lines at one tick: a storm of 10,000 would take longer to log than to judge.
+_MOST_LINES: Final = 100
 _STATE_AFTER: Final = {
     Effect.OPENED: "pending",
     Effect.CANCELLED: "inactive",
@@ -35,7 +37,7 @@ class Ledger:
         self.instances: list[Instance] = []
         self.new: list[Episode] = []
         self.changed: list[Episode] = []
-        self.events: list[EpisodeEvent] = []
+        self.events: list[writing.Event] = []
         self.firing: list[Episode] = []
         self.resolved: list[Episode] = []
         self.flaps = flaps.Flaps(rule, tick)
@@ -94,10 +96,13 @@ class Ledger:
 
     def tell(self) -> None:
         """Say in the log what fires and what ended, for those who follow lines and not pages."""
-        for episode in self.firing:
+        for episode in self.firing[:_MOST_LINES]:
             log.warning("An alert fires", **_facts(episode))
-        for episode in self.resolved:
+        for episode in self.resolved[:_MOST_LINES]:
             log.info("An alert ended", **_facts(episode), reason=episode.end_reason)
+        fire, ended = (max(0, len(one) - _MOST_LINES) for one in (self.firing, self.resolved))
+        if fire or ended:
+            log.warning("More alerts fire or ended", rule=self.rule.name, fire=fire, ended=ended)
 
     def _episode(self, instance: Instance, step: Step) -> Episode | None:
         if Effect.OPENED not in step.effects:
@@ -155,9 +160,7 @@ class Ledger:
         elif episode.reason != Reason.BREACH:
             told["reason"] = episode.reason
         self.events.append(
-            EpisodeEvent(
-                episode=episode, at=self.tick, kind=effect.value, detail={**told, **(detail or {})}
-            )
+            writing.Event(episode.pk, self.tick, effect.value, {**told, **(detail or {})})
         )
 
 

@@ -1,16 +1,29 @@
-"""Many rows in one statement each: columns travel as arrays, so 10,000 rows cost one round trip."""
+"""Many rows in one statement each: they travel as one JSON text, the quickest to make and read."""
 
 from collections.abc import Sequence
+from datetime import datetime
 from operator import attrgetter
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
+from uuid import UUID
 
+import orjson
 from django.db import connection
 from psycopg import sql
-from psycopg.types.json import Jsonb
 
-from apps.alerts.models import Episode, EpisodeEvent, Instance, Tick
+from apps.alerts.models import Episode, Flap, Instance, Tick
 
 Columns = dict[str, str]
+
+
+class Event(NamedTuple):
+    """An entry of a timeline to be written. No model: a storm makes tens of thousands of them."""
+
+    episode_id: UUID
+    at: datetime
+    kind: str
+    detail: dict[str, Any]
+
+
 _NOTHING: Final = sql.SQL("")
 
 _STEADY: Final[Columns] = {
@@ -31,6 +44,11 @@ _INSTANCE: Final[Columns] = {
 }  # fmt: skip
 _EVENT: Final[Columns] = {
     "episode_id": "uuid", "at": "timestamptz", "kind": "text", "detail": "jsonb",
+}  # fmt: skip
+_FLAP: Final[Columns] = {
+    "rule_id": "int8", "fingerprint": "text", "episode_id": "uuid", "changed": "int4",
+    "firing": "bool", "flapping": "bool", "changes": "timestamptz[]", "seen_at": "timestamptz",
+    "since": "timestamptz", "told": "bool",
 }  # fmt: skip
 _TICK: Final[Columns] = {
     "rule_id": "int8", "tick": "timestamptz", "skipped": "int4", "series": "int4",
@@ -55,28 +73,38 @@ def update_episodes(rows: Sequence[Episode]) -> None:
     columns = {"id": "uuid", **_STEADY}
     _execute(
         sql.SQL("UPDATE alerts_episode e SET {} FROM ({}) AS n WHERE e.id = n.id").format(
-            _assigned(_STEADY, sql.SQL("n")), _unnested(columns)
+            _assigned(_STEADY, sql.SQL("n")), _recordset(columns)
         ),
-        _arrays(columns, rows),
+        columns,
+        rows,
     )
 
 
 def upsert_instances(rows: Sequence[Instance]) -> None:
     """Instances by rule and fingerprint."""
-    changed = [name for name in _INSTANCE if name not in ("rule_id", "fingerprint")]
+    _upsert("alerts_instance", _INSTANCE, rows)
+
+
+def upsert_flaps(rows: Sequence[Flap]) -> None:
+    """What is known of changing alerts, by rule and fingerprint."""
+    _upsert("alerts_flap", _FLAP, rows)
+
+
+def insert_events(rows: Sequence[Event]) -> None:
+    """Entries of timelines, in their order."""
+    _insert("alerts_episodeevent", _EVENT, rows)
+
+
+def _upsert(table: str, columns: Columns, rows: Sequence[Any]) -> None:
+    changed = [name for name in columns if name not in ("rule_id", "fingerprint")]
     _insert(
-        "alerts_instance",
-        _INSTANCE,
+        table,
+        columns,
         rows,
         sql.SQL(" ON CONFLICT (rule_id, fingerprint) DO UPDATE SET {}").format(
             _assigned(changed, sql.SQL("excluded"))
         ),
     )
-
-
-def insert_events(rows: Sequence[EpisodeEvent]) -> None:
-    """Entries of timelines, in their order."""
-    _insert("alerts_episodeevent", _EVENT, rows)
 
 
 def _insert(
@@ -86,17 +114,18 @@ def _insert(
         return
     names = sql.SQL(", ").join(map(sql.Identifier, columns))
     statement = sql.SQL("INSERT INTO {} ({}) {}").format(
-        sql.Identifier(table), names, _unnested(columns)
+        sql.Identifier(table), names, _recordset(columns)
     )
-    _execute(statement + conflict, _arrays(columns, rows))
+    _execute(statement + conflict, columns, rows)
 
 
-def _unnested(columns: Columns) -> sql.Composed:
-    arrays = [sql.SQL(f"%s::{kind}[]") for kind in columns.values()]
+def _recordset(columns: Columns) -> sql.Composed:
     names = sql.SQL(", ").join(map(sql.Identifier, columns))
-    return sql.SQL("SELECT {0} FROM unnest({1}) WITH ORDINALITY AS u({0}, place)").format(
-        names, sql.SQL(", ").join(arrays)
-    ) + sql.SQL(" ORDER BY place")
+    typed = [sql.Identifier(name) + sql.SQL(f" {kind}") for name, kind in columns.items()]
+    return sql.SQL(
+        "SELECT {0} FROM ROWS FROM (json_to_recordset(%s::json) AS ({1}))"
+        " WITH ORDINALITY AS u({0}, place) ORDER BY place"
+    ).format(names, sql.SQL(", ").join(typed))
 
 
 def _assigned(columns: Columns | Sequence[str], source: sql.Composable) -> sql.Composed:
@@ -105,22 +134,8 @@ def _assigned(columns: Columns | Sequence[str], source: sql.Composable) -> sql.C
     )
 
 
-def _arrays(columns: Columns, rows: Sequence[Any]) -> list[list[Any]]:
-    arrays = []
-    for name, kind in columns.items():
-        values = list(map(attrgetter(name), rows))
-        arrays.append(_ADAPTED[kind](values) if kind in _ADAPTED else values)
-    return arrays
-
-
-def _floats(values: list[Any]) -> list[Any]:
-    # An array of both kinds of number is none to psycopg.
-    return [value if value is None else float(value) for value in values]
-
-
-_ADAPTED: Final = {"jsonb": lambda values: list(map(Jsonb, values)), "float8": _floats}
-
-
-def _execute(statement: sql.Composed, arrays: list[list[Any]]) -> None:
+def _execute(statement: sql.Composed, columns: Columns, rows: Sequence[Any]) -> None:
+    values = map(attrgetter(*columns), rows)
+    told = orjson.dumps([dict(zip(columns, one, strict=True)) for one in values], default=str)
     with connection.cursor() as cursor:
-        cursor.execute(statement, arrays)
+        cursor.execute(statement, [told.decode()])

@@ -2,7 +2,7 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
-    dependencies = [("alerts", "0172_alter_digestentry_purpose_alter_notification_purpose")]
+    dependencies = [("alerts", "0180_worst_first")]
 
     operations = [
         migrations.AddField(

@@ -6,7 +6,7 @@ from django.db import migrations, models
 
 class Migration(migrations.Migration):
     dependencies = [
-        ("alerts", "0172_alter_digestentry_purpose_alter_notification_purpose"),
+        ("alerts", "0188_index_of_incident_messages"),
     ]
 
     operations = [

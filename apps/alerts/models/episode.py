@@ -93,6 +93,12 @@ class Episode(models.Model):
                 condition=models.Q(state__in=[str(state) for state in OPEN]),
                 name="alerts_episode_open_newest",
             ),
+            # `critical` comes before `warning`: see `apps.alerts.listing.WORST_FIRST`.
+            models.Index(
+                fields=["severity", "-started_at", "-id"],
+                condition=models.Q(state__in=[str(state) for state in ACTIVE]),
+                name="alerts_episode_worst",
+            ),
             GinIndex(fields=["labels"], name="alerts_episode_labels", opclasses=["jsonb_path_ops"]),
         ]
 

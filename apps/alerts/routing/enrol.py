@@ -9,7 +9,7 @@ from django.db.models import QuerySet
 from django.db.models.functions import Now
 
 from apps.alerts.machine import OPEN
-from apps.alerts.models import AlertGroup, Enrolment, Episode
+from apps.alerts.models import AlertGroup, Episode
 from apps.alerts.outbox import wake_on_commit
 
 ROUTE_TASK: Final = "apps.alerts.tasks.route_alerts"
@@ -23,9 +23,12 @@ def enrol(fired: Sequence[Episode], resolved: Sequence[Episode], at: datetime) -
     of two changes does not matter.
     """
     if fired or resolved:
-        Enrolment.objects.bulk_create(
-            [Enrolment(episode=one, at=at) for one in (*fired, *resolved)], batch_size=1000
-        )
+        with connection.cursor() as cursor:
+            cursor.execute(
+                "INSERT INTO alerts_enrolment (episode_id, at) SELECT n.id, %s"
+                " FROM unnest(%s::uuid[]) WITH ORDINALITY AS n(id, place) ORDER BY place",
+                [at, [one.pk for one in (*fired, *resolved)]],
+            )
         wake_on_commit(ROUTE_TASK)
 
 
