@@ -14,7 +14,7 @@ TESTS: Final = Path(__file__).parent
 # Longest first, down to about ten seconds on a quiet machine.
 LONG: Final = (
     "setup/test_run", "face/test_browser", "face/test_csp", "core/api/test_fuzz",
-    "core/api/test_routes", "face/test_empty_and_full", "setup/test_tls", "shop/test_bottlenecks",
+    "core/api/test_routes", "face/test_empty_and_full", "shop/test_bottlenecks",
     "face/test_table", "core/proposals/test_browser", "shop/test_shop", "face/test_kit",
     "face/test_oncall_pages", "face/test_admin", "face/test_trace_pages",
     "core/live/test_two_servers", "core/proposals/test_machine", "core/api/test_how_to",

@@ -1,11 +1,9 @@
 """Every fault planted in the running shop is found, with its cause and traces that show it."""
 
-import json
 import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -20,15 +18,6 @@ from tests.monitoring.store.conftest import clear
 from tests.shop.test_shop import Demo, demo, eventually  # noqa: F401 (demo is a fixture)
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.slow]
-
-
-def switch(running: Demo, *names: str) -> None:
-    """Exactly these faults on, as the command does it; the shop reads them twice a second."""
-    path = Path(running.environment["SHOP_STATE_DIR"]) / "faults.json"
-    draft = path.with_suffix(".test")
-    draft.write_text(json.dumps(names))
-    draft.replace(path)
-    time.sleep(0.7)
 
 
 def at_once(count: int, ask: Callable[[int], requests.Response]) -> list[int]:
@@ -84,7 +73,7 @@ def test_each_planted_fault_is_found_with_its_cause_and_evidence(demo: Demo):  #
     assert not {kind for kind, *_ in found()} & planted
 
     demo.fault("on", "missing_index")
-    switch(demo, "missing_index", "n_plus_1", "stampede", "error_burst", "blocked_loop")
+    demo.switch("missing_index", "n_plus_1", "stampede", "error_burst", "blocked_loop")
     with redis.Redis.from_url(demo.environment["SHOP_REDIS_URL"]) as cache:
         for _ in range(3):
             cache.delete("shop:1:demand")
@@ -100,14 +89,14 @@ def test_each_planted_fault_is_found_with_its_cause_and_evidence(demo: Demo):  #
     )  # fmt: skip
     demo.fault("off", "missing_index")
 
-    switch(demo, "cacheable", "lock_wait", "queue_backlog")
+    demo.switch("cacheable", "lock_wait", "queue_backlog")
     at_once(16, get(demo, "/events"))
     at_once(8, book(demo))
     expect(("cacheable", "shop", LIST), ("lock_wait", "shop", BOOK))
 
-    switch(demo, "idle_in_transaction")
+    demo.switch("idle_in_transaction")
     at_once(4, book(demo))
-    switch(demo, "slow_downstream", "small_pool")
+    demo.switch("slow_downstream", "small_pool")
     at_once(8, get(demo, "/events/{}"))
     expect(
         ("idle_in_transaction", "shop", BOOK), ("slow_downstream", "shop", EVENT),

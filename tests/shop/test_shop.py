@@ -9,6 +9,7 @@ import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
+from pathlib import Path
 
 import psycopg
 import pytest
@@ -33,12 +34,20 @@ class Demo:
     shop_url: str
     lines: list[str] = field(default_factory=list)
 
+    def switch(self, *names: str) -> None:
+        """Exactly these faults on, as the command does it, without a process of its own."""
+        path = Path(self.environment["SHOP_STATE_DIR"]) / "faults.json"
+        draft = path.with_suffix(".test")
+        draft.write_text(json.dumps(names))
+        draft.replace(path)
+        time.sleep(0.7)  # the services read the switches twice a second
+
     def fault(self, *arguments: str) -> str:
         argv = [sys.executable, "-m", "examples.shop.fault", *arguments]
         done = subprocess.run(
             argv, cwd=PROJECT, env=self.environment, capture_output=True, text=True, check=True
         )
-        time.sleep(0.6)  # the services read the switches twice a second
+        time.sleep(0.7)
         return done.stdout
 
 
@@ -120,7 +129,18 @@ def together(demo: Demo, path: str, count: int) -> str:
     return trace_id
 
 
-def test_everything_the_shop_sends_arrives_and_hangs_together(demo: Demo):
+@pytest.mark.timeout(300)
+def test_what_the_shop_sends_arrives_and_each_fault_shows_while_it_is_on(demo: Demo):
+    """One test: the shop takes as long to start as all of this."""
+    everything_arrives_and_hangs_together()
+    faults_show_while_they_are_on(demo)
+    demo.process.send_signal(signal.SIGINT)
+    assert demo.process.wait(60) == 0
+    with pytest.raises(requests.ConnectionError):
+        requests.get(f"{demo.shop_url}/health", timeout=2)
+
+
+def everything_arrives_and_hangs_together() -> None:
     across = """
         SELECT 1 FROM tm_span server JOIN tm_resource rs ON rs.id = server.resource_id
         JOIN tm_span client ON client.trace_id = server.trace_id
@@ -162,13 +182,8 @@ def test_everything_the_shop_sends_arrives_and_hangs_together(demo: Demo):
     )
     eventually(lambda: rows(sql)[0][0], "SQL spans")
 
-    demo.process.send_signal(signal.SIGINT)
-    assert demo.process.wait(60) == 0
-    with pytest.raises(requests.ConnectionError):
-        requests.get(f"{demo.shop_url}/health", timeout=2)
 
-
-def test_each_fault_shows_while_it_is_on_and_goes_when_it_is_off(demo: Demo):
+def faults_show_while_they_are_on(demo: Demo) -> None:
     def queries_of_list() -> int:
         """SQL spans below the newest finished list request."""
         trace_id = os.urandom(16).hex()
@@ -198,17 +213,16 @@ def test_each_fault_shows_while_it_is_on_and_goes_when_it_is_off(demo: Demo):
     demo.fault("off", "missing_index")
     assert "shop_price_event_at" in plan_of_prices()
 
-    demo.fault("on", "slow_downstream")
+    demo.switch("slow_downstream")
     answer = requests.get(f"{demo.shop_url}/events/5", timeout=10)
     assert answer.elapsed.total_seconds() >= 0.6
 
-    demo.fault("on", "small_pool")
+    demo.switch("slow_downstream", "small_pool")
     begun = time.monotonic()
     together(demo, "/events/5", 4)
     # Each holds the only connection while it waits for the inventory.
     assert time.monotonic() - begun >= 4 * 0.6
-    demo.fault("off", "small_pool")
-    demo.fault("off", "slow_downstream")
+    demo.switch()
 
     report = "s.trace_id = '{0}' AND s.attrs->>'db.query.text' LIKE '%GROUPING SETS%'"
     computed = SPANS.format(what="count(*)", where=report)
@@ -223,20 +237,20 @@ def test_each_fault_shows_while_it_is_on_and_goes_when_it_is_off(demo: Demo):
 
     # The shop reads its switches twice a second, and the demo's own traffic may fill the cache
     # between its emptying and the six requests: what counts is what it can be brought to do.
-    demo.fault("on", "stampede")
+    demo.switch("stampede")
     assert any(computations() >= 2 for _ in range(6))
-    demo.fault("off", "stampede")
+    demo.switch()
     assert any(computations() <= 1 for _ in range(6))
     assert computations() <= 1
     cache.close()
 
-    demo.fault("on", "error_burst")
+    demo.switch("error_burst")
     order = {"event_id": 150, "seats": 1, "customer": "c1"}
     statuses = {
         requests.post(f"{demo.shop_url}/bookings", json=order, timeout=10).status_code
         for _ in range(40)
     }
     assert {201, 500} <= statuses
-    demo.fault("off", "error_burst")
+    demo.switch()
     failed = "SELECT 1 FROM tm_log WHERE body = 'booking_failed' AND severity = 17 LIMIT 1"
     eventually(lambda: rows(failed), "the failure's log line")
