@@ -10,11 +10,11 @@ from uuid import UUID
 from django.db.models import Case, Count, IntegerField, Q, QuerySet, Value, When
 from django.urls import reverse
 
-from apps.alerts import conf, listing
+from apps.alerts import listing
 from apps.alerts.delivery.wording import figure
 from apps.alerts.machine import ACTIVE, OPEN, Severity
 from apps.alerts.models import Acknowledgement, Decision, Episode, Incident, Verdict
-from portal.paging.words import what
+from apps.alerts.routing.words import what
 
 MOST: Final = 200
 GROUPS: Final = ("rule", "service", "severity", "none")
@@ -144,13 +144,15 @@ def _row(
     aggregation = rule.aggregation if rule is not None and own else ""
     sign = ">" if episode.direction == "above" else "<"
     limit = figure(episode.threshold, episode.unit, aggregation)
+    shown = figure(episode.value, episode.unit, aggregation)
     held = decided.get(episode.pk)
     return Row(
         episode=episode,
         since=episode.fired_at or episode.started_at,
-        value=figure(episode.value, episode.unit, aggregation),
+        # Other systems send no value: that is not a lack of data.
+        value="" if episode.source and episode.value is None else shown,
         threshold="" if episode.threshold is None else f"{sign} {limit}",
-        labels=sorted(episode.labels.items()),
+        labels=sorted(_told_apart(episode).items()),
         stale_since=(rule.unhealthy_since or rule.no_data_since) if rule and own else None,
         taken=taken.get(episode.pk),
         held=held if held is not None and held.verdict == Verdict.SUPPRESSED else None,
@@ -159,13 +161,18 @@ def _row(
     )
 
 
+def _told_apart(episode: Episode) -> dict[str, str]:
+    """Its labels, without those of other systems that only say its name and severity again."""
+    again = {"alertname": episode.rule_name, "severity": episode.severity}
+    return {
+        key: value
+        for key, value in episode.labels.items()
+        if not episode.source or again.get(key) != value
+    }
+
+
 def _chart(episode: Episode) -> str:
     """The metric's page around the beginning of the alert, in the alert's scope."""
     query: dict[str, Any] = {"metric": episode.metric, "from": "now-3h", "to": "now"}
     where = [f"{name}={value}" for name, value in sorted(episode.labels.items())]
     return f"{reverse('metrics')}?{urlencode({**query, 'where': where}, doseq=True)}"
-
-
-def why(episode: UUID) -> str:
-    """Where it is told why somebody was, or was not, paged."""
-    return conf.why_url(episode)

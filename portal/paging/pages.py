@@ -13,10 +13,10 @@ from apps.alerts.models import Episode, Receiver
 from apps.alerts.routing import tree
 from apps.alerts.routing.tree import Node
 from apps.alerts.routing.why import Step, why
+from apps.alerts.routing.words import ANSWERS, KINDS, what
 from apps.core.errors import InvalidInputError
 from portal.evidence.guard import in_shell
 from portal.pages import render
-from portal.paging.words import ANSWERS, KINDS, what
 
 _LONGEST = 2000
 
@@ -72,7 +72,9 @@ def _line(step: Step) -> Line:
         tone = "ok" if step.what == "ok" else "bad"
     notes = [str(detail.get("text") or ""), str(detail.get("error") or "")]
     if detail.get("until"):
-        notes.append(_("until %(moment)s") % {"moment": str(detail["until"])[:16]})
+        notes.append(
+            _("until %(moment)s") % {"moment": str(detail["until"])[:16].replace("T", " ")}
+        )
     if detail.get("may_repeat"):
         notes.append(_("may repeat"))
     if detail.get("status_code"):

@@ -5,7 +5,7 @@ import { Chart } from "./kit/chart.js";
 import { getJson } from "./kit/client.js";
 import { Components } from "./kit/components.js";
 import { el } from "./kit/dom.js";
-import { age, fill, moment, number, time } from "./kit/format.js";
+import { age, fill, moment, number, time, withUnit } from "./kit/format.js";
 import { Live } from "./kit/live.js";
 import { range } from "./kit/range.js";
 import { announce } from "./kit/say.js";
@@ -43,7 +43,7 @@ function showTiles(tiles) {
 
 // A utilisation is a share of one: people read it in percent.
 const figure = ({ unit, metric }) => (value) =>
-  unit === "1" && metric.endsWith(".utilization") ? `${number(100 * value)} %` : `${number(value)} ${unit === "1" ? "" : unit}`.trim();
+  unit === "1" && metric.endsWith(".utilization") ? `${number(100 * value)} %` : withUnit(value, unit === "1" || unit.startsWith("{") ? "" : unit);
 
 function showAlerts(alerts, trouble) {
   const list = page.querySelector("[data-alerts]");

@@ -32,7 +32,9 @@ class WhySerializer(serializers.Serializer[Any]):
     rule = serializers.CharField()
     severity = serializers.CharField()
     state = serializers.CharField()
-    answer = serializers.CharField(help_text="told, held, waiting, nobody or not_told.")
+    answer = serializers.CharField(
+        help_text="told, undelivered, held, waiting, nobody or not_told."
+    )
     reason = serializers.CharField(help_text="One word, as in the steps.")
     by = serializers.CharField()
     routes = serializers.ListField(

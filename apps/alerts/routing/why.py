@@ -11,11 +11,13 @@ from apps.alerts.machine import OPEN, State
 from apps.alerts.models import (
     Attempt,
     Decision,
+    DigestEntry,
     Enrolment,
     Episode,
     EpisodeEvent,
     GroupMember,
     Notification,
+    OutboxState,
     Tick,
     Verdict,
 )
@@ -39,7 +41,7 @@ class Step:
 
 @dataclass(frozen=True)
 class Why:
-    """The whole story. `answer`: told, held, waiting, nobody, not_told."""
+    """The whole story. `answer`: told, undelivered, held, waiting, nobody, not_told."""
 
     episode: Episode
     answer: str
@@ -62,17 +64,19 @@ def why(episode: Episode) -> Why:
     )
     messages = _messages(episode, members)
     decisions = list(Decision.objects.filter(episode=episode).select_related("group")[:_MOST])
+    events = list(_events(episode))
     steps = [
-        *_events(episode),
+        *events,
         *_joined(members),
         *(_decided(one) for one in decisions),
         *_sent(messages),
+        *_capped(episode),
     ]
     answer, reason, by = _answer(episode, decisions, messages)
     ordered = tuple(sorted(steps, key=lambda one: (one.at, _ORDER.get(one.kind, 9))))
     return Why(
         episode, answer, reason, by, ordered, members, _routes(members), _ticks(episode),
-        cut=max(len(messages), len(decisions)) == _MOST,
+        cut=max(len(messages), len(decisions), len(events)) == _MOST,
     )  # fmt: skip
 
 
@@ -130,6 +134,14 @@ def _sent(messages: list[Notification]) -> Iterator[Step]:
             yield _tried(attempt, row, to)
 
 
+def _capped(episode: Episode) -> Iterator[Step]:
+    """What was over a cap, and is told with others in a digest."""
+    rows = DigestEntry.objects.filter(episode=episode).select_related("digest__channel")
+    for row in rows.order_by("pk")[:_MOST]:
+        detail = {"digest": row.digest_id, "until": row.digest.due_at.isoformat()}
+        yield Step(row.at, "message", "capped", row.digest.channel.name, detail)
+
+
 def _tried(attempt: Attempt, row: Notification, to: str) -> Step:
     return Step(
         attempt.started_at, "attempt", attempt.outcome or "unknown", to,
@@ -146,8 +158,10 @@ def _answer(
 ) -> tuple[str, str, str]:
     """In a word: who was told, or else what the last decision says."""
     if messages:
-        to = sorted({row.channel.name for row in messages if row.channel})
-        return "told", messages[0].reason, ", ".join(to)
+        # What no channel has taken yet has told nobody anything.
+        sent = [row for row in messages if row.state == OutboxState.SENT]
+        to = sorted({row.channel.name for row in sent or messages if row.channel})
+        return "told" if sent else "undelivered", messages[0].reason, ", ".join(to)
     if decisions:
         last = decisions[-1]
         word = {

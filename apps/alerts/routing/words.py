@@ -6,6 +6,7 @@ from django.utils.translation import gettext_lazy as _
 
 ANSWERS: Final = {
     "told": _("Told"),
+    "undelivered": _("Not delivered yet"),
     "held": _("Held back"),
     "waiting": _("Waiting for its first message"),
     "nobody": _("Nobody to tell"),
@@ -27,6 +28,8 @@ WHAT: Final = {
     "severity_raised": _("It became critical"),
     "severity_changed": _("Its severity changed"),
     "recovering": _("It recovers"),
+    "flapping_started": _("It began to fire and end in turns"),
+    "flapping_stopped": _("It no longer fires and ends in turns"),
     "acknowledged": _("Somebody acknowledged it"),
     "unacknowledged": _("The acknowledgement ended"),
     # routing
@@ -58,6 +61,7 @@ WHAT: Final = {
     "first_wait": _("The group waits for company"),
     # messages
     "firing": _("It fires"),
+    "capped": _("Over the cap: it goes into a digest"),
     "escalation": _("A page of an escalation"),
     "digest": _("Part of a digest"),
     "incident": _("About an incident"),
