@@ -51,7 +51,8 @@ _ROUTING: dict[str, Any] = {
 }  # fmt: skip
 _ESCALATION: dict[str, Any] = {
     "escalationpolicy": _("Policies"), "escalation": _("Escalations"),
-    "schedule": _("Schedules"), "team": _("Teams"), "contactmethod": _("Contact methods"),
+    "policyfault": _("Policy faults"), "schedule": _("Schedules"), "override": _("Overrides"),
+    "team": _("Teams"), "contactmethod": _("Contact methods"),
 }  # fmt: skip
 _CHANNELS: dict[str, Any] = {
     "channel": _("Channels"), "phoneaccount": _("Phone accounts"),

@@ -1,4 +1,5 @@
-// Names the search boxes that the admin's pickers (select2) make without one: after their field.
+// Two things the admin's skin leaves undone on its pages.
+// The search boxes that its pickers (select2) make have no name: here they get that of their field.
 
 {
   const nameOf = (id) => document.querySelector(`label[for="${CSS.escape(id)}"]`)?.textContent.replace("*", "").trim();
@@ -23,3 +24,8 @@
     new MutationObserver(look).observe(document.body, { childList: true, subtree: true });
   });
 }
+
+// The skin measures its tabs before the page has its width, hides those it takes for too many, and lets one back a resize.
+addEventListener("load", () => {
+  for (const _ of document.querySelectorAll("#tabs-dropdown > *")) dispatchEvent(new Event("resize"));
+});

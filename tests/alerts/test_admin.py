@@ -170,7 +170,8 @@ def test_an_episode_shows_its_timeline_and_its_messages(staff_client, channel):
     owe(1, channel, episode)
     shown = staff_client.get(page("episode", "change/", episode.pk)).content.decode()
     assert "host=web-1" in shown
-    assert "fired" in shown
+    assert "It fires" in shown
+    assert "value: 0.95" in shown
     assert "Firing" in shown
 
 

@@ -15,6 +15,7 @@ from apps.alerts.services import acknowledgements
 class AcknowledgementAdmin(ReadOnlyAdmin):
     """Acknowledgements, newest first."""
 
+    why_empty = _("Nobody has taken an alert yet; alerts are taken on the board.")
     list_display = ("episode", "by", "at", "until", "ended_at", "end_reason", "ended_by")
     list_filter = (("ended_at", admin.EmptyFieldListFilter), "end_reason")
     list_select_related = ("episode",)

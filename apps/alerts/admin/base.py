@@ -39,6 +39,8 @@ class ReadOnlyInline(TabularInline):  # type: ignore[misc]
     """Rows of a log below their parent."""
 
     extra = 0
+    # The columns say it all; the skin would name each row once more above them.
+    hide_title = True
     can_delete = False
     show_change_link = False
     per_page = 50

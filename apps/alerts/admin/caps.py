@@ -18,6 +18,7 @@ from apps.alerts.services import noise
 class CapAdmin(ModelAdmin):  # type: ignore[misc]
     """The most messages; the closest row counts."""
 
+    why_empty = _("Without a cap every message is sent by itself, in a storm too.")
     show_full_result_count = False
     list_per_page = 50
     list_display = ("__str__", "burst", "per_hour", "enabled")
@@ -36,6 +37,7 @@ class EntryInline(ReadOnlyInline):
 class DigestAdmin(ReadOnlyAdmin):
     """What was told together, newest first."""
 
+    why_empty = _("No channel was over its cap: every message was sent by itself.")
     list_display = ("channel", "person", "created_at", "due_at", "sent_at", "entries_shown")
     list_select_related = ("channel", "person")
     inlines = (EntryInline,)
@@ -58,6 +60,7 @@ class DigestAdmin(ReadOnlyAdmin):
 class NoisyRuleAdmin(ReadOnlyAdmin):
     """Rules that page too often to be read: raise a threshold or `for`, group, or switch off."""
 
+    why_empty = _("No rule sends so many messages that people stop reading them.")
     list_display = ("rule", "most", "since", "last_at", "closed_at", "closed_by")
     list_filter = (("closed_at", admin.EmptyFieldListFilter),)
     list_select_related = ("rule",)

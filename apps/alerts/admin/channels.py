@@ -22,6 +22,7 @@ from apps.alerts.services import channels
 class ChannelAdmin(ModelAdmin):  # type: ignore[misc]
     """Receivers."""
 
+    why_empty = _("Nobody can be told of an alert.")
     form = ChannelForm
     show_full_result_count = False
     list_per_page = 50

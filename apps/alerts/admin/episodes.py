@@ -19,13 +19,24 @@ from apps.alerts.admin.base import (
 )
 from apps.alerts.delivery.wording import figure
 from apps.alerts.models import Acknowledgement, Episode, EpisodeEvent, Notification
+from apps.alerts.routing import words
 from apps.alerts.services import acknowledgements
 
 
 class TimelineInline(ReadOnlyInline):
     model = EpisodeEvent
     verbose_name_plural = _("Timeline")
-    fields = readonly_fields = ("at", "kind", "detail")
+    fields = readonly_fields = ("at", "kind_shown", "detail_shown")
+
+    @column(description=_("Event"))
+    def kind_shown(self, row: EpisodeEvent) -> str:
+        """In words."""
+        return str(words.what(row.kind))
+
+    @column(description=_("Detail"))
+    def detail_shown(self, row: EpisodeEvent) -> str:
+        """Name and value of each on one line."""
+        return ", ".join(f"{name}: {value}" for name, value in (row.detail or {}).items()) or "–"
 
 
 class AcknowledgementInline(ReadOnlyInline):
@@ -47,9 +58,11 @@ class NotificationInline(ReadOnlyInline):
 class EpisodeAdmin(ReadOnlyAdmin):
     """Runs of alerts, newest first."""
 
+    why_empty = _("No alert has fired yet.")
+    fill_command = "FAULTS=n_plus_1 make demo"
     list_display = (
         "rule_name", "severity_shown", "state_shown", "scope_shown", "value_shown",
-        "threshold_shown", "started_at", "ended_at",
+        "started_at", "ended_at",
     )  # fmt: skip
     list_filter = ("state", "severity")
     search_fields = ("rule_name", "metric")
@@ -59,7 +72,7 @@ class EpisodeAdmin(ReadOnlyAdmin):
     actions_detail = ("silence",)
     fields = (
         "rule_name", "severity", "state", "metric", "scope_shown", "value_shown",
-        "worst_shown", "threshold_shown", "started_at", "fired_at", "ended_at", "end_reason",
+        "worst_shown", "started_at", "fired_at", "ended_at", "end_reason",
         "why_shown",
     )  # fmt: skip
     readonly_fields = fields
@@ -112,8 +125,10 @@ class EpisodeAdmin(ReadOnlyAdmin):
 
     @column(description=_("Value"), ordering="value")
     def value_shown(self, row: Episode) -> str:
-        """The last value with its unit."""
-        return self._figure(row, row.value)
+        """The last value with its unit, and the threshold in force; none of other systems."""
+        if row.value is None and row.threshold is None:
+            return "–"
+        return f"{self._figure(row, row.value)} {self.threshold_shown(row)}"
 
     @column(description=_("Worst value"), ordering="peak")
     def worst_shown(self, row: Episode) -> str:
@@ -123,6 +138,8 @@ class EpisodeAdmin(ReadOnlyAdmin):
     @column(description=_("Threshold"), ordering="threshold")
     def threshold_shown(self, row: Episode) -> str:
         """The threshold in force, with its sign."""
+        if row.threshold is None:
+            return ""
         sign = ">" if row.direction == "above" else "<"
         return f"{sign} {self._figure(row, row.threshold)}"
 

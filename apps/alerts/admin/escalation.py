@@ -1,7 +1,7 @@
 """Escalation policies with a sentence for each step, and what ran of them."""
 
 from collections.abc import Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from django import forms
 from django.contrib import admin
@@ -19,6 +19,7 @@ from apps.alerts.admin.base import (
     ReadOnlyInline,
     column,
 )
+from apps.alerts.admin.weekdays_field import WeekdaysField
 from apps.alerts.clock import db_now
 from apps.alerts.models import (
     Escalation,
@@ -34,6 +35,12 @@ _RUN_LABELS = {
     **STATE_LABELS, "running": "danger", "acknowledged": "info", "ended": "info",
     "exhausted": "warning",
 }  # fmt: skip
+
+
+if TYPE_CHECKING:
+    _StepForm = forms.ModelForm[EscalationStep]
+else:
+    _StepForm = forms.ModelForm
 
 
 class _StepFormSet(forms.BaseInlineFormSet):  # type: ignore[type-arg]
@@ -55,6 +62,16 @@ class _StepFormSet(forms.BaseInlineFormSet):  # type: ignore[type-arg]
             raise forms.ValidationError(str(error.words)) from error
 
 
+class StepForm(_StepForm):
+    """Days to tick."""
+
+    weekdays = WeekdaysField(help_text=_("None: every day."))
+
+    class Meta:
+        model = EscalationStep
+        fields = "__all__"
+
+
 class StepInline(StackedInline):  # type: ignore[misc]
     model = EscalationStep
     formset = _StepFormSet
@@ -62,9 +79,11 @@ class StepInline(StackedInline):  # type: ignore[misc]
     verbose_name_plural = _("Steps")
     autocomplete_fields = ("person", "team", "schedule", "channel")
     ordering = ("position", "pk")
+    form = StepForm
+    # One field a line: the script hides those of other kinds one by one.
     fields = (
-        ("position", "kind", "wait_s"), ("person", "team"), ("schedule", "channel"),
-        ("more_than", "within_s", "repeats"), "weekdays", ("from_time", "until_time", "zone"),
+        "position", "kind", "person", "team", "schedule", "channel", "wait_s", "more_than",
+        "within_s", "repeats", "weekdays", "from_time", "until_time", "zone",
     )  # fmt: skip
 
 
@@ -72,6 +91,7 @@ class StepInline(StackedInline):  # type: ignore[misc]
 class EscalationPolicyAdmin(ModelAdmin):  # type: ignore[misc]
     """Whom to page, one level after another."""
 
+    why_empty = _("A policy pages one after another until somebody takes the alert.")
     list_display = ("name", "in_words", "catch_all")
     search_fields = ("name",)
     autocomplete_fields = ("catch_all",)
@@ -79,6 +99,9 @@ class EscalationPolicyAdmin(ModelAdmin):  # type: ignore[misc]
     readonly_fields = ("would_page",)
     fields = ("name", "summary", "catch_all", "would_page")
     inlines = (StepInline,)
+
+    class Media:
+        js = ("js/steps.js",)
 
     def get_queryset(self, request: HttpRequest) -> Any:
         """With the steps and what they name, so that no row asks for its own."""
@@ -110,6 +133,9 @@ class MemberInline(ReadOnlyInline):
 class EscalationAdmin(ReadOnlyAdmin):
     """Policies at work, newest first."""
 
+    why_empty = _(
+        "No policy has paged anybody yet. Receivers and rules start the policy they name."
+    )
     list_display = (
         "policy_name", "severity_shown", "state_shown", "step", "repeat_no", "next_at",
         "started_at", "ended_at",
@@ -147,6 +173,7 @@ class EscalationAdmin(ReadOnlyAdmin):
 class PolicyFaultAdmin(ReadOnlyAdmin):
     """Steps that reached nobody."""
 
+    why_empty = _("Every step of every policy reached somebody.")
     list_display = ("policy_name", "reason", "since", "ended_at")
     fields = readonly_fields = ("policy_name", "reason", "episode", "since", "ended_at")
     list_filter = (("ended_at", admin.EmptyFieldListFilter),)

@@ -40,6 +40,7 @@ class InhibitionForm(_InhibitionForm):
 class InhibitionAdmin(ModelAdmin):  # type: ignore[misc]
     """While a source fires, its targets do not page."""
 
+    why_empty = _("An inhibition keeps alerts quiet that another one explains.")
     form = InhibitionForm
     show_full_result_count = False
     list_per_page = 50
@@ -82,6 +83,7 @@ class DependencyForm(_DependencyForm):
 class DependencyAdmin(ModelAdmin):  # type: ignore[misc]
     """Alerts of a service wait while one it depends on is no better off."""
 
+    why_empty = _("While a service fires, those that depend on it wait.")
     form = DependencyForm
     show_full_result_count = False
     list_per_page = 50

@@ -10,11 +10,11 @@ from django.db.models.functions import Now
 from django.http import HttpRequest
 from django.utils.translation import gettext_lazy as _
 from unfold.admin import ModelAdmin
-from unfold.widgets import UnfoldAdminCheckboxSelectMultipleWidget
 
 from apps.alerts.admin.base import column
 from apps.alerts.admin.matcher_field import MatchersField
-from apps.alerts.models import MuteWindow, Weekday
+from apps.alerts.admin.weekdays_field import WeekdaysField
+from apps.alerts.models import MuteWindow
 
 if TYPE_CHECKING:
     _MuteWindowForm = forms.ModelForm[MuteWindow]
@@ -26,11 +26,7 @@ class MuteWindowForm(_MuteWindowForm):
     """Days to tick, matchers as text."""
 
     stored_matchers = MatchersField(required=False)
-    weekdays = forms.TypedMultipleChoiceField(
-        label=_("Weekdays"), choices=Weekday.choices, coerce=int, required=False,
-        widget=UnfoldAdminCheckboxSelectMultipleWidget,
-        help_text=_("The days on which it begins. None: every day."),
-    )  # fmt: skip
+    weekdays = WeekdaysField()
 
     class Meta:
         model = MuteWindow
@@ -41,6 +37,7 @@ class MuteWindowForm(_MuteWindowForm):
 class MuteWindowAdmin(ModelAdmin):  # type: ignore[misc]
     """Recurring wall times; the list says whether each is in force at this moment."""
 
+    why_empty = _("In a mute window alerts wait, such as during the nightly backup.")
     form = MuteWindowForm
     show_full_result_count = False
     list_per_page = 50

@@ -19,6 +19,7 @@ from apps.alerts.admin.base import (
 )
 from apps.alerts.links import without_right
 from apps.alerts.models import Attempt, DeliveryReceipt, Notification, ReceiptState
+from apps.alerts.routing import words
 from apps.alerts.services import outbox
 from apps.core.errors import ConflictError
 
@@ -52,9 +53,10 @@ class FallbackInline(ReadOnlyInline):
 class NotificationAdmin(ReadOnlyAdmin):
     """Messages, newest first."""
 
+    why_empty = _("No message was due yet. The list of channels can send a test message.")
     list_display = (
         "created_at", "rule_shown", "channel", "purpose", "severity_shown", "state_shown",
-        "attempt", "outcome", "receipt_shown", "failed_over_shown", "may_repeat", "sent_at",
+        "outcome_shown", "receipt_shown",
     )  # fmt: skip
     list_filter = ("state", "kind", "purpose", "outcome", "severity", "channel")
     search_fields = ("episode__rule_name", "channel__name", "key")
@@ -62,8 +64,8 @@ class NotificationAdmin(ReadOnlyAdmin):
     inlines = (AttemptInline, ReceiptInline, FallbackInline)
     fields = (
         "rule_shown", "channel", "purpose", "severity", "state", "attempt", "outcome",
-        "error", "may_repeat", "reason", "fallback_of", "created_at", "next_attempt_at", "sent_at",
-        "provider_id", "key", "payload_shown",
+        "error", "may_repeat", "reason_shown", "fallback_of", "created_at", "next_attempt_at",
+        "sent_at", "provider_id", "key", "payload_shown",
     )  # fmt: skip
     readonly_fields = fields
     actions = ("resend",)
@@ -110,10 +112,22 @@ class NotificationAdmin(ReadOnlyAdmin):
         state = row.last_receipt or ""
         return state, ReceiptState(state).label if state else "–"
 
-    @column(description=_("Failed over"), boolean=True)
-    def failed_over_shown(self, row: Any) -> bool:
-        """Whether another channel was told instead."""
-        return bool(row.failed_over)
+    @column(description=_("Outcome"), ordering="outcome")
+    def outcome_shown(self, row: Any) -> str:
+        """What became of it, on one line."""
+        tries = ngettext("%(n)d attempt", "%(n)d attempts", row.attempt) % {"n": row.attempt}
+        parts = [
+            row.get_outcome_display() if row.outcome else "",
+            tries if row.attempt else "",
+            _("told another channel") if row.failed_over else "",
+            _("may repeat") if row.may_repeat else "",
+        ]
+        return " · ".join(str(part) for part in parts if part) or "–"
+
+    @column(description=_("Reason"))
+    def reason_shown(self, row: Notification) -> str:
+        """Why it was sent, in words."""
+        return str(words.what(row.reason)) if row.reason else "–"
 
     def has_resend_permission(self, request: HttpRequest) -> bool:
         """Sending again is a change, though the log itself is read-only."""

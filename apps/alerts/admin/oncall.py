@@ -120,6 +120,7 @@ class LayerInline(StackedInline):  # type: ignore[misc]
 class ScheduleAdmin(ModelAdmin):  # type: ignore[misc]
     """On-call schedules."""
 
+    why_empty = _("A schedule says who is on call when; policies page whoever has the duty.")
     list_display = ("name", "zone", "now_on_call", "country", "gaps_allowed")
     search_fields = ("name",)
     inlines = (LayerInline,)
@@ -152,6 +153,7 @@ class ScheduleAdmin(ModelAdmin):  # type: ignore[misc]
 class OverrideAdmin(ModelAdmin):  # type: ignore[misc]
     """Overrides of schedules."""
 
+    why_empty = _("Nobody stands in for anybody.")
     list_display = ("schedule", "person", "starts_at", "ends_at", "note", "made_by")
     list_filter = ("schedule",)
     list_select_related = ("schedule", "person")
@@ -169,6 +171,7 @@ class OverrideAdmin(ModelAdmin):  # type: ignore[misc]
 class TeamAdmin(ModelAdmin):  # type: ignore[misc]
     """People who are paged together."""
 
+    why_empty = _("People who are paged together.")
     list_display = ("name", "people", "channel")
     search_fields = ("name",)
     autocomplete_fields = ("members", "channel")
@@ -188,6 +191,7 @@ class TeamAdmin(ModelAdmin):  # type: ignore[misc]
 class ContactMethodAdmin(ModelAdmin):  # type: ignore[misc]
     """How people are reached."""
 
+    why_empty = _("No policy can page a person before it is known how to reach them.")
     list_display = (
         "person", "channel", "position", "min_severity", "quiet_from", "quiet_until", "enabled",
     )  # fmt: skip

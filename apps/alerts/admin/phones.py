@@ -102,6 +102,7 @@ for _provider, _name, _one in _every_field():
 class PhoneAccountAdmin(ModelAdmin):  # type: ignore[misc]
     """Accounts with providers."""
 
+    why_empty = _("SMS and AlimTalk are sent by the account of a provider.")
     form = PhoneAccountForm
     show_full_result_count = False
     list_display = ("name", "provider_shown", "endpoint", "created_at")
@@ -156,9 +157,12 @@ class DeadManAdmin(ModelAdmin):  # type: ignore[misc]
     readonly_fields = ("beat_at", "heard_at", "alarmed_at", "now")
 
     @column(description=_("Now"))
-    def now(self, row: DeadMan) -> str:  # noqa: ARG002
-        """Whether a page would get through."""
-        return deadman.heart().trouble or str(_("Rules are judged and messages leave."))
+    def now(self, row: DeadMan) -> str:
+        """Whether a page would get through, and whether anybody would notice if not."""
+        told = deadman.heart().trouble or str(_("Rules are judged and messages leave."))
+        if row.heartbeat_id is None and row.second_id is None:
+            told += " " + str(_("If that ended, nobody would be told: choose a watcher above."))
+        return told
 
     def changelist_view(
         self,

@@ -5,20 +5,20 @@ from typing import TYPE_CHECKING, Any
 from django import forms
 from django.contrib import admin, messages
 from django.contrib.postgres.forms import SimpleArrayField
-from django.core.exceptions import ValidationError
 from django.db import transaction
-from django.db.models import Count, Q, QuerySet
+from django.db.models import Count, F, Q, QuerySet
 from django.http import HttpRequest
 from django.urls import reverse
 from django.utils.html import format_html
 from django.utils.translation import gettext_lazy as _
 from unfold.admin import ModelAdmin
-from unfold.widgets import UnfoldAdminTextareaWidget, UnfoldAdminTextInputWidget
+from unfold.widgets import UnfoldAdminNullBooleanSelectWidget, UnfoldAdminTextInputWidget
 
 from apps.alerts import matchers
 from apps.alerts.admin.base import ReadOnlyAdmin, ReadOnlyInline, column
+from apps.alerts.admin.matcher_field import MatchersField
 from apps.alerts.models import AlertGroup, GroupMember, Receiver, Route
-from apps.alerts.routing import enrol_open, sanity
+from apps.alerts.routing import enrol_open, sanity, words
 from apps.core.errors import InvalidInputError
 
 if TYPE_CHECKING:
@@ -27,43 +27,18 @@ else:
     _RouteForm = forms.ModelForm
 
 
-class MatchersField(forms.CharField):
-    """Matchers as people type them, stored as JSON."""
+class _Inherited(UnfoldAdminNullBooleanSelectWidget):  # type: ignore[misc]
+    """Yes, no, or as the parent has it."""
 
-    widget = UnfoldAdminTextareaWidget(attrs={"rows": 2, "spellcheck": "false"})
-
-    def prepare_value(self, value: Any) -> Any:
-        """The stored ones as text; what was typed stays as it is."""
-        if not isinstance(value, list):
-            return value
-        try:
-            return matchers.in_words(matchers.from_json(value))
-        except InvalidInputError:
-            return str(value)
-
-    def to_python(self, value: Any) -> Any:
-        """A list of objects. Raises ValidationError with the place that cannot be read."""
-        try:
-            return [one.as_json() for one in matchers.parse(str(value or ""))]
-        except InvalidInputError as error:
-            raise ValidationError(str(error.words)) from error
-
-    def has_changed(self, initial: Any, data: Any) -> bool:
-        """Compare meanings, not spellings."""
-        try:
-            return bool(self.to_python(data) != (initial or []))
-        except ValidationError:
-            return True
+    def __init__(self, attrs: dict[str, Any] | None = None) -> None:
+        super().__init__(attrs)
+        self.choices = [("unknown", _("Inherited")), ("true", _("Yes")), ("false", _("No"))]
 
 
 class RouteForm(_RouteForm):
     """Empty options are inherited."""
 
-    stored_matchers = MatchersField(
-        label=_("Matchers"),
-        required=False,
-        help_text=_('All must hold: service.name="shop", severity=~"warning|critical"'),
-    )
+    stored_matchers = MatchersField(required=False)
     group_by = SimpleArrayField(
         forms.CharField(max_length=255),
         label=_("One message per"),
@@ -78,6 +53,7 @@ class RouteForm(_RouteForm):
             "name", "parent", "position", "stored_matchers", "goes_on", "receiver", "group_by",
             "group_wait_s", "group_interval_s", "repeat_interval_s", "critical_at_once", "enabled",
         )  # fmt: skip
+        widgets = {"critical_at_once": _Inherited}
 
     def clean_group_by(self) -> list[str] | None:
         """Nothing typed means: as the parent has it."""
@@ -88,6 +64,7 @@ class RouteForm(_RouteForm):
 class ReceiverAdmin(ModelAdmin):  # type: ignore[misc]
     """Who is told."""
 
+    why_empty = _("No receiver exists: alerts are told only to the channels of their rules.")
     show_full_result_count = False
     list_per_page = 50
     list_display = ("name", "channels_shown", "policy", "send_resolved")
@@ -123,14 +100,9 @@ class RouteAdmin(ModelAdmin):  # type: ignore[misc]
     show_full_result_count = False
     list_per_page = 100
     list_display = (
-        "name",
-        "parent",
-        "matchers_shown",
-        "receiver",
-        "position",
-        "goes_on",
-        "enabled",
-    )
+        "name", "parent", "matchers_shown", "receiver", "position", "goes_on", "enabled",
+    )  # fmt: skip
+    ordering = (F("parent").asc(nulls_first=True), "position", "name")
     list_select_related = ("parent", "receiver")
     list_filter = ("enabled",)
     search_fields = ("name",)
@@ -186,7 +158,7 @@ class MemberInline(ReadOnlyInline):
     model = GroupMember
     verbose_name_plural = _("Alerts")
     fields = readonly_fields = (
-        "episode_shown", "joined_at", "told_at", "told_severity", "told_end_at", "verdict",
+        "episode_shown", "joined_at", "told_at", "told_severity", "told_end_at", "verdict_shown",
     )  # fmt: skip
     ordering = ("-pk",)
 
@@ -194,6 +166,12 @@ class MemberInline(ReadOnlyInline):
         """With the episodes of all rows in one query."""
         rows: QuerySet[GroupMember] = super().get_queryset(request)
         return rows.select_related("episode")
+
+    @column(description=_("Verdict"))
+    def verdict_shown(self, row: GroupMember) -> str:
+        """What the last flush decided, in words."""
+        _verdict, reason, by = (*row.verdict.split(":", 2), "", "")[:3]
+        return f"{words.what(reason)}: {by}" if by else str(words.what(reason))
 
     @column(description=_("Episode"))
     def episode_shown(self, row: GroupMember) -> str:
@@ -206,9 +184,9 @@ class MemberInline(ReadOnlyInline):
 class AlertGroupAdmin(ReadOnlyAdmin):
     """Alerts that share their messages."""
 
+    why_empty = _("No alert was routed yet.")
     list_display = (
         "shown", "route", "receiver", "rule", "firing", "next_flush_at", "last_sent_at",
-        "flush_seq",
     )  # fmt: skip
     list_select_related = ("route", "receiver", "rule")
     list_filter = ("receiver",)

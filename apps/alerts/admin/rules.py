@@ -21,6 +21,13 @@ from apps.alerts.services import rules
 _BEFORE = "_pharos_rule_before"
 
 
+def _plain(threshold: float | None) -> str:
+    """A threshold without a needless decimal point: 5,000,000,000, 0.9."""
+    if threshold is None:
+        return ""
+    return f"{threshold:,.0f}" if threshold == round(threshold) else f"{threshold:,.6g}"
+
+
 class RuleVersionInline(ReadOnlyInline):
     model = RuleVersion
     verbose_name_plural = _("Changes")
@@ -40,6 +47,7 @@ class RuleVersionInline(ReadOnlyInline):
 class RuleAdmin(ModelAdmin):  # type: ignore[misc]
     """Rules: what is judged, how, and who is told."""
 
+    why_empty = _("Without rules nothing is judged.")
     form = RuleForm
     show_full_result_count = False
     list_per_page = 50
@@ -51,7 +59,6 @@ class RuleAdmin(ModelAdmin):  # type: ignore[misc]
         "for_s",
         "health",
         "enabled",
-        "last_tick",
     )
     list_filter = ("enabled", "condition", "direction")
     search_fields = ("name", "metric")
@@ -105,8 +112,8 @@ class RuleAdmin(ModelAdmin):  # type: ignore[misc]
         """Both thresholds with their sign."""
         sign = ">" if rule.direction == "above" else "<"
         strict = "≥" if sign == ">" else "≤"
-        critical = f"{strict if rule.critical_inclusive else sign} {rule.critical}"
-        warning = f"{strict if rule.warning_inclusive else sign} {rule.warning}"
+        critical = f"{strict if rule.critical_inclusive else sign}\u00a0{_plain(rule.critical)}"
+        warning = f"{strict if rule.warning_inclusive else sign}\u00a0{_plain(rule.warning)}"
         parts = [
             warning if rule.warning is not None else "",
             critical if rule.critical is not None else "",

@@ -90,6 +90,7 @@ class StateFilter(admin.SimpleListFilter):
 class SilenceAdmin(ModelAdmin):  # type: ignore[misc]
     """Alerts nobody is to hear of for a while. Nothing is deleted: what was silenced is history."""
 
+    why_empty = _("Nothing is silenced.")
     form = SilenceForm
     show_full_result_count = False
     list_per_page = 50
