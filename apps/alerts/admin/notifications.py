@@ -122,7 +122,8 @@ class NotificationAdmin(ReadOnlyAdmin):
             _("told another channel") if row.failed_over else "",
             _("may repeat") if row.may_repeat else "",
         ]
-        return " · ".join(str(part) for part in parts if part) or "–"
+        # Parts stay whole: the column is narrow.
+        return " · ".join(str(part).replace(" ", "\u00a0") for part in parts if part) or "–"
 
     @column(description=_("Reason"))
     def reason_shown(self, row: Notification) -> str:
