@@ -116,7 +116,7 @@ class TestWaker:
             return True
 
         monkeypatch.setattr(waking, "publish", publish)
-        monkeypatch.setattr(waking.hasty, "among", set)
+        monkeypatch.setattr(waking, "_once", set)
         waker = waking.Waker()
         waker.heard(["a"])
         while not told:

@@ -59,7 +59,7 @@ def test_what_is_over_a_cap_is_told_with_a_digest_and_says_so_and_when(desk, tea
     Digest.objects.update(due_at=db_now())
     assert digests.send_due() == 1
     story = why(desk.names["c"])
-    assert story.answer == "told"
+    assert story.answer == "undelivered"
     assert [step.what for step in story.steps if step.kind == "digest"] == ["kept", "left"]
     assert "digest" in [step.what for step in story.steps if step.kind == "message"]
     assert "The digest was handed over" in staff_client.get(page).content.decode()
