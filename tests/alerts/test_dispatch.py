@@ -24,7 +24,7 @@ from apps.alerts.services import channels
 from apps.alerts.services import dispatch as dispatching
 from apps.alerts.services.dispatch import dispatch
 from apps.alerts.services.outbox import backoff_s, claim, resend, settle
-from apps.alerts.tasks import dispatch_notifications, evaluate_rules
+from apps.alerts.tasks import dispatch_notifications
 from apps.core.errors import ConflictError
 from apps.core.sealed import Secret
 from tests.alerts.conftest import T0, wait_until
@@ -378,10 +378,6 @@ def test_the_poll_wakes_one_task_for_each_kind_that_waits(monkeypatch, hook):
     assert [kwargs["kind"] for _, kwargs in woken] == ["email", "webhook"]
     assert {name for name, _ in woken} == {"apps.alerts.tasks.dispatch_notifications"}
     assert dispatch_notifications("webhook") == 1
-
-
-def test_the_evaluation_task_reports_what_it_did(no_rules):
-    assert evaluate_rules() == {"evaluated": 0, "errors": 0, "skipped": 0}
 
 
 def test_a_test_message_goes_the_ordinary_way(hook, receiver, no_wake_ups):

@@ -1,47 +1,33 @@
 """One flush of one group: judge, find out whether there is news, owe it, note it. One `now`."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
-from uuid import UUID
 
 import structlog
 from django.db import InterfaceError, OperationalError, transaction
-from django.db.models import Value
-from django.db.models.functions import Coalesce
 
 from apps.alerts import escalation
 from apps.alerts.evaluation.notices import payload_for
-from apps.alerts.machine import OPEN, RANK, Severity
+from apps.alerts.machine import OPEN, Severity
 from apps.alerts.models import (
     AlertGroup,
     Channel,
     Episode,
-    EscalationPolicy,
     GroupMember,
     Purpose,
     Verdict,
 )
-from apps.alerts.routing import secondway, tree
+from apps.alerts.routing.audience import audience_of, node_of, options_without_route
 from apps.alerts.routing.decisions import Decisions
 from apps.alerts.routing.elsewhere import escalated, untold
+from apps.alerts.routing.members import channels_told, note_told, raised, rank, was_held
 from apps.alerts.routing.reasons import Now, Reason, Said, why_send
-from apps.alerts.routing.tree import FOLLOW_UP_S, OF_A_RULE, Node, Options
+from apps.alerts.routing.tree import FOLLOW_UP_S
 from apps.alerts.services.owe import owe
 from apps.alerts.suppression import judge
 
 log = structlog.get_logger(__name__)
-
-
-@dataclass(frozen=True)
-class Audience:
-    """Who a group speaks to."""
-
-    name: str
-    channels: tuple[Channel, ...]
-    send_resolved: bool = True
-    policy: EscalationPolicy | None = None
 
 
 def flush(group: AlertGroup, now: datetime) -> Reason | None:
@@ -58,9 +44,9 @@ class _Flush:
 
     def __init__(self, group: AlertGroup, now: datetime) -> None:
         self.group, self.now = group, now
-        self.node = _node_of(group)
-        self.options = self.node.options if self.node else _options_without_route(group)
-        self.audience = _audience(group)
+        self.node = node_of(group)
+        self.options = self.node.options if self.node else options_without_route(group)
+        self.audience = audience_of(group)
         self.decisions = Decisions(now)
         members = list(
             GroupMember.objects.filter(group=group, cleared_at__isnull=True)
@@ -127,8 +113,8 @@ class _Flush:
             firing=visible,
             resolved={one.episode_id for one in self.ended if one.told_at is not None},
             hidden={one.episode_id for one in told if one.episode.state in OPEN} - visible,
-            raised={one.episode_id for one in self.visible if _raised(one)},
-            unmuted={one.episode_id for one in self.visible if _was_held(one)},
+            raised={one.episode_id for one in self.visible if raised(one)},
+            unmuted={one.episode_id for one in self.visible if was_held(one)},
         )
         return why_send(
             said, now_is, send_resolved=self.audience.send_resolved,
@@ -158,9 +144,9 @@ class _Flush:
             self.group.last_sent_at = self.now
 
     def _tell_firing(self, reason: Reason, gone: Sequence[GroupMember]) -> bool:
-        news = [one for one in self.visible if one.told_at is None or _raised(one)]
-        head = min(news or self.visible, key=_rank).episode
-        firing = sorted(self.visible, key=_rank)
+        news = [one for one in self.visible if one.told_at is None or raised(one)]
+        head = min(news or self.visible, key=rank).episode
+        firing = sorted(self.visible, key=rank)
         channels = self._not_told_elsewhere(reason, news)
         self._owe(channels, Purpose.FIRING, reason, head, firing, gone)
         self._escalate(news)
@@ -168,10 +154,10 @@ class _Flush:
         ids = [channel.pk for channel in channels]
         for severity in {one.episode.severity for one in self.visible}:
             same = [one for one in self.visible if one.episode.severity == severity]
-            _note_told(same, severity, ids, self.group)
+            note_told(same, severity, ids, self.group)
         for member in self.visible:
             own = reason if member.told_at is not None or reason == Reason.FIRST else Reason.NEW
-            if member in news or reason == Reason.REPEAT or _was_held(member):
+            if member in news or reason == Reason.REPEAT or was_held(member):
                 self._decide_told(member, own)
         if any(one.episode.severity == Severity.CRITICAL for one in self.visible):
             self.group.paged_at = self.group.paged_at or self.now
@@ -193,14 +179,14 @@ class _Flush:
         policy = self.audience.policy
         if policy is None:
             return
-        raised = [one.episode for one in news if _raised(one)]
-        back = [one.episode for one in self.visible if one.told_at is None or _was_held(one)]
+        worse = [one.episode for one in news if raised(one)]
+        back = [one.episode for one in self.visible if one.told_at is None or was_held(one)]
         try:
             with transaction.atomic():
                 elsewhere = escalated(self.group, policy, [one.pk for one in back])
                 back = [one for one in back if one.pk not in elsewhere]
                 escalation.start(policy, self.group, back, self.now)
-                escalation.raised(raised, self.now)
+                escalation.raised(worse, self.now)
         except (OperationalError, InterfaceError):
             raise
         except Exception as error:
@@ -218,17 +204,17 @@ class _Flush:
 
     def _tell_ends(self, reason: Reason, gone: Sequence[GroupMember]) -> bool:
         """Whoever was told that they fire, whatever the receiver is by now."""
-        told = _channels_told(gone)
+        told = channels_told(gone)
         if not told:
             return False
         if reason == Reason.ALL_RESOLVED:
-            head = min(gone, key=_rank).episode
+            head = min(gone, key=rank).episode
             self._owe(told, Purpose.RESOLVED, reason, head, gone, ())
         else:
-            firing = sorted(self.visible, key=_rank)
+            firing = sorted(self.visible, key=rank)
             if not firing:
                 # What else still fires is held back: of that, nothing is said.
-                head = min(gone, key=_rank).episode
+                head = min(gone, key=rank).episode
                 self._owe(told, Purpose.RESOLVED, reason, head, gone, ())
             else:
                 self._owe(told, Purpose.FIRING, reason, firing[0].episode, firing, gone)
@@ -237,9 +223,9 @@ class _Flush:
     def _tell_end_to_others(self, gone: Sequence[GroupMember], channels: Sequence[Channel]) -> None:
         # Channels that were told and are no longer the receiver's learn of the end all the same.
         current = {channel.pk for channel in channels}
-        others = [one for one in _channels_told(gone) if one.pk not in current]
+        others = [one for one in channels_told(gone) if one.pk not in current]
         if others and self.audience.send_resolved:
-            head = min(gone, key=_rank).episode
+            head = min(gone, key=rank).episode
             self._owe(others, Purpose.RESOLVED, Reason.RESOLVED, head, gone, ())
 
     def _clear_ended(self, reason: Reason | None) -> None:
@@ -295,67 +281,3 @@ class _Flush:
         told = {row.channel_id for row in owed}
         self.told |= {one.pk for one in channels if one.pk in told}
         self.late |= {one.pk: one for one in channels if one.pk not in told}
-
-
-def _rank(member: GroupMember) -> tuple[int, datetime, UUID]:
-    """The worst first, then the oldest."""
-    episode = member.episode
-    since = episode.fired_at or episode.started_at
-    return -RANK[Severity(episode.severity)], since, episode.pk
-
-
-def _raised(member: GroupMember) -> bool:
-    if member.told_at is None or not member.told_severity:
-        return False
-    return RANK[Severity(member.episode.severity)] > RANK[Severity(member.told_severity)]
-
-
-def _was_held(member: GroupMember) -> bool:
-    return member.told_at is not None and member.verdict.startswith(f"{Verdict.SUPPRESSED}:")
-
-
-def _note_told(
-    members: Sequence[GroupMember], severity: str, channels: list[int], group: AlertGroup
-) -> None:
-    """Note that these were told; who was told once stays on the list for the end."""
-    for told in {tuple(one.told_channels) for one in members}:
-        same = [one for one in members if tuple(one.told_channels) == told]
-        rows = GroupMember.objects.filter(pk__in=[one.pk for one in same])
-        rows.update(
-            told_channels=sorted({*told, *channels}),
-            told_at=Coalesce("told_at", Value(group.last_flush_at)),
-            told_seq=Coalesce("told_seq", Value(group.flush_seq)),
-        )
-        # The worst that was told: swinging back and forth is no news each time.
-        worst = [one.pk for one in same if not one.told_severity or _raised(one)]
-        if worst:
-            GroupMember.objects.filter(pk__in=worst).update(told_severity=severity)
-
-
-def _channels_told(members: Sequence[GroupMember]) -> list[Channel]:
-    ids = {pk for one in members for pk in one.told_channels}
-    return list(Channel.objects.filter(pk__in=ids).order_by("pk"))
-
-
-def _node_of(group: AlertGroup) -> Node | None:
-    root = tree.load() if group.route_id is not None else None
-    if root is None:
-        return None
-    return next((node for node in root.walk() if node.id == group.route_id), None)
-
-
-def _options_without_route(group: AlertGroup) -> Options:
-    return OF_A_RULE if group.rule_id is not None else Options()
-
-
-def _audience(group: AlertGroup) -> Audience:
-    if group.receiver is not None:
-        channels = group.receiver.channels.filter(enabled=True).order_by("pk")
-        to = group.receiver
-        return Audience(to.name, tuple(channels), to.send_resolved, to.policy)
-    if group.rule is not None:
-        own = group.rule.channels.filter(enabled=True).order_by("pk")
-        both = {one.pk: one for one in [*own, *secondway.channels([group.rule.built_in])]}
-        return Audience(group.rule.name, tuple(both.values()), policy=group.rule.policy)
-    # Its receiver or rule is gone: nobody new is told, but who was told learns of the end.
-    return Audience("", ())
