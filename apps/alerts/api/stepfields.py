@@ -84,10 +84,6 @@ class EscalationField(serializers.Field[Any, Any, Any, Any]):
 class ShownEscalationField(serializers.Field[Any, Any, Any, Any]):
     """The escalation of a rule, in the form in which it is sent."""
 
-    def to_internal_value(self, data: Any) -> Any:
-        """Never read."""
-        raise NotImplementedError
-
     def to_representation(self, value: Any) -> Any:
         """The policy's name, the rule's own steps, or None."""
         return ownsteps.shown(value)

@@ -1,6 +1,5 @@
 """Make channels, renew their secrets, send a test."""
 
-import hashlib
 import hmac
 import secrets
 import uuid
@@ -18,8 +17,8 @@ from apps.alerts import conf
 from apps.alerts.delivery import notifier_for, packed, unpacked
 from apps.alerts.models import Channel, Notification, Purpose
 from apps.alerts.models.channel import PURPOSE
-from apps.alerts.outbox import kick_on_commit
 from apps.alerts.services import phones
+from apps.alerts.services.owe import owe
 from apps.core import vault
 from apps.core.errors import ConflictError, InvalidInputError
 
@@ -142,15 +141,7 @@ def send_test(channel: Channel) -> Notification:
         # Two who press at once are counted one after the other.
         Channel.objects.select_for_update(no_key=True).filter(pk=channel.pk).first()
         _spare(channel)
-        row = Notification.objects.create(
-            key=hashlib.sha256(uuid.uuid4().bytes).hexdigest(),
-            channel=channel,
-            kind=channel.kind,
-            purpose=Purpose.TEST,
-            priority=0,
-            payload=payload,
-        )
-        kick_on_commit([channel.kind])
+        (row,) = owe([channel], Purpose.TEST, payload, news=f"test:{uuid.uuid4()}", priority=0)
     return row
 
 

@@ -11,6 +11,7 @@ from rest_framework.request import Request
 
 from apps.core.api.fields import Text
 from apps.core.api.views import ListEndpoint
+from apps.core.text import storable
 from apps.monitoring.api import ranges
 from apps.monitoring.api.ranges import RangeParameters
 from apps.monitoring.models import Deployment
@@ -61,7 +62,7 @@ class DeploymentsView(ListEndpoint):
         """Those of one service, or all."""
         time_range = ranges.time_range(asked)
         found = Deployment.objects.filter(at__gte=time_range.start, at__lt=time_range.end)
-        service = asked["service"].replace("\0", "\ufffd")
+        service = storable(asked["service"])
         return found.filter(service=service) if service else found
 
     @extend_schema(
