@@ -90,6 +90,49 @@ def test_a_restart_in_place_leaves_no_further_files(process, directory):
     assert sorted(path.name for path in directory.glob("*.lock")) == ["0.lock"]
 
 
+FORKS = """
+import os
+from apps.monitoring.recorder import exposition
+exposition.request("/a/{b}/", "GET", 200, 0.15)
+exposition.dropped("buffer_full", 1)
+if (child := os.fork()) == 0:
+    exposition.request("/a/{b}/", "GET", 200, 0.15)
+    exposition.dropped("buffer_full", 2)
+    os._exit(0)
+os.waitpid(child, 0)
+exposition.request("/a/{b}/", "GET", 200, 0.15)
+"""
+
+
+def test_a_forked_child_counts_in_files_of_its_own(directory):
+    subprocess.run([sys.executable, "-c", FORKS], check=True)
+    found = figures()
+    assert found[COUNT] == 3
+    assert found[("pharos_recorder_dropped_total", ("reason", "buffer_full"))] == 3
+    assert len(list(directory.glob("histogram_*.db"))) == 2
+
+
+HOST = """
+import os
+os.environ.pop("PROMETHEUS_MULTIPROC_DIR")
+from apps.core.embedded.home import Home
+from apps.monitoring.recorder import exposition
+exposition.request("/a/{b}/", "GET", 200, 0.15)
+import prometheus_client
+assert "PROMETHEUS_MULTIPROC_DIR" not in os.environ
+counter = prometheus_client.Counter("host", "Of the host.")
+counter.inc(1, {"trace_id": "ab"})
+(metric,) = counter.collect()
+assert metric.samples[0].exemplar.labels == {"trace_id": "ab"}
+assert not any(b"host" in path.read_bytes() for path in exposition.directory().glob("*.db"))
+"""
+
+
+def test_a_host_that_counts_with_the_same_library_is_left_alone(directory, tmp_path):
+    env = {**os.environ, "PHAROS_HOME": str(tmp_path / "home")}
+    subprocess.run([sys.executable, "-c", HOST], check=True, env=env)
+
+
 def test_a_fresh_start_begins_at_nothing(process):
     process(3).communicate()
     exposition.clear()
