@@ -31,6 +31,8 @@ def summary(payload: Mapping[str, Any]) -> str:
 
 
 def _flapping(told: Mapping[str, Any]) -> str:
+    if (many := int(told.get("alerts") or 1)) > 1:
+        return _flapping_together(told, many)
     if not told.get("started"):
         now = _("It fires.") if told.get("firing") else _("It is back to normal.")
         return _("It has come to rest.") + " " + now
@@ -41,6 +43,14 @@ def _flapping(told: Mapping[str, Any]) -> str:
         n,
     ) % {"n": n}
     return changes + " " + _("Its warnings are held back until it comes to rest.")
+
+
+def _flapping_together(told: Mapping[str, Any], n: int) -> str:
+    if told.get("started"):
+        words = _("%(n)d of its alerts fire and end in turns.") % {"n": n}
+        return words + " " + _("Their warnings are held back until they come to rest.")
+    now = _("They fire.") if told.get("firing") else _("They are back to normal.")
+    return _("%(n)d of its alerts have come to rest.") % {"n": n} + " " + now
 
 
 def _digest(told: Mapping[str, Any]) -> str:

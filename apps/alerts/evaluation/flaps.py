@@ -8,12 +8,10 @@ from uuid import UUID
 
 from django.db.models import Q
 
-from apps.alerts.evaluation import writing
-from apps.alerts.evaluation.notices import payload_for
+from apps.alerts.evaluation import flapnews, writing
 from apps.alerts.flapping import CHECKS, HOUR, History
 from apps.alerts.machine import OPEN, Effect, Reason, State, Step
-from apps.alerts.models import Channel, Flap, GroupMember, Instance, Purpose, Rule
-from apps.alerts.services.owe import owe
+from apps.alerts.models import Flap, Instance, Rule
 
 # Beyond so many names it is quicker to read what is known of all.
 _MOST_NAMED: Final = 1_000
@@ -66,10 +64,11 @@ class Flaps:
             flap.episode = instance.episode
             if instance.episode is not None:
                 events.append(_event(flap, instance.episode.pk, self.tick))
-        for flap, instance in self._started:
-            flap.told = self._tell(flap, instance)
-        for flap, _instance in self._stopped:
-            self._tell_stop(flap)
+        if self._started:
+            flapping = [flap for flap, _ in self._started]
+            flapnews.began(self.rule, flapping, self.tick, memory=memory(self.rule))
+        if self._stopped:
+            flapnews.came_to_rest(self.rule, [flap for flap, _ in self._stopped], self.tick)
         return list({flap.fingerprint: flap for flap in self._changed}.values()), events
 
     def _row(self, instance: Instance, step: Step) -> Flap | None:
@@ -88,41 +87,6 @@ class Flaps:
             self._started.append((flap, instance))
         else:
             self._stopped.append((flap, instance))
-
-    def _tell(self, flap: Flap, instance: Instance) -> bool:
-        """Tell those who were paged for it of late; whether anybody was."""
-        episode = instance.episode
-        channels = told_lately(self.rule, flap.fingerprint, self.tick)
-        if episode is None or not channels:
-            return False
-        payload = {
-            **payload_for(episode, Purpose.FLAPPING),
-            "flapping": _facts(flap, started=True),
-        }
-        owe(
-            channels, Purpose.FLAPPING, payload, news=f"flap:{episode.pk}:{self.tick.isoformat()}",
-            episode=episode, severity=episode.severity, reason="flapping",
-        )  # fmt: skip
-        return True
-
-    def _tell_stop(self, flap: Flap) -> None:
-        """Tell those who were told that it flaps."""
-        told, episode = flap.told, flap.episode
-        flap.told = False
-        if not told or episode is None:
-            return
-        channels = Channel.objects.filter(
-            notifications__episode=episode, notifications__purpose=Purpose.FLAPPING
-        ).distinct()
-        payload = {
-            **payload_for(episode, Purpose.FLAPPING),
-            "flapping": _facts(flap, started=False),
-        }
-        owe(
-            channels, Purpose.FLAPPING, payload,
-            news=f"flapped:{episode.pk}:{self.tick.isoformat()}",
-            episode=episode, severity=episode.severity, reason="flapping",
-        )  # fmt: skip
 
 
 def remembered(
@@ -159,16 +123,6 @@ def memory(rule: Rule) -> timedelta:
     return max(HOUR, timedelta(seconds=rule.interval_s * (CHECKS + 1)))
 
 
-def told_lately(rule: Rule, fingerprint: str, at: datetime) -> list[Channel]:
-    """The enabled channels that an alert paged for, of late."""
-    since = at - 2 * memory(rule)
-    told = GroupMember.objects.filter(
-        episode__rule=rule, episode__fingerprint=fingerprint, episode__started_at__gt=since,
-        told_at__isnull=False,
-    ).values_list("told_channels", flat=True)  # fmt: skip
-    return list(Channel.objects.filter(pk__in={pk for one in told for pk in one}, enabled=True))
-
-
 def _concerned(instance: Instance, step: Step) -> bool:
     return instance.state in OPEN or any(effect in _TURNS for effect in step.effects)
 
@@ -195,14 +149,4 @@ def _held_open(instance: Instance, step: Step, tick: datetime) -> Step:
 
 def _event(flap: Flap, episode: UUID, at: datetime) -> writing.Event:
     kind = "flapping_started" if flap.flapping else "flapping_stopped"
-    return writing.Event(episode, at, kind, _facts(flap, started=flap.flapping))
-
-
-def _facts(flap: Flap, *, started: bool) -> dict[str, object]:
-    return {
-        "started": started,
-        "percent": round(flap.history.percent, 2),
-        "changes_in_an_hour": len(flap.changes),
-        "firing": flap.firing,
-        "since": flap.since.isoformat() if flap.since else None,
-    }
+    return writing.Event(episode, at, kind, flapnews.facts(flap, started=flap.flapping))

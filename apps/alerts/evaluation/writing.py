@@ -48,7 +48,7 @@ _EVENT: Final[Columns] = {
 _FLAP: Final[Columns] = {
     "rule_id": "int8", "fingerprint": "text", "episode_id": "uuid", "changed": "int4",
     "firing": "bool", "flapping": "bool", "changes": "timestamptz[]", "seen_at": "timestamptz",
-    "since": "timestamptz", "told": "bool",
+    "since": "timestamptz", "told": "bool", "told_channels": "int8[]",
 }  # fmt: skip
 _TICK: Final[Columns] = {
     "rule_id": "int8", "tick": "timestamptz", "skipped": "int4", "series": "int4",

@@ -25,6 +25,7 @@ class Flap(models.Model):
     seen_at = models.DateTimeField()
     since = models.DateTimeField(_("flapping since"), null=True)
     told = models.BooleanField(default=False)
+    told_channels = ArrayField(models.BigIntegerField(), default=list, db_default=[])
 
     class Meta:
         verbose_name = _("flapping alert")

@@ -6,6 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from apps.alerts.delivery import wording
 from apps.alerts.flapping import CHECKS, History
 from apps.alerts.machine import OPEN
 from apps.alerts.models import (
@@ -84,11 +85,11 @@ def test_checks_nobody_looked_at_count_as_if_they_had_been_looked_at(seen):
         assert (skipping.changed, skipping.changes) == (whole.changed, whole.changes)
 
 
-def quiet(bench, value):
+def quiet(bench, *values):
     """Many checks without a change, of which one is looked at: the others follow from the time."""
-    bench.tick(value)
+    bench.tick(*values)
     bench.now += timedelta(seconds=20 * bench.rule.interval_s)
-    bench.tick(value)
+    bench.tick(*values)
 
 
 def episodes():
@@ -136,6 +137,33 @@ def test_a_flapping_alert_stays_one_episode_and_is_told_once(flapping, bench):
     kinds = list(EpisodeEvent.objects.filter(episode=last).values_list("kind", flat=True))
     assert kinds.count("flapping_started") == 1
     assert "resolved" not in kinds
+
+
+def test_alerts_that_flap_together_are_told_together_and_so_is_their_rest(
+    bench, channel, no_wake_ups, django_assert_max_num_queries
+):
+    Rule.objects.update(interval_s=600)
+    bench.rule.interval_s = 600
+    many, none = (WARN,) * 9, (GOOD,) * 9
+    bench.tick(*many)
+    for one in episodes():
+        told(bench, channel, one)
+    for values in (none, many, none, many):
+        bench.tick(*values)
+    with django_assert_max_num_queries(85):
+        bench.tick(*none)
+    (start,) = words("flapping")
+    assert start.payload["flapping"]["alerts"] == 9
+    assert len(start.payload["breaches"]) == 9
+    assert "9 of its alerts fire and end in turns" in wording.context(start.payload)["summary"]
+    assert Flap.objects.filter(flapping=True, told=True).count() == 9
+    # Five come to rest well, four firing: two things to say.
+    quiet(bench, *none[:5], *many[:4])
+    stops = [(one.payload["flapping"]["alerts"], one.payload["flapping"]["firing"])
+             for one in words("flapping")[1:]]  # fmt: skip
+    assert sum(n for n, _ in stops) == 9
+    assert sorted(firing for _, firing in stops) == [False, True]
+    assert not Flap.objects.filter(told=True).exists()
 
 
 def test_its_warnings_are_held_back_with_the_reason_and_its_critical_page_is_not(flapping, bench):
