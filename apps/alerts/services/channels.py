@@ -5,11 +5,9 @@ import secrets
 import uuid
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import timedelta
 from typing import Any
 
 from django.db import IntegrityError, transaction
-from django.db.models.functions import Now
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
@@ -17,7 +15,7 @@ from apps.alerts import conf
 from apps.alerts.delivery import notifier_for, packed, unpacked
 from apps.alerts.models import Channel, Notification, Purpose
 from apps.alerts.models.channel import PURPOSE
-from apps.alerts.services import phones
+from apps.alerts.services import phones, testcap
 from apps.alerts.services.owe import owe
 from apps.core import vault
 from apps.core.errors import ConflictError, InvalidInputError
@@ -138,9 +136,10 @@ def send_test(channel: Channel) -> Notification:
         "url": conf.base_url(),
     }
     with transaction.atomic():
-        # Two who press at once are counted one after the other.
-        Channel.objects.select_for_update(no_key=True).filter(pk=channel.pk).first()
-        _spare(channel)
+        if testcap.full([channel.pk]):
+            words = _("%(name)s has had %(n)d test messages just now; try again in %(m)d minutes.")
+            told = {"name": channel.name, "n": conf.MOST_TESTS, "m": conf.TESTS_WITHIN_S // 60}
+            raise ConflictError(words % told)
         (row,) = owe([channel], Purpose.TEST, payload, news=f"test:{uuid.uuid4()}", priority=0)
     return row
 
@@ -164,14 +163,3 @@ def send_tests(channels: Iterable[Channel]) -> tuple[int, list[Any]]:
         except ConflictError as error:
             refused.append(error.words)
     return sent, refused
-
-
-def _spare(channel: Channel) -> None:
-    lately = Notification.objects.filter(
-        channel=channel, purpose=Purpose.TEST,
-        created_at__gt=Now() - timedelta(seconds=conf.TESTS_WITHIN_S),
-    )  # fmt: skip
-    if lately.count() >= conf.MOST_TESTS:
-        words = _("%(name)s has had %(n)d test messages just now; try again in %(m)d minutes.")
-        told = {"name": channel.name, "n": conf.MOST_TESTS, "m": conf.TESTS_WITHIN_S // 60}
-        raise ConflictError(words % told)

@@ -6,12 +6,11 @@ No episode is stored, so that no incident opens and no history, flapping or nois
 import uuid
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
-from typing import Any, Final
+from datetime import datetime
+from typing import Any
 
 from django.contrib.auth.models import User
 from django.db import transaction
-from django.db.models import Count
 
 from apps.alerts import conf
 from apps.alerts.clock import db_now
@@ -32,16 +31,12 @@ from apps.alerts.models import (
     Rule,
 )
 from apps.alerts.routing import tree
-from apps.alerts.services import rulebook, rules
+from apps.alerts.services import rulebook, testcap
 from apps.alerts.services.owe import owe
 from apps.alerts.services.policies import preview
 from apps.alerts.suppression import Kind, judge
 from apps.core.errors import ConflictError, InvalidInputError, PortalError
 from apps.core.services import audit as trail
-
-# Test messages to one channel in an hour; further ones are left out, with the reason.
-MOST_PER_HOUR: Final = 10
-_HOUR: Final = timedelta(hours=1)
 
 
 @dataclass(frozen=True)
@@ -86,9 +81,7 @@ def fire(rule: Rule, actor: str, *, severity: str = "", escalate: bool = False) 
             {"rule": rule.pk},
         )
     with transaction.atomic():
-        # One test at a time, so that the cap counts every one.
-        rules.lock_identity("test-fire")
-        legs = _within_cap(legs, now)
+        legs = _within_cap(legs)
         owed = _owe(rule, episode, legs, actor)
     return Fired(episode, len(seen), worst.severity(rule), tuple(legs), owed)
 
@@ -169,24 +162,15 @@ def _first(
     return "", ()
 
 
-def _within_cap(legs: Sequence[Leg], now: datetime) -> list[Leg]:
+def _within_cap(legs: Sequence[Leg]) -> list[Leg]:
     """Without the channels that had their fill. Raises ConflictError when nobody is left so."""
-    ids = {channel.pk for leg in legs for channel, _person in leg.channels}
-    had = (
-        Notification.objects.filter(
-            created_at__gte=now - _HOUR, purpose=Purpose.TEST, reason="test", channel__in=ids
-        )
-        .order_by()
-        .values("channel")
-        .annotate(n=Count("pk"))
-        .values_list("channel", "n")
-    )
-    full = {pk for pk, n in had if n >= MOST_PER_HOUR}
+    full = testcap.full({channel.pk for leg in legs for channel, _person in leg.channels})
     told = {channel.pk for leg in legs if not leg.why for channel, _person in leg.channels}
     if told and told <= full:
         raise ConflictError(
-            f"Everybody it would tell had {MOST_PER_HOUR} tests within the hour: wait a while.",
-            {"per_hour": MOST_PER_HOUR},
+            f"Everybody it would tell had {conf.MOST_TESTS} tests within"
+            f" {conf.TESTS_WITHIN_S // 60} minutes: wait a while.",
+            {"most": conf.MOST_TESTS, "within_s": conf.TESTS_WITHIN_S},
         )
     return [_thinned(leg, full) for leg in legs]
 
