@@ -66,6 +66,7 @@ class Reason(StrEnum):
     ERROR = "error"
     OVERFLOW = "overflow"
     PAUSED = "paused"
+    CHANGED = "changed"
     DELETED = "deleted"
 
 
@@ -139,7 +140,7 @@ def advance(
 
 
 def stop(condition: Condition, reason: Reason) -> Step:
-    """End the instance from outside: its rule was paused or deleted."""
+    """End the instance from outside: its rule was paused, deleted, or watches something else."""
     if condition.state not in ACTIVE:
         return Step(condition)
     return _end(condition, reason)

@@ -9,7 +9,15 @@ from django.urls import reverse
 from apps.alerts.clock import db_now, tick_at
 from apps.alerts.evaluation import evaluate_due
 from apps.alerts.evaluation.reading import fingerprint, read
-from apps.alerts.models import Episode, EpisodeEvent, Instance, Notification, Rule, Tick
+from apps.alerts.models import (
+    Episode,
+    EpisodeEvent,
+    Instance,
+    Notification,
+    Rule,
+    SeenSeries,
+    Tick,
+)
 from apps.alerts.routing import route
 from apps.alerts.services import channels, housekeeping, rules
 from apps.alerts.tasks import evaluate_rules
@@ -205,6 +213,39 @@ def test_switching_a_rule_off_ends_its_alert_and_tells_so(bench):
     assert Notification.objects.get(purpose="resolved").payload["reason"] == "paused"
     bench.tick(0.95)
     assert Tick.objects.count() == 1
+
+
+@pytest.mark.parametrize(
+    ("change", "left"),
+    [
+        ({"scope": {"env": "prod"}}, []),
+        ({"scope": {"host": "h*"}}, ["h1", "h2"]),
+        ({"scope": {"host": "h1"}}, ["h1"]),
+        ({"by": ["host", "disk"]}, []),
+        ({"metric": "queue.age"}, []),
+        ({"critical": 0.8, "window_s": 120}, ["h1", "h2"]),
+    ],
+)
+def test_alerts_of_what_a_changed_rule_no_longer_watches_end_and_that_is_told(
+    make_rule, channel, source, change, left
+):
+    bench = Bench(make_rule(channel, by=["host"]), source)
+    source.answer = lambda _: [({"host": name}, 0.95) for name in ("h1", "h2")]
+    bench.tick()
+    SeenSeries.objects.create(rule=bench.rule, fingerprint="f", first_seen=T0, last_seen=T0)
+    rule = Rule.objects.get()
+    before = rules.snapshot(rule)
+    for name, value in change.items():
+        setattr(rule, name, value)
+    rules.save(rule, "ann", before=before)
+    source.answer = lambda _: []  # and nothing is known of the new ones
+    bench.tick(times=3)
+    firing = Episode.objects.filter(state="firing").values_list("labels__host", flat=True)
+    assert sorted(firing) == left
+    ended = Episode.objects.exclude(state="firing")
+    assert {one.end_reason for one in ended} <= {"changed"}
+    # What it remembered of series was of others too, unless only its limits moved.
+    assert SeenSeries.objects.exists() is ("critical" in change)
 
 
 def test_deleting_a_rule_keeps_its_history_and_ends_its_alert(bench):

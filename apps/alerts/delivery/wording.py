@@ -175,6 +175,7 @@ def _reason(reason: str) -> str:
         "nodata": _("no more data; not seen to be well"),
         "missing_series": _("the series is gone; not seen to be well"),
         "paused": _("the rule was paused"),
+        "changed": _("the rule watches something else now; not seen to be well"),
         "deleted": _("the rule was deleted"),
     }.get(reason, "")
 

@@ -23,6 +23,7 @@ REASONS = [
     (Reason.ERROR.value, _("The rule cannot be judged")),
     (Reason.OVERFLOW.value, _("More series than are judged")),
     (Reason.PAUSED.value, _("The rule was paused")),
+    (Reason.CHANGED.value, _("The rule watches something else now")),
     (Reason.DELETED.value, _("The rule was deleted")),
 ]
 NO_DATA = [

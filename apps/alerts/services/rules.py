@@ -10,10 +10,10 @@ from django.db.models.functions import Now
 from django.utils.translation import override
 
 from apps.alerts.clock import db_now
-from apps.alerts.evaluation import own
+from apps.alerts.evaluation import conditions, own
 from apps.alerts.evaluation.ledger import Ledger
 from apps.alerts.machine import ACTIVE, Reason, stop
-from apps.alerts.models import Channel, EscalationPolicy, Instance, Rule, RuleVersion
+from apps.alerts.models import Channel, EscalationPolicy, Instance, Rule, RuleVersion, SeenSeries
 from apps.alerts.routing.enrol import enrol_open
 from apps.alerts.services import ownsteps
 from apps.core.errors import InvalidInputError
@@ -27,7 +27,9 @@ AUDITED = (
     "opens_incident",
 )  # fmt: skip
 
-_TOLD = ("channels", "policy", "escalation")
+_TOLD = {"channels", "policy", "escalation"}
+# What an alert is about: with one of these changed, nothing more is learnt of the old ones.
+_SUBJECT = {"condition", "metric"}
 
 
 def snapshot(rule: Rule) -> dict[str, Any]:
@@ -108,9 +110,12 @@ def audit(rule: Rule, actor: str, before: Mapping[str, Any] | None) -> RuleVersi
     rule.refresh_from_db(fields=["version", "updated_at", "next_eval_at"])
     if not rule.enabled:
         end_active(rule, Reason.PAUSED)
-    elif before is not None and any(before.get(name) != after[name] for name in _TOLD):
-        # What fires already and had nobody to tell is told to who has been named now.
-        enrol_open(rule.pk)
+    elif before is not None:
+        changed_fields = {name for name in after if before.get(name) != after[name]}
+        _let_go(rule, changed_fields)
+        if changed_fields & _TOLD:
+            # What fires already and had nobody to tell is told to who has been named now.
+            enrol_open(rule.pk)
     old = {k: v for k, v in before.items() if v != after.get(k)} if before is not None else None
     new = after if before is None else {k: after[k] for k in old or ()}
     verb = "create" if before is None else "update"
@@ -149,15 +154,49 @@ def delete(rule: Rule, actor: str) -> None:
 def end_active(rule: Rule, reason: Reason) -> int:
     """End what is active under this rule, telling those who were told that it fires."""
     with transaction.atomic():
-        active = list(
-            Instance.objects.filter(rule=rule, state__in=ACTIVE).select_related("episode")
-        )
-        ledger = Ledger(rule, db_now())
-        for instance in active:
-            ledger.record(instance, stop(instance.condition, reason), None)
+        active = _active(rule)
+        ledger = _ended(rule, active, reason)
         own.end_all(ledger, reason)
         ledger.write()
     return len(active)
+
+
+def _let_go(rule: Rule, changed: set[str]) -> None:
+    """End the alerts that the changed rule cannot judge any more, and forget what it remembered.
+
+    Without this an alert of the old scope would fire for as long as the new one has no data, and
+    silence be expected of series that nobody watches.
+    """
+    if changed & set(conditions.CONDITIONS[rule.condition].remembered_by):
+        SeenSeries.objects.filter(rule=rule).delete()
+    active = _active(rule) if changed & (_SUBJECT | {"scope", "by"}) else []
+    gone = [one for one in active if changed & _SUBJECT or not _watches(rule, one.labels)]
+    if gone:
+        _ended(rule, gone, Reason.CHANGED).write()
+
+
+def _watches(rule: Rule, labels: Mapping[str, str]) -> bool:
+    """Whether a series of the rule may have these labels, or they stand for all of it."""
+    if labels == rule.scope:
+        return True
+    return labels.keys() == {*rule.scope, *rule.by} and all(
+        # A prefix is told as it stands, or apart by the values it has.
+        labels[name] == value
+        or (name in rule.by and value.endswith("*") and labels[name].startswith(value[:-1]))
+        for name, value in rule.scope.items()
+    )
+
+
+def _active(rule: Rule) -> list[Instance]:
+    active = Instance.objects.filter(rule=rule, state__in=ACTIVE).order_by("fingerprint")
+    return list(active.select_related("episode"))
+
+
+def _ended(rule: Rule, active: Iterable[Instance], reason: Reason) -> Ledger:
+    ledger = Ledger(rule, db_now())
+    for instance in active:
+        ledger.record(instance, stop(instance.condition, reason), None)
+    return ledger
 
 
 def lock_identity(*identity: object) -> None:

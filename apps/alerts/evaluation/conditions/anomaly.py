@@ -56,6 +56,10 @@ class Anomaly(RuleCondition, kind="anomaly", label=_("Anomaly")):
     )
 
     unused = ("direction", "warning_inclusive", "critical_inclusive")
+    remembered_by = (
+        *RuleCondition.remembered_by, "config", "aggregation", "window_s", "numerator_scope",
+        "remainder_scope", "min_samples",
+    )  # fmt: skip
 
     def check(self, rule: "Rule") -> None:
         """Deviations are positive; the side is a setting of its own."""

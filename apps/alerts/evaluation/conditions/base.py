@@ -56,6 +56,8 @@ class RuleCondition(ABC):
     label: ClassVar[str | Promise]
     # The fields of a rule that mean nothing under this kind; the editor hides them.
     unused: ClassVar[tuple[str, ...]] = ()
+    # The fields of a rule on which rests what is remembered of its series.
+    remembered_by: ClassVar[tuple[str, ...]] = ("condition", "metric", "scope", "by")
     # What the metric of such a rule is called where the condition reads none.
     stands_for: ClassVar[str] = ""
 
