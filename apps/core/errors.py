@@ -8,11 +8,14 @@ from collections.abc import Mapping
 from typing import Any, ClassVar, Final
 
 from django.utils.functional import Promise
-from django.utils.translation import override
+from django.utils.translation import get_language, gettext, override
 
 from apps.core import request_id
 
-_STYLE: Final = "body{font:16px system-ui;margin:15vh auto;max-width:34rem;padding:0 1rem}"
+_STYLE: Final = (
+    ":root{color-scheme:light dark}"
+    "body{font:16px system-ui;margin:15vh auto;max-width:34rem;padding:0 1rem}"
+)
 # The error page must not depend on a second request, so its style is in it, allowed by its hash.
 ERROR_STYLE_SOURCE: Final = (
     f"'sha256-{base64.b64encode(hashlib.sha256(_STYLE.encode()).digest()).decode()}'"
@@ -127,10 +130,14 @@ def error_body(
 def error_page(status: int, message: str) -> str:
     """The same for people: a page that needs no template, session or database."""
     number = request_id.current()
-    trace = f"<p><small>Request {html.escape(number)}</small></p>" if number else ""
+    told = html.escape(gettext("Request %(id)s") % {"id": number})
+    trace = f"<p><small>{told}</small></p>" if number else ""
+    home = html.escape(gettext("To the portal"))
     return (
-        f'<!doctype html><html lang="en"><meta charset="utf-8"><title>{status}</title>'
+        f'<!doctype html><html lang="{get_language() or "en"}"><meta charset="utf-8">'
+        f"<title>{status} | Pharos</title>"
         '<meta name="viewport" content="width=device-width">'
         f"<style>{_STYLE}</style>"
-        f"<h1>{status}</h1><p>{html.escape(message)}</p>{trace}</body></html>"
+        f"<h1>{status}</h1><p>{html.escape(message)}</p>"
+        f'<p><a href="/admin/">{home}</a></p>{trace}</body></html>'
     )

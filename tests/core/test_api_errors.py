@@ -65,7 +65,17 @@ def test_a_failing_page_answers_people_with_a_page(client, kind, status):
     reply = client.get(f"/page/{kind}", headers={"Accept": "text/html,*/*"})
     assert reply.status_code == status
     assert reply["Content-Type"].startswith("text/html")
-    assert "secret internals" not in reply.content.decode()
+    shown = reply.content.decode()
+    assert "secret internals" not in shown
+    assert reply["X-Request-ID"] in shown
+    assert 'href="/admin/"' in shown
+
+
+def test_people_are_told_in_their_language_that_there_is_nothing(client):
+    page = client.get("/nowhere", headers={"Accept": "text/html", "Accept-Language": "ko"})
+    assert page.status_code == 404
+    assert '<html lang="ko">' in page.content.decode()
+    assert "이 주소에는 아무것도 없습니다" in page.content.decode()
 
 
 def test_details_and_retry_headers_are_kept(client, bearer):

@@ -10,7 +10,7 @@ from django.core.exceptions import PermissionDenied
 from django.db import DataError, InterfaceError, OperationalError
 from django.http import Http404, HttpRequest, HttpResponse, JsonResponse
 from django.http.response import HttpResponseBase
-from django.views import defaults
+from django.utils.translation import gettext
 from rest_framework import exceptions
 from rest_framework.request import Request
 from rest_framework.response import Response
@@ -136,7 +136,10 @@ def wants_json(request: HttpRequest) -> bool:
 
 def refuse(request: HttpRequest, error: PortalError) -> HttpResponse:
     """The answer of a plain Django view to a known failure."""
-    return _answer(request, error.status, error.code, error.message, error.details, error.headers)
+    return _answer(
+        request, error.status, error.code, error.message, error.details, error.headers,
+        words=str(error.words),
+    )  # fmt: skip
 
 
 def _answer(
@@ -146,33 +149,36 @@ def _answer(
     message: str,
     details: Mapping[str, Any] | None = None,
     headers: Mapping[str, str] | None = None,
+    *,
+    words: str = "",
 ) -> HttpResponse:
+    """`words`: the message in the language of whoever reads a page."""
     if wants_json(request):
         body = error_body(code, message, path=request.path, details=details)
         return JsonResponse(body, status=status, headers=dict(headers or {}))
-    page = error_page(status, message)
+    page = error_page(status, words or message)
     return HttpResponse(page, status=status, headers=dict(headers or {}))
 
 
 def bad_request(request: HttpRequest, exception: Exception) -> HttpResponseBase:
     """`handler400`: Django's own refusals, such as a foreign Host header."""
-    if wants_json(request):
-        return _answer(request, 400, code_for(400), "The request is malformed.")
-    return defaults.bad_request(request, exception)
+    del exception  # what it says is for the log
+    words = gettext("The request is malformed.")
+    return _answer(request, 400, code_for(400), "The request is malformed.", words=words)
 
 
 def permission_denied(request: HttpRequest, exception: Exception) -> HttpResponseBase:
     """`handler403`."""
-    if wants_json(request):
-        return _answer(request, 403, code_for(403), "You may not do this.")
-    return defaults.permission_denied(request, exception)
+    del exception
+    words = gettext("You may not do this.")
+    return _answer(request, 403, code_for(403), "You may not do this.", words=words)
 
 
 def not_found(request: HttpRequest, exception: Exception) -> HttpResponseBase:
     """`handler404`."""
-    if wants_json(request):
-        return _answer(request, 404, code_for(404), "There is nothing at this address.")
-    return defaults.page_not_found(request, exception)
+    del exception
+    words = gettext("There is nothing at this address.")
+    return _answer(request, 404, code_for(404), "There is nothing at this address.", words=words)
 
 
 def server_error(request: HttpRequest) -> HttpResponseBase:
