@@ -33,6 +33,8 @@ SKEW_REFUSED_S: Final = 60.0
 ROUTE_BUDGET_S: Final = 25.0
 # A group that cannot be flushed is left alone for this long.
 ROUTE_REST_S: Final = 30.0
+# An escalation's step that failed is tried again after this.
+STEP_REST_S: Final = 15.0
 TICKS_KEPT_S: Final = 3600
 IDLE_INSTANCES_KEPT_S: Final = 7 * 86_400
 

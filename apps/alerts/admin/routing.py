@@ -193,7 +193,7 @@ class AlertGroupAdmin(ReadOnlyAdmin):
     inlines = (MemberInline,)
     fields = (
         "shown", "route", "receiver", "rule", "created_at", "next_flush_at", "last_flush_at",
-        "last_sent_at", "flush_seq", "life", "last_error",
+        "last_sent_at", "flush_seq", "life", "failing_since", "last_error",
     )  # fmt: skip
     readonly_fields = fields
 

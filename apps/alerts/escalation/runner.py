@@ -27,7 +27,6 @@ from apps.monitoring import recorder
 
 TASK: Final = "apps.alerts.tasks.escalate"
 log = structlog.get_logger(__name__)
-_FAILED_WAIT_S: Final = 15
 _ERRORS_UNTIL_SKIPPED: Final = 3
 _END: Final = Step(StepKind.CHANNEL)
 
@@ -132,7 +131,7 @@ def _failed(row: Escalation, error: Exception) -> None:
     log.error("escalation_step_failed", escalation=row.pk, step=row.step, exc_info=error)
     recorder.count("pharos.escalation.failures")
     row.refresh_from_db()
-    soon = db_now() + timedelta(seconds=_FAILED_WAIT_S)
+    soon = db_now() + timedelta(seconds=conf.STEP_REST_S)
     if row.errors + 1 < _ERRORS_UNTIL_SKIPPED or row.step >= len(row.plan.get("steps", [])):
         save(row, errors=row.errors + 1, next_at=soon)
         return

@@ -60,6 +60,8 @@ class AlertGroup(models.Model):
     # This life of the group has had its first critical page.
     paged_at = models.DateTimeField(_("paged"), null=True)
     last_error = models.TextField(_("last error"), blank=True, db_default="")
+    # Its flushes fail, and it owes what it could not say; None: the last one succeeded.
+    failing_since = models.DateTimeField(_("failing since"), null=True)
 
     class Meta:
         verbose_name = _("alert group")
@@ -70,7 +72,12 @@ class AlertGroup(models.Model):
                 fields=["next_flush_at"],
                 condition=models.Q(next_flush_at__isnull=False),
                 name="alerts_group_due",
-            )
+            ),
+            models.Index(
+                fields=["failing_since"],
+                condition=models.Q(failing_since__isnull=False),
+                name="alerts_group_failing",
+            ),
         ]
 
     def __str__(self) -> str:

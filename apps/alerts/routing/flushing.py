@@ -74,11 +74,11 @@ class _Flush:
         if reason is not None:
             self._tell(reason)
         self._clear_ended(reason)
-        self.group.last_error = ""
+        self.group.last_error, self.group.failing_since = "", None
         self.group.save(
             update_fields=[
                 "flush_seq", "next_flush_at", "last_flush_at", "last_sent_at", "paged_at",
-                "last_error",
+                "last_error", "failing_since",
             ]
         )  # fmt: skip
         self.decisions.write()

@@ -97,6 +97,7 @@ def _flush_one(done: Routed, clock: Clock) -> bool:
             AlertGroup.objects.filter(pk=group.pk).update(
                 next_flush_at=now + timedelta(seconds=conf.ROUTE_REST_S),
                 last_error=f"{type(error).__name__}: {error}"[:500],
+                failing_since=group.failing_since or now,
             )
             recorder.count("pharos.routing.flushes", attrs={"reason": "failed"})
             return True

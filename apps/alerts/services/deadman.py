@@ -23,6 +23,7 @@ log = structlog.get_logger(__name__)
 _ROW: Final = 1
 # A heartbeat that cannot be handed over soon is replaced by the next.
 _TRIES: Final = 3
+# What was tried and failed is due again soon, and late since it first failed.
 # A message behind an earlier one to the same channel waits for that, not for a dispatcher.
 # One whose attempts begin and never end has a dispatcher that dies of it.
 _VITALS: Final = """
@@ -30,9 +31,12 @@ SELECT statement_timestamp(),
   (SELECT extract(epoch FROM statement_timestamp() - min(next_eval_at))
      FROM alerts_rule WHERE enabled),
   (SELECT extract(epoch FROM statement_timestamp() - least(
-     (SELECT min(next_flush_at) FROM alerts_alertgroup), (SELECT min(at) FROM alerts_enrolment)))),
+     (SELECT min(next_flush_at) FROM alerts_alertgroup),
+     (SELECT min(failing_since) FROM alerts_alertgroup), (SELECT min(at) FROM alerts_enrolment)))),
   (SELECT extract(epoch FROM statement_timestamp() - least(
      (SELECT min(next_at) FROM alerts_escalation WHERE state = 'running'),
+     (SELECT min(next_at - errors * make_interval(secs => %(wait_s)s))
+        FROM alerts_escalation WHERE state = 'running' AND errors > 0),
      (SELECT min(due_at) FROM alerts_digest WHERE sent_at IS NULL)))),
   (SELECT extract(epoch FROM statement_timestamp() - min(due.next_attempt_at))
      FROM alerts_notification AS due
@@ -103,7 +107,7 @@ def settings() -> DeadMan:
 def vitals() -> Vitals:
     """How late each stage is now, by the database's clock; one query."""
     with connection.cursor() as cursor:
-        cursor.execute(_VITALS)
+        cursor.execute(_VITALS, {"wait_s": conf.STEP_REST_S})
         at, *found = cursor.fetchone()
     rules, groups, steps, waiting, lost = (max(0.0, float(one or 0)) for one in found)
     return Vitals(at, rules, groups, steps, max(waiting, lost))

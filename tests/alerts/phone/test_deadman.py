@@ -13,6 +13,7 @@ from apps.alerts.collecting import Delivery
 from apps.alerts.delivery import Delivered
 from apps.alerts.health import Alerting
 from apps.alerts.models import (
+    AlertGroup,
     Attempt,
     Channel,
     DeadMan,
@@ -134,6 +135,17 @@ def test_an_escalation_and_a_digest_that_nobody_works_on_withhold_the_heartbeat(
         policy_name="x", plan={}, severity="critical", started_at=late, next_at=late
     )
     assert not deadman.beat()
+
+
+def test_what_is_tried_and_fails_each_time_is_late_though_it_is_due_again_soon(switch):
+    soon, late = db_now() + timedelta(seconds=10), db_now() - timedelta(seconds=61)
+    group = AlertGroup.objects.create(key="x", next_flush_at=soon, failing_since=late)
+    assert "groups 61 s" in deadman.vitals().late
+    group.delete()
+    Escalation.objects.create(
+        policy_name="x", plan={}, severity="critical", started_at=late, next_at=soon, errors=5
+    )
+    assert "escalations 65 s" in deadman.vitals().late
 
 
 def test_when_heartbeats_stop_the_second_channel_is_told_once_and_told_when_they_return(

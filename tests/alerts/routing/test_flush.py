@@ -305,9 +305,15 @@ def test_a_group_that_cannot_be_flushed_holds_up_no_other_and_is_tried_again(
     assert desk.said() == [("first", ["b"], [])]
     bad = AlertGroup.objects.get(labels={"service.name": "bad"})
     assert bad.last_error == "ValueError: nonsense"
+    first = bad.failing_since
+    desk.wait(30)
+    bad.refresh_from_db()
+    assert bad.failing_since == first is not None
     monkeypatch.undo()
     desk.wait(30)
     assert len(desk.said()) == 2
+    bad.refresh_from_db()
+    assert (bad.last_error, bad.failing_since) == ("", None)
 
 
 def test_an_alert_that_cannot_be_matched_is_told_to_the_root_and_holds_up_no_other(
