@@ -4,7 +4,8 @@ from collections import Counter
 from collections.abc import Sequence
 from typing import Any, Final
 
-from django.db import transaction
+import structlog
+from django.db import InterfaceError, OperationalError, transaction
 
 from apps.alerts import conf
 from apps.alerts.clock import db_now
@@ -12,6 +13,7 @@ from apps.alerts.machine import RANK, Severity
 from apps.alerts.models import Digest, DigestEntry, Purpose
 from apps.alerts.services.owe import owe
 
+log = structlog.get_logger(__name__)
 TOP: Final = 10
 _AT_ONCE: Final = 50
 
@@ -25,9 +27,20 @@ def send_due() -> int:
             .filter(sent_at=None, due_at__lte=db_now())
             .order_by("due_at")[:_AT_ONCE]
         )
-        for digest in due:
+        return sum(_send_safely(digest) for digest in due)
+
+
+def _send_safely(digest: Digest) -> bool:
+    """Owe one; one that cannot be written stays due, and late, and holds up no other."""
+    try:
+        with transaction.atomic():
             _send(digest)
-    return len(due)
+    except (OperationalError, InterfaceError):
+        raise
+    except Exception:
+        log.exception("digest_not_sent", digest=digest.pk)
+        return False
+    return True
 
 
 def _send(digest: Digest) -> None:

@@ -129,6 +129,25 @@ def test_after_a_digest_another_is_begun(page):
     assert Digest.objects.filter(sent_at=None).get().entries.count() == 1
 
 
+def test_a_digest_that_cannot_be_written_holds_up_no_other(page, post, monkeypatch):
+    page(4)
+    other = channels.ensure("email", "bob@example.com")
+    bad = Digest.objects.create(channel=other, due_at=db_now() - timedelta(hours=1))
+    real = digests._send
+
+    def broken(digest):
+        if digest == bad:
+            raise ValueError("nonsense")
+        real(digest)
+
+    monkeypatch.setattr(digests, "_send", broken)
+    Digest.objects.exclude(pk=bad.pk).update(due_at=db_now() - timedelta(seconds=1))
+    assert digests.send_due() == 1
+    assert Digest.objects.get(sent_at=None) == bad
+    monkeypatch.undo()
+    assert digests.send_due() == 1
+
+
 def test_tests_and_stand_ins_spend_nothing(page, post):
     first = page(3)
     assert page(1, start=5, fallback_of=first[0])
