@@ -36,7 +36,7 @@ from apps.core.ratelimit import limiter
 from apps.monitoring.intake.commit import committer
 from apps.monitoring.queries import series
 from apps.monitoring.recorder.buffer import recorder
-from tests import emptying
+from tests import emptying, template
 from tests.servers import answers, die_with_parent
 
 emptying.install()
@@ -65,6 +65,13 @@ class RunningServer:
     @property
     def websocket_url(self) -> str:
         return self.url.replace("http://", "ws://", 1)
+
+
+@pytest.fixture(scope="session")
+def django_db_modify_db_settings(django_db_modify_db_settings_parallel_suffix: None) -> None:
+    """Begin with a copy of the database that was migrated while the tests were loaded."""
+    if template.ready():
+        connection.settings_dict["TEST"]["TEMPLATE"] = template.NAME
 
 
 @pytest.fixture(autouse=True, scope="session")
