@@ -34,7 +34,7 @@ from django.test import Client
 from apps.core.health import registry
 from apps.core.ratelimit import limiter
 from apps.monitoring.intake.commit import committer
-from apps.monitoring.queries import series
+from apps.monitoring.queries import redtail, series
 from apps.monitoring.recorder.buffer import recorder
 from tests import emptying, template
 from tests.servers import answers, die_with_parent
@@ -92,8 +92,9 @@ def nothing_left_open() -> Iterator[None]:
 
 @pytest.fixture(autouse=True)
 def nothing_remembered() -> None:
-    """Which series there are is remembered for seconds, and every test brings its own."""
+    """Every test brings its own store: which series it has, and that spans were too many."""
     series.forget()
+    redtail.forget()
 
 
 @pytest.fixture(autouse=True)
