@@ -31,11 +31,14 @@ from django.contrib.auth.models import User
 from django.db import connection
 from django.test import Client
 
+from apps.alerts import outbox
 from apps.core.health import registry
+from apps.core.proposals.services import waking as proposals
 from apps.core.ratelimit import limiter
 from apps.monitoring.intake.commit import committer
-from apps.monitoring.queries import redtail, series
+from apps.monitoring.queries import reads, redtail, series
 from apps.monitoring.recorder.buffer import recorder
+from portal.overview import badges, payload
 from tests import emptying, template
 from tests.servers import answers, die_with_parent
 
@@ -92,9 +95,17 @@ def nothing_left_open() -> Iterator[None]:
 
 @pytest.fixture(autouse=True)
 def nothing_remembered() -> None:
-    """Every test brings its own store: which series it has, and that spans were too many."""
+    """Every test begins as a new process does, whatever the former saw in the last seconds.
+
+    Which series there are, who read them, that spans were too many or the broker away, and what
+    the pages showed.
+    """
     series.forget()
+    reads._told.clear()
     redtail.forget()
+    payload._kept.clear()
+    badges._last = (float("-inf"), "")
+    outbox._rest_until = proposals._rest_until = 0.0
 
 
 @pytest.fixture(autouse=True)
