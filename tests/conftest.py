@@ -31,12 +31,15 @@ from django.contrib.auth.models import User
 from django.db import connection
 from django.test import Client
 
+from apps.alerts import outbox
 from apps.core.health import registry
+from apps.core.proposals.services import waking as proposals
 from apps.core.ratelimit import limiter
 from apps.monitoring.intake.commit import committer
-from apps.monitoring.queries import series
+from apps.monitoring.queries import reads, redtail, series
 from apps.monitoring.recorder.buffer import recorder
-from tests import emptying
+from portal.overview import badges, payload
+from tests import emptying, template
 from tests.servers import answers, die_with_parent
 
 emptying.install()
@@ -67,6 +70,13 @@ class RunningServer:
         return self.url.replace("http://", "ws://", 1)
 
 
+@pytest.fixture(scope="session")
+def django_db_modify_db_settings(django_db_modify_db_settings_parallel_suffix: None) -> None:
+    """Begin with a copy of the database that was migrated while the tests were loaded."""
+    if template.ready():
+        connection.settings_dict["TEST"]["TEMPLATE"] = template.NAME
+
+
 @pytest.fixture(autouse=True, scope="session")
 def recorder_at_rest() -> None:
     """This process records nothing of itself: its database comes and goes. Real processes do."""
@@ -85,8 +95,17 @@ def nothing_left_open() -> Iterator[None]:
 
 @pytest.fixture(autouse=True)
 def nothing_remembered() -> None:
-    """Which series there are is remembered for seconds, and every test brings its own."""
+    """Every test begins as a new process does, whatever the former saw in the last seconds.
+
+    Which series there are, who read them, that spans were too many or the broker away, and what
+    the pages showed.
+    """
     series.forget()
+    reads._told.clear()
+    redtail.forget()
+    payload._kept.clear()
+    badges._last = (float("-inf"), "")
+    outbox._rest_until = proposals._rest_until = 0.0
 
 
 @pytest.fixture(autouse=True)

@@ -1,8 +1,8 @@
 """Pytest plugin: real PostgreSQL and Redis for the suite, started before Django reads its settings.
 
-The controller starts them in a temporary home; xdist workers inherit the environment and take a
-database and a Redis number of their own. Variables that would point the tests at real servers are
-removed: tests create and drop databases.
+The controller starts them in a temporary home, and the making of a database to copy; xdist workers
+inherit the environment and take a database and a Redis number of their own. Variables that would
+point the tests at real servers are removed: tests create and drop databases.
 """
 
 import atexit
@@ -28,8 +28,12 @@ import redis
 from apps.core.embedded import postgresql
 from apps.core.embedded import redis as embedded_redis
 from apps.core.embedded.home import Home
+from tests import template
 
 _MARK = "PHAROS_TEST_SERVERS"
+# Some images set it. Each of the hundred processes would compile all of the portal anew: a second.
+os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
+sys.dont_write_bytecode = False
 _PR_SET_PDEATHSIG = 1
 _libc = ctypes.CDLL(None) if sys.platform == "linux" else None
 
@@ -116,6 +120,9 @@ def _start() -> None:
             )
 
     def stop() -> None:
+        if making is not None:
+            making.kill()
+            making.wait()
         running["postgresql"].send_signal(signal.SIGQUIT)
         running["redis"].kill()
         for process in running.values():
@@ -125,6 +132,7 @@ def _start() -> None:
                 process.kill()
         shutil.rmtree(root, ignore_errors=True)
 
+    making: subprocess.Popen[bytes] | None = None
     atexit.register(stop)
     _wait(
         lambda: psycopg.connect(f"host={home.run_dir} user=postgres dbname=postgres").close(),
@@ -133,6 +141,7 @@ def _start() -> None:
     client = redis.Redis.from_url(home.redis_url)
     _wait(client.ping, running["redis"], "Redis", logs["redis"])
     client.close()
+    making = template.start(die_with_parent)
 
 
 if _MARK not in os.environ:

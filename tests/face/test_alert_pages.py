@@ -11,7 +11,7 @@ from apps.alerts.clock import db_now
 from apps.alerts.models import Decision, Episode, Notification, Receiver, Route, Rule, Silence
 from portal.settings.navigation import NAVIGATION, TABS
 from tests.alerts.escalating import episode, webhook
-from tests.face.conftest import keep
+from tests.face.conftest import darken, keep
 from tests.face.test_oncall_pages import furnish
 from tests.face.walking import NARROW, WIDE, broken_rules, too_wide
 
@@ -94,6 +94,7 @@ def paths(transactional_db) -> dict[str, str]:
 def look_at(page: Page, name: str, path: str) -> list[str]:
     """What is wrong with one page: wide, dark and on a telephone."""
     page.set_viewport_size(WIDE)
+    page.emulate_media(color_scheme="light")
     page.goto(page.url.partition("/admin/")[0] + path)
     keep(page, f"alerts-{name}-light")
     found = [f"{name}: {rule}" for rule in broken_rules(page)]
@@ -104,7 +105,7 @@ def look_at(page: Page, name: str, path: str) -> list[str]:
     }""")
     if cut > 1:
         found.append(f"{name} is cut by {cut} px")
-    page.evaluate("document.documentElement.classList.add('dark')")
+    darken(page)
     keep(page, f"alerts-{name}-dark")
     found += [f"{name} dark: {rule}" for rule in broken_rules(page, "color-contrast")]
     page.set_viewport_size(NARROW)

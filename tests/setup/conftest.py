@@ -43,7 +43,7 @@ class Portal:
             stdin=subprocess.DEVNULL,
         )  # fmt: skip
 
-    def up(self, deadline_s: float = 120.0) -> str:
+    def up(self, deadline_s: float = 240.0) -> str:
         """Start `up` in the background; returns what it printed until it was ready."""
         self._lines = []
         self.launcher = subprocess.Popen(

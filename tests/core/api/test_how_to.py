@@ -26,6 +26,7 @@ from portal.settings import *  # noqa: F403
 
 INSTALLED_APPS = [*INSTALLED_APPS, "notes"]  # noqa: F405
 ROOT_URLCONF = "urls"
+DATABASES["default"]["TEST"] = {"NAME": "test_notes"}  # noqa: F405
 """
 # What a reader would look at in the end.
 LOOK = """
@@ -121,10 +122,9 @@ def test_following_the_page_makes_an_endpoint(tmp_path):
 
 
 def environment() -> dict[str, str]:
-    """This one's, without what ties a process to this run of tests."""
-    own = {"DJANGO_SETTINGS_MODULE", "PHAROS_HOME", "DATABASE_URL", "REDIS_URL"}
+    """This one's, with its servers, without what else ties a process to this run of tests."""
     return {
         name: value
         for name, value in os.environ.items()
-        if name not in own and not name.startswith(("PYTEST_", "PHAROS_TEST"))
+        if name != "DJANGO_SETTINGS_MODULE" and not name.startswith("PYTEST_")
     }
