@@ -38,7 +38,7 @@ SILENCE: Final = "alerts.add_silence"
 def page(request: HttpRequest) -> HttpResponse:
     """Open alerts, the worst first."""
     filters, mistakes = _filters(request.GET)
-    found = rows.groups(filters)
+    found = rows.board(filters)
     context: dict[str, Any] = {
         "title": _("Alerts"),
         "filters": filters,
@@ -46,11 +46,11 @@ def page(request: HttpRequest) -> HttpResponse:
         "mistakes": mistakes,
         "severities": SEVERITIES,
         "groupings": _groupings(),
-        "groups": found,
-        "shown": sum(len(group.rows) for group in found),
-        "counts": rows.counts(filters, found),
+        "groups": found.groups,
+        "shown": sum(len(group.rows) for group in found.groups),
+        "counts": found.counts,
         "filtered": any(request.GET.get(name) for name in _FIELDS if name != "group"),
-        "any_rule": bool(found) or Rule.objects.filter(enabled=True).exists(),
+        "any_rule": bool(found.groups) or Rule.objects.filter(enabled=True).exists(),
         "topic": topic.NAME,
         "export": _export(request.GET),
         "may_take": request.user.has_perm(ACKNOWLEDGE),

@@ -7,7 +7,8 @@ from typing import Any, Final
 from urllib.parse import urlencode
 from uuid import UUID
 
-from django.db.models import Count, Q, QuerySet
+from django.contrib.postgres.aggregates import ArrayAgg
+from django.db.models import Count, Func, Q, QuerySet
 from django.urls import reverse
 
 from apps.alerts import listing
@@ -91,51 +92,69 @@ class Counts:
     taken: Counted
 
 
-def counts(filters: Filters, groups: Sequence[Group]) -> Counts:
-    """How many match; `groups` are what is drawn of them."""
-    drawn = [row for group in groups for row in group.rows]
-    if len(drawn) < MOST:
-        critical = sum(row.episode.severity == Severity.CRITICAL for row in drawn)
-        taken = sum(row.taken is not None for row in drawn)
-        return Counts(_whole(len(drawn)), _whole(critical), _whole(taken))
-    # The critical ones come first: as many as are among these, or more than are counted.
+@dataclass(frozen=True)
+class Board:
+    """What is drawn, and how many there are."""
+
+    groups: list[Group]
+    counts: Counts
+
+
+def board(filters: Filters) -> Board:
+    """The worst and newest alerts that match, at most `MOST`, in their groups."""
+    # One statement looks for those that match: to count them, and for which of them are drawn.
     worst = filters.episodes().order_by(*listing.WORST_FIRST)[: COUNTED + 1]
     found = worst.aggregate(
-        open=Count("pk"), critical=Count("pk", filter=Q(severity=Severity.CRITICAL))
+        open=Count("pk"),
+        critical=Count("pk", filter=Q(severity=Severity.CRITICAL)),
+        drawn=_First(ArrayAgg("pk")),
     )
+    rows = _rows(found["drawn"] or [])
+    groups: dict[str, list[Row]] = {}
+    for row in rows:
+        groups.setdefault(_group_of(row.episode, filters.group), []).append(row)
+    return Board(
+        [Group(name, members) for name, members in groups.items()],
+        Counts(
+            Counted(found["open"], most=COUNTED),
+            # The critical ones come first: as many as are among these, or more than are counted.
+            Counted(found["critical"], most=COUNTED),
+            _taken(filters, rows, found["open"]),
+        ),
+    )
+
+
+class _First(Func):
+    """The first `MOST` of an array."""
+
+    def as_sql(self, compiler: Any, connection: Any, **context: Any) -> Any:  # noqa: ARG002
+        sql, params = compiler.compile(self.source_expressions[0])
+        return f"({sql})[:{MOST}]", params
+
+
+def _taken(filters: Filters, rows: Sequence[Row], found: int) -> Counted:
+    if len(rows) == found:
+        return Counted(sum(row.taken is not None for row in rows), most=COUNTED)
+    if filters.taken:
+        return Counted(found if filters.taken == "yes" else 0, most=COUNTED)
     held = Acknowledgement.objects.filter(ended_at=None, episode__in=filters.episodes().order_by())
-    return Counts(
-        Counted(found["open"], most=COUNTED),
-        Counted(found["critical"], most=COUNTED),
-        counted(held, COUNTED),
-    )
+    return counted(held, COUNTED)
 
 
-def _whole(number: int) -> Counted:
-    return Counted(number, most=number)
-
-
-def groups(filters: Filters) -> list[Group]:
-    """The worst and newest alerts that match, at most `MOST`, in their groups."""
-    rows = (
-        filters.episodes()
+def _rows(ids: Sequence[UUID]) -> list[Row]:
+    episodes = (
+        Episode.objects.filter(pk__in=ids)
         .select_related("rule")
         .prefetch_related("incidents")
-        .order_by(*listing.WORST_FIRST)[:MOST]
+        .order_by(*listing.WORST_FIRST)
     )
-    episodes = list(rows)
-    ids = [episode.pk for episode in episodes]
     taken = {
         row.episode_id: row
         for row in Acknowledgement.objects.filter(episode__in=ids, ended_at=None)
     }
     decided = listing.latest_decisions(ids)
     charts = reverse("metrics")
-    found: dict[str, list[Row]] = {}
-    for episode in episodes:
-        row = _row(episode, taken, decided, charts)
-        found.setdefault(_group_of(episode, filters.group), []).append(row)
-    return [Group(name, members) for name, members in found.items()]
+    return [_row(episode, taken, decided, charts) for episode in episodes]
 
 
 def _group_of(episode: Episode, by: str) -> str:
