@@ -1,7 +1,7 @@
 """What the board of open alerts shows, read in a fixed number of statements."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final
 from urllib.parse import urlencode
@@ -13,41 +13,15 @@ from django.urls import reverse
 
 from apps.alerts import listing
 from apps.alerts.delivery.wording import figure
-from apps.alerts.machine import ACTIVE, OPEN, Severity
+from apps.alerts.filters import BoardFilters
+from apps.alerts.machine import Severity
 from apps.alerts.models import Acknowledgement, Decision, Episode, Incident, Verdict
 from apps.alerts.routing.words import what
 from apps.core.counted import Counted, counted
 
 MOST: Final = 100
-GROUPS: Final = ("rule", "service", "severity", "none")
 # Beyond so many a count is written `10,000+`, as in the API's totals.
 COUNTED: Final = 10_000
-
-
-@dataclass(frozen=True)
-class Filters:
-    """What the address asks for."""
-
-    severity: str = ""
-    service: str = ""
-    rule: str = ""
-    label: Mapping[str, str] = field(default_factory=dict)
-    state: str = "open"
-    taken: str = ""
-    group: str = "rule"
-
-    def episodes(self) -> QuerySet[Episode]:
-        """The open episodes that match."""
-        return listing.found(
-            listing.Wanted(
-                states=[str(one) for one in (ACTIVE if self.state == "all" else OPEN)],
-                severities=[self.severity] if self.severity else [],
-                labels=self.label,
-                service=self.service,
-                rule=self.rule,
-                acknowledged={"yes": True, "no": False}.get(self.taken),
-            )
-        )
 
 
 @dataclass(frozen=True)
@@ -100,44 +74,37 @@ class Board:
     counts: Counts
 
 
-def board(filters: Filters) -> Board:
-    """The worst and newest alerts that match, at most `MOST`, in their groups."""
+def board(asked: Mapping[str, Any]) -> Board:
+    """Of values of `BoardFilters`: the worst and newest alerts, at most `MOST`, in groups."""
     # One statement looks for those that match: to count them, and for which of them are drawn.
-    worst = filters.episodes().order_by(*listing.WORST_FIRST)[: COUNTED + 1]
+    matching = listing.found(asked, BoardFilters)
+    worst = matching.order_by(*listing.WORST_FIRST)[: COUNTED + 1]
     found = worst.aggregate(
         open=Count("pk"),
         critical=Count("pk", filter=Q(severity=Severity.CRITICAL)),
-        drawn=_First(ArrayAgg("pk")),
+        drawn=Func(ArrayAgg("pk"), template=f"(%(expressions)s)[:{MOST}]"),
     )
     rows = _rows(found["drawn"] or [])
     groups: dict[str, list[Row]] = {}
     for row in rows:
-        groups.setdefault(_group_of(row.episode, filters.group), []).append(row)
+        groups.setdefault(_group_of(row.episode, asked["group"]), []).append(row)
     return Board(
         [Group(name, members) for name, members in groups.items()],
         Counts(
             Counted(found["open"], most=COUNTED),
             # The critical ones come first: as many as are among these, or more than are counted.
             Counted(found["critical"], most=COUNTED),
-            _taken(filters, rows, found["open"]),
+            _taken(asked["taken"], matching, rows, found["open"]),
         ),
     )
 
 
-class _First(Func):
-    """The first `MOST` of an array."""
-
-    def as_sql(self, compiler: Any, connection: Any, **context: Any) -> Any:  # noqa: ARG002
-        sql, params = compiler.compile(self.source_expressions[0])
-        return f"({sql})[:{MOST}]", params
-
-
-def _taken(filters: Filters, rows: Sequence[Row], found: int) -> Counted:
+def _taken(word: str, matching: QuerySet[Episode], rows: Sequence[Row], found: int) -> Counted:
     if len(rows) == found:
         return Counted(sum(row.taken is not None for row in rows), most=COUNTED)
-    if filters.taken:
-        return Counted(found if filters.taken == "yes" else 0, most=COUNTED)
-    held = Acknowledgement.objects.filter(ended_at=None, episode__in=filters.episodes().order_by())
+    if word:
+        return Counted(found if word == "yes" else 0, most=COUNTED)
+    held = Acknowledgement.objects.filter(ended_at=None, episode__in=matching.order_by())
     return counted(held, COUNTED)
 
 

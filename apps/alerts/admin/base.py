@@ -6,6 +6,7 @@ from functools import lru_cache, wraps
 from typing import Any, Final, TypeVar
 
 from django import forms
+from django.contrib import admin
 from django.contrib.admin import helpers
 from django.core.paginator import Paginator
 from django.http import HttpRequest
@@ -86,6 +87,8 @@ class ReadOnlyAdmin(ModelAdmin):  # type: ignore[misc]
     """A log: looked at, never edited."""
 
     show_full_result_count = False
+    # Each would count the whole log.
+    show_facets = admin.ShowFacets.NEVER
     list_per_page = 50
     paginator = BoundedPaginator
 
