@@ -12,21 +12,19 @@ from django.urls import reverse
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 from django.views.decorators.http import require_POST
-from rest_framework.exceptions import ValidationError
 
-from apps.alerts.api.serializers import labels_of
 from apps.alerts.clock import db_now
-from apps.alerts.machine import Severity
+from apps.alerts.filters import BoardFilters
 from apps.alerts.models import Episode, Rule
-from apps.alerts.models.words import SEVERITIES
 from apps.alerts.services import acknowledgements, silences
+from apps.core.api import filters
 from apps.core.errors import PortalError
 from apps.core.text import check_form, storable
 from portal.alerting import rows, topic
 from portal.evidence.guard import in_shell
 from portal.pages import render
 
-_FIELDS: Final = ("severity", "service", "rule", "label", "state", "taken", "group")
+_FIELDS: Final = ("severity", "taken", "state", "group", "service", "rule", "label")
 _SILENCED_FOR: Final = timedelta(hours=1)
 _MOST_AT_ONCE: Final = 200
 ACKNOWLEDGE: Final = "alerts.add_acknowledgement"
@@ -37,22 +35,18 @@ SILENCE: Final = "alerts.add_silence"
 @in_shell("alerts.view_episode")
 def page(request: HttpRequest) -> HttpResponse:
     """Open alerts, the worst first."""
-    filters, mistakes = _filters(request.GET)
-    found = rows.groups(filters)
+    asked = _asked(request.GET)
+    found = rows.board(asked.values)
     context: dict[str, Any] = {
         "title": _("Alerts"),
-        "filters": filters,
-        "label": request.GET.get("label", "")[:1000],
-        "mistakes": mistakes,
-        "severities": SEVERITIES,
-        "groupings": _groupings(),
-        "groups": found,
-        "shown": sum(len(group.rows) for group in found),
-        "counts": rows.counts(filters, found),
-        "filtered": any(request.GET.get(name) for name in _FIELDS if name != "group"),
-        "any_rule": bool(found) or Rule.objects.filter(enabled=True).exists(),
+        "asked": asked,
+        "groups": found.groups,
+        "shown": sum(len(group.rows) for group in found.groups),
+        "counts": found.counts,
+        "filtered": bool(asked.address("group")),
+        "any_rule": bool(found.groups) or Rule.objects.filter(enabled=True).exists(),
         "topic": topic.NAME,
-        "export": _export(request.GET),
+        "export": f"{reverse('alerts')}?{asked.address('group')}&format=csv",
         "may_take": request.user.has_perm(ACKNOWLEDGE),
         "may_let_go": request.user.has_perm(LET_GO),
         "may_silence": request.user.has_perm(SILENCE),
@@ -60,48 +54,15 @@ def page(request: HttpRequest) -> HttpResponse:
         "back": request.GET.urlencode(),
         "acts": {verb: reverse("alert-board-act", args=[verb]) for verb in _VERBS},
     }
-    return render(request, "pages/alert_board.html", context, status=400 if mistakes else 200)
+    return render(request, "pages/alert_board.html", context, status=400 if asked.mistakes else 200)
 
 
-def _groupings() -> list[tuple[str, str]]:
-    return [
-        ("rule", _("rule")), ("service", _("service")), ("severity", _("severity")),
-        ("none", _("nothing")),
-    ]  # fmt: skip
-
-
-def _filters(query: QueryDict) -> tuple[rows.Filters, dict[str, str]]:
-    """The filters of the address, and what is wrong with them; a wrong one is left out."""
-    given = {name: query.get(name, "").replace("\0", "")[:1000] for name in _FIELDS}
-    mistakes: dict[str, str] = {}
-    try:
-        labels = labels_of(given["label"])
-    except ValidationError:
-        labels, mistakes["label"] = {}, _("Write a label as name=value.")
-    known = {
-        "severity": [str(one) for one in Severity],
-        "state": ["open", "all"],
-        "taken": ["yes", "no"],
-        "group": rows.GROUPS,
-    }
-    for name, words in known.items():
-        if given[name] and given[name] not in words:
-            mistakes[name] = _("Choose one of the list.")
-            given[name] = ""
-    sound = {name: given[name] for name in ("severity", "service", "rule", "taken")}
-    return (
-        rows.Filters(
-            **sound, label=labels, state=given["state"] or "open", group=given["group"] or "rule"
-        ),
-        mistakes,
-    )
-
-
-def _export(query: QueryDict) -> str:
-    kept = {n: query[n] for n in ("severity", "service", "rule", "label") if query.get(n)}
-    told = QueryDict(mutable=True)
-    told.update({**{name: str(text) for name, text in kept.items()}, "format": "csv"})
-    return f"{reverse('alerts')}?{told.urlencode()}"
+def _asked(query: QueryDict) -> filters.Asked:
+    if query.get("state") == "all":
+        # What the board called it once; elsewhere "all" is also what is over.
+        query = query.copy()
+        query["state"] = "active"
+    return filters.read(query, BoardFilters, *_FIELDS)
 
 
 @require_POST

@@ -1,52 +1,27 @@
 """What the board of open alerts shows, read in a fixed number of statements."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final
 from urllib.parse import urlencode
 from uuid import UUID
 
-from django.db.models import Count, Q, QuerySet
+from django.contrib.postgres.aggregates import ArrayAgg
+from django.db.models import Count, Func, Q, QuerySet
 from django.urls import reverse
 
 from apps.alerts import listing
 from apps.alerts.delivery.wording import figure
-from apps.alerts.machine import ACTIVE, OPEN, Severity
+from apps.alerts.filters import BoardFilters
+from apps.alerts.machine import Severity
 from apps.alerts.models import Acknowledgement, Decision, Episode, Incident, Verdict
 from apps.alerts.routing.words import what
 from apps.core.counted import Counted, counted
 
 MOST: Final = 100
-GROUPS: Final = ("rule", "service", "severity", "none")
 # Beyond so many a count is written `10,000+`, as in the API's totals.
 COUNTED: Final = 10_000
-
-
-@dataclass(frozen=True)
-class Filters:
-    """What the address asks for."""
-
-    severity: str = ""
-    service: str = ""
-    rule: str = ""
-    label: Mapping[str, str] = field(default_factory=dict)
-    state: str = "open"
-    taken: str = ""
-    group: str = "rule"
-
-    def episodes(self) -> QuerySet[Episode]:
-        """The open episodes that match."""
-        return listing.found(
-            listing.Wanted(
-                states=[str(one) for one in (ACTIVE if self.state == "all" else OPEN)],
-                severities=[self.severity] if self.severity else [],
-                labels=self.label,
-                service=self.service,
-                rule=self.rule,
-                acknowledged={"yes": True, "no": False}.get(self.taken),
-            )
-        )
 
 
 @dataclass(frozen=True)
@@ -91,51 +66,62 @@ class Counts:
     taken: Counted
 
 
-def counts(filters: Filters, groups: Sequence[Group]) -> Counts:
-    """How many match; `groups` are what is drawn of them."""
-    drawn = [row for group in groups for row in group.rows]
-    if len(drawn) < MOST:
-        critical = sum(row.episode.severity == Severity.CRITICAL for row in drawn)
-        taken = sum(row.taken is not None for row in drawn)
-        return Counts(_whole(len(drawn)), _whole(critical), _whole(taken))
-    # The critical ones come first: as many as are among these, or more than are counted.
-    worst = filters.episodes().order_by(*listing.WORST_FIRST)[: COUNTED + 1]
+@dataclass(frozen=True)
+class Board:
+    """What is drawn, and how many there are."""
+
+    groups: list[Group]
+    counts: Counts
+
+
+def board(asked: Mapping[str, Any]) -> Board:
+    """Of values of `BoardFilters`: the worst and newest alerts, at most `MOST`, in groups."""
+    # One statement looks for those that match: to count them, and for which of them are drawn.
+    matching = listing.found(asked, BoardFilters)
+    worst = matching.order_by(*listing.WORST_FIRST)[: COUNTED + 1]
     found = worst.aggregate(
-        open=Count("pk"), critical=Count("pk", filter=Q(severity=Severity.CRITICAL))
+        open=Count("pk"),
+        critical=Count("pk", filter=Q(severity=Severity.CRITICAL)),
+        drawn=Func(ArrayAgg("pk"), template=f"(%(expressions)s)[:{MOST}]"),
     )
-    held = Acknowledgement.objects.filter(ended_at=None, episode__in=filters.episodes().order_by())
-    return Counts(
-        Counted(found["open"], most=COUNTED),
-        Counted(found["critical"], most=COUNTED),
-        counted(held, COUNTED),
+    rows = _rows(found["drawn"] or [])
+    groups: dict[str, list[Row]] = {}
+    for row in rows:
+        groups.setdefault(_group_of(row.episode, asked["group"]), []).append(row)
+    return Board(
+        [Group(name, members) for name, members in groups.items()],
+        Counts(
+            Counted(found["open"], most=COUNTED),
+            # The critical ones come first: as many as are among these, or more than are counted.
+            Counted(found["critical"], most=COUNTED),
+            _taken(asked["taken"], matching, rows, found["open"]),
+        ),
     )
 
 
-def _whole(number: int) -> Counted:
-    return Counted(number, most=number)
+def _taken(word: str, matching: QuerySet[Episode], rows: Sequence[Row], found: int) -> Counted:
+    if len(rows) == found:
+        return Counted(sum(row.taken is not None for row in rows), most=COUNTED)
+    if word:
+        return Counted(found if word == "yes" else 0, most=COUNTED)
+    held = Acknowledgement.objects.filter(ended_at=None, episode__in=matching.order_by())
+    return counted(held, COUNTED)
 
 
-def groups(filters: Filters) -> list[Group]:
-    """The worst and newest alerts that match, at most `MOST`, in their groups."""
-    rows = (
-        filters.episodes()
+def _rows(ids: Sequence[UUID]) -> list[Row]:
+    episodes = (
+        Episode.objects.filter(pk__in=ids)
         .select_related("rule")
         .prefetch_related("incidents")
-        .order_by(*listing.WORST_FIRST)[:MOST]
+        .order_by(*listing.WORST_FIRST)
     )
-    episodes = list(rows)
-    ids = [episode.pk for episode in episodes]
     taken = {
         row.episode_id: row
         for row in Acknowledgement.objects.filter(episode__in=ids, ended_at=None)
     }
     decided = listing.latest_decisions(ids)
     charts = reverse("metrics")
-    found: dict[str, list[Row]] = {}
-    for episode in episodes:
-        row = _row(episode, taken, decided, charts)
-        found.setdefault(_group_of(episode, filters.group), []).append(row)
-    return [Group(name, members) for name, members in found.items()]
+    return [_row(episode, taken, decided, charts) for episode in episodes]
 
 
 def _group_of(episode: Episode, by: str) -> str:

@@ -11,6 +11,7 @@ from django.utils.text import capfirst
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_POST
 
+from apps.core.api import filters
 from apps.core.errors import NotFoundError, PortalError
 from apps.core.rangepicker import Choice
 from apps.core.timerange import TimeRange
@@ -34,7 +35,8 @@ _FILTERS: Final = ("service", "route", "kind", "cause", "state")
 def listing(request: HttpRequest) -> HttpResponse:
     """The costliest of the range."""
     choice = Choice.read(request.GET, _DEFAULT)
-    asked, mistakes = _filters(request.GET)
+    given = filters.read(request.GET, BottleneckParameters, *_FILTERS)
+    asked, mistakes = given.values, given.mistakes
     found = queries.costs(choice.time_range, wanted(asked), limit=_MOST)
     most = max((cost.lost_us for cost in found), default=1)
     context: dict[str, Any] = {
@@ -54,18 +56,6 @@ def listing(request: HttpRequest) -> HttpResponse:
         "any": bool(found) or Bottleneck.objects.exists(),
     }
     return render(request, "pages/bottlenecks.html", context, status=400 if mistakes else 200)
-
-
-def _filters(query: QueryDict) -> tuple[dict[str, Any], dict[str, str]]:
-    """The validated filters, and what is wrong with them; a wrong one is left out."""
-    given = {name: query.get(name, "").replace("\0", "")[:600] for name in _FILTERS}
-    reader = BottleneckParameters(data=given)
-    wrong = (
-        {} if reader.is_valid() else {name: str(told[0]) for name, told in reader.errors.items()}
-    )
-    sound = BottleneckParameters(data={k: v for k, v in given.items() if k not in wrong})
-    sound.is_valid(raise_exception=True)
-    return dict(sound.validated_data), wrong
 
 
 def _export(asked: dict[str, Any], time_range: TimeRange) -> str:

@@ -11,13 +11,13 @@ from django.urls import reverse
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
-from apps.alerts.api.incident_shapes import IncidentFilterSerializer
-from apps.alerts.api.incident_views import filtered
+from apps.alerts.filters import IncidentFilters
 from apps.alerts.incident_machine import NEXT, ROLES, SEVERITIES, STATUSES, UNRESOLVED, Status
 from apps.alerts.incidents import figures, postmortem
 from apps.alerts.incidents.timeline import Moment, deployments_near, timeline
 from apps.alerts.incidents.wording import sentence
 from apps.alerts.models import Incident, IncidentLink, StatusPage
+from apps.core.api import filters
 from apps.core.api.errors import wants_json
 from apps.core.errors import NotFoundError
 from portal.evidence.guard import in_shell
@@ -45,24 +45,23 @@ def for_people(view: Callable[..., HttpResponse]) -> Callable[..., HttpResponse]
 @in_shell("alerts.view_incident")
 def listing(request: HttpRequest) -> HttpResponse:
     """The newest that pass the filters."""
-    asked, mistakes = _filters(request.GET)
-    rows = filtered(asked).prefetch_related("roles__person").order_by("-declared_at", "-pk")
+    asked = filters.read(request.GET, IncidentFilters, *_FILTERS)
+    rows = Incident.objects.filter(IncidentFilters.condition(asked.values))
+    rows = rows.prefetch_related("roles__person").order_by("-declared_at", "-pk")
     found = list(rows[:_MOST])
     now = timezone.now()
     context: dict[str, Any] = {
         "title": _("Incidents"),
         "rows": [(row, figures.of(row), _held(row)) for row in found],
         "means": figures.by_service(now - timedelta(days=30), now)[:6],
-        "filters": asked,
-        "mistakes": mistakes,
-        "statuses": [("unresolved", _("unresolved")), *STATUSES, ("all", _("all"))],
+        "asked": asked,
         "severities": SEVERITIES,
         "full": len(found) == _MOST,
         "any": bool(found) or Incident.objects.exists(),
-        "export": f"{reverse('incident-list')}?{_query(asked)}&format=csv",
+        "export": f"{reverse('incident-list')}?{asked.address()}&format=csv",
         "may_declare": request.user.has_perm("alerts.add_incident"),
     }
-    return render(request, "pages/incidents.html", context, status=400 if mistakes else 200)
+    return render(request, "pages/incidents.html", context, status=400 if asked.mistakes else 200)
 
 
 @for_people
@@ -138,25 +137,6 @@ def exported(request: HttpRequest, number: int) -> HttpResponse:  # noqa: ARG001
     )
     answer["Content-Disposition"] = f'attachment; filename="postmortem-{incident.pk}.md"'
     return answer
-
-
-def _filters(query: QueryDict) -> tuple[dict[str, Any], dict[str, str]]:
-    """The validated filters, and what is wrong with them; a wrong one is left out."""
-    given = {name: query.get(name, "").replace("\0", "")[:600] for name in _FILTERS}
-    given = {name: value for name, value in given.items() if value}
-    reader = IncidentFilterSerializer(data=given)
-    wrong = (
-        {} if reader.is_valid() else {name: str(told[0]) for name, told in reader.errors.items()}
-    )
-    sound = IncidentFilterSerializer(data={k: v for k, v in given.items() if k not in wrong})
-    sound.is_valid(raise_exception=True)
-    return dict(sound.validated_data), wrong
-
-
-def _query(asked: dict[str, Any]) -> str:
-    query = QueryDict(mutable=True)
-    query.update({name: asked[name] for name in _FILTERS if asked.get(name)})
-    return query.urlencode()
 
 
 def _held(incident: Incident) -> str:

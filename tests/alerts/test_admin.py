@@ -1,5 +1,7 @@
 """The pages of the alert engine."""
 
+from datetime import date, time
+
 import pytest
 from django.contrib.auth.models import Permission, User
 from django.db import connection
@@ -11,9 +13,16 @@ from apps.alerts.models import (
     Channel,
     Episode,
     EpisodeEvent,
+    EscalationPolicy,
+    EscalationStep,
+    Layer,
+    LayerMember,
     Notification,
     Rule,
     RuleVersion,
+    Schedule,
+    Team,
+    Unit,
 )
 from apps.alerts.services import channels, rules
 from apps.core.models import AuditEntry
@@ -247,6 +256,43 @@ def test_a_list_costs_the_same_however_long_it_is(staff_client, model, make_rule
         owe(number, make_channel, make_episode(number))
     assert cost() == few
     assert few <= 12
+
+
+def _with_rows(number: int, channel: Channel) -> list[str]:
+    """The addresses of forms whose rows, or choices, are so many of each kind."""
+    people = [User.objects.create_user(f"p{number}-{n}") for n in range(number)]
+    policy = EscalationPolicy.objects.create(name=f"policy {number}", catch_all=channel)
+    duty = Schedule.objects.create(name=f"duty {number}", zone="UTC")
+    team = Team.objects.create(name=f"team {number}", channel=channel)
+    team.members.set(people)
+    for n, person in enumerate(people):
+        for kind, target in (
+            ("user", {"person": person}), ("team", {"team": team}),
+            ("channel", {"channel": channel}),
+            ("schedule", {"schedule": duty}),
+        ):  # fmt: skip
+            EscalationStep.objects.create(policy=policy, position=n, kind=kind, **target)
+        layer = Layer.objects.create(
+            schedule=duty, name=f"layer {n}", priority=n + 1, starts_on=date(2026, 1, 1),
+            handoff=time(9), every=1, unit=Unit.WEEKS,
+        )  # fmt: skip
+        LayerMember.objects.create(layer=layer, person=person, position=0)
+    return [f"escalationpolicy/{policy.pk}", f"schedule/{duty.pk}", f"team/{team.pk}"]
+
+
+def test_a_form_costs_the_same_however_many_rows_it_has(staff_client, channel, monkeypatch):
+    def cost(address: str) -> int:
+        with CaptureQueriesContext(connection) as queries:
+            page = staff_client.get(f"/admin/alerts/{address}/change/")
+        assert page.status_code == 200, address
+        return len(queries)
+
+    # The sidebar's count asks the database every few seconds, whatever page is open.
+    monkeypatch.setattr("portal.overview.badges._KEPT_S", 3600.0)
+    # The first round also reads what stays in memory.
+    _first, few, many = ([cost(one) for one in _with_rows(n, channel)] for n in (1, 2, 5))
+    assert few == many
+    assert max(many) <= 28
 
 
 def test_open_episodes_are_critical_first_then_newest(make_rule):

@@ -59,6 +59,10 @@ def shop(bench) -> list[Episode]:
         ({"since": T0.isoformat()}, ["mail", "shop"]),
         ({"since": "now-1h"}, []),
         ({"source": "alertmanager"}, []),
+        ({"state": "open", "severity": "critical,warning"}, ["mail", "shop"]),
+        ({"state": "active", "taken": "no"}, ["mail", "shop"]),
+        ({"taken": "yes"}, []),
+        ({"state": "resolved,pending"}, []),
     ],
 )
 def test_alerts_are_found_by_label_service_rule_and_time(shop, reader, query, services):
@@ -67,8 +71,12 @@ def test_alerts_are_found_by_label_service_rule_and_time(shop, reader, query, se
 
 
 @pytest.mark.parametrize(
-    "query", [{"label": "host"}, {"label": "=b"}, {"since": "yesterday-ish"}, {"rules": "1"}]
-)
+    "query",
+    [
+        {"label": "host"}, {"label": "=b"}, {"since": "yesterday-ish"}, {"rules": "1"},
+        {"severity": "mild"}, {"state": "shut"}, {"taken": "perhaps"}, {"service": ["a", "b"]},
+    ],
+)  # fmt: skip
 def test_a_filter_that_makes_no_sense_is_refused(reader, query):
     assert reader(ALERTS, **query).status_code == 400
 

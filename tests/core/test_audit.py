@@ -323,6 +323,9 @@ def test_the_admin_shows_the_log_and_lets_nobody_touch_it(staff_client):
     page = staff_client.get(url, {"q": "thing."}).content.decode()
     assert "n: 1 → 2" in page
     assert "<script>alert" not in page
+    for wrong in ("remote_address=abc", "remote_address__in=::1,x", "remote_address=%00"):
+        assert staff_client.get(f"{url}?{wrong}").status_code == 400, wrong
+    assert staff_client.get(f"{url}?remote_address__in=::1,10.0.0.1").status_code == 200
     one = reverse("admin:core_auditentry_change", args=[entry.pk])
     assert staff_client.get(one).status_code == 200
     assert staff_client.post(one, {"actor": "bob"}).status_code == 403

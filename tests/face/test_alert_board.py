@@ -112,6 +112,57 @@ def test_who_may_not_look_is_kept_out_and_who_may_only_look_cannot_act(open_aler
 
 
 @pytest.mark.django_db
+def test_page_api_and_admin_read_the_same_filters(staff_client, open_alerts):
+    Episode.objects.filter(pk=open_alerts[1].pk).update(state="pending")
+    Episode.objects.filter(pk=open_alerts[2].pk).update(state="resolved", ended_at=db_now())
+
+    def found(address: str, query: str) -> set[int]:
+        text = staff_client.get(f"{address}?{query}").content.decode()
+        return {n for n, one in enumerate(open_alerts) if str(one.pk) in text}
+
+    everywhere = [
+        ("state=open", {0}),
+        ("state=active", {0, 1}),
+        ("state=active&severity=warning&service=shop", {1}),
+        ("state=open&taken=yes", set()),
+        ("state=active&label=host.name%3Dweb-2&rule=cp", {1}),
+    ]
+    # The history has its own beginning, and the others say "open" where nothing is asked for.
+    for query, those in [*everywhere, ("state=pending,firing", {0, 1})]:
+        for address in ("/admin/alerts/board/", "/admin/monitoring/alerts", "/admin/alerts/history",
+                        "/admin/alerts/episode/"):  # fmt: skip
+            assert found(address, query) == those, (address, query)
+    # Addresses of before.
+    assert found("/admin/alerts/board/", "state=all") == {0, 1}
+    assert found("/admin/alerts/episode/", "state__exact=resolved&severity__exact=warning") == {2}
+    assert found("/admin/alerts/episode/", "") == {0, 1, 2}
+
+
+@pytest.mark.django_db
+def test_a_wrong_filter_is_told_beside_its_field_and_the_rest_is_obeyed(staff_client, open_alerts):
+    for query, name, mend in (
+        ("state=resolved", "state", "Choose one of the list."),
+        ("taken=perhaps", "taken", "Choose one of the list."),
+        ("label=nonsense", "label", "Write a label as name=value."),
+        ("rule=a&rule=b", "rule", "Given more than once. It takes one value."),
+    ):
+        answer = staff_client.get(f"/admin/alerts/board/?{query}&severity=critical")
+        page = answer.content.decode()
+        assert answer.status_code == 400
+        assert f'<small class="ph-mistake" id="{name}-mistake">{mend}</small>' in page
+        assert page.count('class="al-row"') == 1
+        # What is exported is what is shown.
+        export = page.split('" download>CSV')[0].rsplit('href="', 1)[1].replace("&amp;", "&")
+        assert export.endswith("?severity=critical&format=csv")
+        assert b"".join(staff_client.get(export).streaming_content).count(b"web-1") == 1
+        assert staff_client.get(f"/admin/monitoring/alerts?{query}").status_code == (
+            200 if query == "state=resolved" else 400
+        )
+    listed = staff_client.get("/admin/alerts/episode/?severity=mild").content.decode()
+    assert "Severity: Choose one of the list." in listed
+
+
+@pytest.mark.django_db
 def test_acts_go_back_to_the_same_board_and_nowhere_else(staff_client, open_alerts):
     chosen = [str(one.pk) for one in open_alerts]
     body = {"episode": chosen, "back": "service=shop&next=//evil.example"}

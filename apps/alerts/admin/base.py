@@ -6,6 +6,7 @@ from functools import lru_cache, wraps
 from typing import Any, Final, TypeVar
 
 from django import forms
+from django.contrib import admin
 from django.contrib.admin import helpers
 from django.core.paginator import Paginator
 from django.http import HttpRequest
@@ -86,6 +87,8 @@ class ReadOnlyAdmin(ModelAdmin):  # type: ignore[misc]
     """A log: looked at, never edited."""
 
     show_full_result_count = False
+    # Each would count the whole log.
+    show_facets = admin.ShowFacets.NEVER
     list_per_page = 50
     paginator = BoundedPaginator
 
@@ -124,6 +127,41 @@ class ReadOnlyInline(TabularInline):  # type: ignore[misc]
     def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:  # noqa: ARG002
         """Nobody changes history."""
         return False
+
+
+class KnownChoices:
+    """For forms in rows with fields to search in: each would ask for the words of its choice alone.
+
+    The rows have to be read with `select_related` of those fields.
+    """
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        form: Any = self
+        for name, field in form.fields.items():
+            known = form.instance._state.fields_cache.get(name)
+            if known is not None and isinstance(field, forms.ModelChoiceField):
+                choices: Any = field.widget.choices
+                choices.queryset = _Known(choices.queryset, known)
+
+
+class _Known:
+    """Stands for the rows of a field of which one is known."""
+
+    def __init__(self, rows: Any, known: Any) -> None:
+        self._rows, self._known = rows, known
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._rows, name)
+
+    def using(self, alias: Any) -> "_Known":
+        """As a queryset's."""
+        return _Known(self._rows.using(alias), self._known)
+
+    def filter(self, **wanted: Any) -> Any:
+        """Without asking where only the known one is wanted."""
+        values = {str(one) for one in next(iter(wanted.values()), ())}
+        return [self._known] if values == {str(self._known.pk)} else self._rows.filter(**wanted)
 
 
 @lru_cache(maxsize=1)

@@ -21,7 +21,9 @@ from apps.alerts.admin.base import (
     ReadOnlyInline,
     column,
 )
+from apps.alerts.admin.named import named
 from apps.alerts.delivery.wording import figure
+from apps.alerts.filters import HistoryFilters
 from apps.alerts.models import Acknowledgement, Episode, EpisodeEvent, Notification
 from apps.alerts.routing import words
 from apps.alerts.services import acknowledgements
@@ -79,7 +81,10 @@ class EpisodeAdmin(ReadOnlyAdmin):
         "rule_name", "severity_shown", "state_shown", "scope_shown", "value_shown",
         "started_at", "ended_at",
     )  # fmt: skip
-    list_filter = ("state", "severity")
+    list_filter = tuple(
+        named(HistoryFilters, name)
+        for name in ("state", "severity", "taken", "service", "rule", "label", "source")
+    )
     search_fields = ("rule_name", "metric")
     list_select_related = ("rule",)
     inlines = (TimelineInline, AcknowledgementInline, NotificationInline)

@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Any
 
 from django import forms
 from django.contrib import admin
+from django.db.models import QuerySet
 from django.http import HttpRequest
 from django.utils.html import format_html_join
 from django.utils.safestring import SafeString
@@ -15,6 +16,7 @@ from unfold.admin import ModelAdmin, StackedInline
 from apps.alerts.admin.base import (
     SEVERITY_LABELS,
     STATE_LABELS,
+    KnownChoices,
     ReadOnlyAdmin,
     ReadOnlyInline,
     column,
@@ -62,7 +64,7 @@ class _StepFormSet(forms.BaseInlineFormSet):  # type: ignore[type-arg]
             raise forms.ValidationError(str(error.words)) from error
 
 
-class StepForm(_StepForm):
+class StepForm(KnownChoices, _StepForm):
     """Days to tick."""
 
     weekdays = WeekdaysField(help_text=_("None: every day."))
@@ -85,6 +87,11 @@ class StepInline(StackedInline):  # type: ignore[misc]
         "position", "kind", "person", "team", "schedule", "channel", "wait_s", "more_than",
         "within_s", "repeats", "weekdays", "from_time", "until_time", "zone",
     )  # fmt: skip
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[EscalationStep]:
+        """With what each names."""
+        rows: QuerySet[EscalationStep] = super().get_queryset(request)
+        return rows.select_related(*self.autocomplete_fields)
 
 
 def _shared(policy: EscalationPolicy | None) -> bool:
@@ -130,9 +137,13 @@ class EscalationPolicyAdmin(ModelAdmin):  # type: ignore[misc]
         """Each step with whom it reaches for a critical alert at this moment."""
         if not policy.pk:
             return gettext("Shown once the policy is saved.")
-        found = policies.preview(policy, "critical", db_now())
-        rows = [(words, ", ".join(one.names) or one.nobody or "–") for words, one in found]
-        return format_html_join("", "<div>{} <b>{}</b></div>", rows)
+        # The skin asks five times for what it draws once.
+        if "_would_page" not in vars(policy):
+            found = policies.preview(policy, "critical", db_now())
+            rows = [(words, ", ".join(one.names) or one.nobody or "–") for words, one in found]
+            vars(policy)["_would_page"] = format_html_join("", "<div>{} <b>{}</b></div>", rows)
+        shown: SafeString = vars(policy)["_would_page"]
+        return shown
 
 
 class MemberInline(ReadOnlyInline):

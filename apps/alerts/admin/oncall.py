@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Any
 from django import forms
 from django.contrib import admin, messages
 from django.contrib.auth.models import User
+from django.db.models import QuerySet
 from django.http import HttpRequest
 from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
@@ -41,7 +42,7 @@ class LayerForm(_LayerForm):
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         if self.instance.pk:
-            places = self.instance.places.select_related("person")
+            places = self.instance.places.all()
             self.fields["people"].initial = ", ".join(one.person.username for one in places)
 
     def clean_people(self) -> list[User]:
@@ -115,6 +116,11 @@ class LayerInline(StackedInline):  # type: ignore[misc]
         ("name", "priority"), "people", ("starts_on", "handoff"), ("every", "unit"),
         ("zone", "ends_on"), ("windows", "on_holidays"),
     )  # fmt: skip
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[Layer]:
+        """With the people of all rows at once."""
+        rows: QuerySet[Layer] = super().get_queryset(request)
+        return rows.prefetch_related("places__person")
 
 
 @admin.register(Schedule)

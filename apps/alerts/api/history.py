@@ -9,32 +9,10 @@ from rest_framework import serializers
 from rest_framework.request import Request
 
 from apps.alerts import listing
-from apps.alerts.api.serializers import AlertFilterSerializer, AlertSerializer
+from apps.alerts.api.serializers import AlertSerializer
+from apps.alerts.filters import HistoryFilters
 from apps.alerts.models import Acknowledgement, Decision, Episode, Notification
 from apps.core.api.views import ListEndpoint
-from apps.core.timerange import TimeRange
-
-
-class HistoryFilterSerializer(AlertFilterSerializer):
-    """Query parameters of the history."""
-
-    state = serializers.CharField(default="all", max_length=200)
-    since = serializers.CharField(
-        default="now-7d", max_length=64,
-        help_text="Begun at this time or later: now-6h, an ISO 8601 time or milliseconds.",
-    )  # fmt: skip
-    until = serializers.CharField(
-        default="now", max_length=64, help_text="Begun before this time; as `since`."
-    )
-
-    def validate_since(self, value: str) -> Any:
-        """Read together with its end."""
-        return value
-
-    def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
-        """Both ends as moments."""
-        span = TimeRange.parse(attrs["since"], attrs["until"])
-        return {**attrs, "since": span.start, "until": span.end}
 
 
 class DeliverySerializer(serializers.Serializer[Any]):
@@ -152,7 +130,7 @@ class AlertHistorySerializer(AlertSerializer):
 class HistoryView(ListEndpoint):
     """Episodes, newest first, with messages, acknowledgements, escalations and decisions."""
 
-    parameters = HistoryFilterSerializer
+    parameters = HistoryFilters
     item = AlertHistorySerializer
     order = ("-started_at", "-pk")
     required_scopes: ClassVar = {"GET": "read"}
@@ -162,9 +140,4 @@ class HistoryView(ListEndpoint):
 
     def rows(self, request: Request, asked: dict[str, Any]) -> QuerySet[Episode]:  # noqa: ARG002
         """Episodes as asked for."""
-        wanted = listing.Wanted(
-            states=asked["state"], severities=asked["severity"], labels=asked["label"],
-            service=asked["service"], rule=asked["rule"], source=asked["source"],
-            since=asked["since"], until=asked["until"],
-        )  # fmt: skip
-        return listing.with_history(listing.found(wanted))
+        return listing.with_history(listing.found(asked, HistoryFilters))

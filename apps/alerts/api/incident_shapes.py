@@ -13,19 +13,6 @@ from apps.core.api.fields import Text
 _STATUS_WORDS = "One of " + ", ".join(key for key, _label in STATUSES) + "."
 
 
-class IncidentFilterSerializer(serializers.Serializer[Any]):
-    """Query parameters of the list."""
-
-    status = serializers.ChoiceField(
-        choices=[*STATUSES, ("unresolved", "unresolved"), ("all", "all")], default="unresolved"
-    )
-    severity = serializers.ChoiceField(choices=SEVERITIES, required=False)
-    service = serializers.CharField(default="", allow_blank=True, max_length=600)
-    text = serializers.CharField(
-        default="", allow_blank=True, max_length=200, help_text="Part of the title."
-    )
-
-
 class IncidentSerializer(serializers.Serializer[Any]):
     """One incident in a list."""
 

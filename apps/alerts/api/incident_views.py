@@ -15,7 +15,6 @@ from apps.alerts import incidents
 from apps.alerts.api.incident_shapes import (
     IncidentChangeSerializer,
     IncidentFiguresSerializer,
-    IncidentFilterSerializer,
     IncidentLinkSerializer,
     IncidentMeansSerializer,
     IncidentRoleSerializer,
@@ -25,7 +24,8 @@ from apps.alerts.api.incident_shapes import (
     NewIncidentSerializer,
     OneIncidentSerializer,
 )
-from apps.alerts.incident_machine import NEXT, UNRESOLVED, Status
+from apps.alerts.filters import IncidentFilters
+from apps.alerts.incident_machine import NEXT, Status
 from apps.alerts.incidents import figures, work
 from apps.alerts.models import Episode, Incident
 from apps.alerts.models.incident import LONGEST_KEY
@@ -48,7 +48,7 @@ def find(number: int) -> Incident:
 class IncidentsView(ListEndpoint):
     """Incidents, newest first: the unresolved ones unless `status` says otherwise."""
 
-    parameters = IncidentFilterSerializer
+    parameters = IncidentFilters
     item = IncidentSerializer
     order = ("-declared_at", "-pk")
     required_scopes: ClassVar = {"GET": "read"}
@@ -56,23 +56,7 @@ class IncidentsView(ListEndpoint):
 
     def rows(self, request: Request, asked: dict[str, Any]) -> QuerySet[Incident]:  # noqa: ARG002
         """Those that pass every filter."""
-        return filtered(asked)
-
-
-def filtered(asked: dict[str, Any]) -> QuerySet[Incident]:
-    """Incidents that pass the filters of `IncidentFilterSerializer`."""
-    found = Incident.objects.all()
-    if asked["status"] == "unresolved":
-        found = found.filter(status__in=[str(status) for status in UNRESOLVED])
-    elif asked["status"] != "all":
-        found = found.filter(status=asked["status"])
-    if asked.get("severity"):
-        found = found.filter(severity=asked["severity"])
-    if asked["service"]:
-        found = found.filter(services__contains=[asked["service"].replace("\0", "\ufffd")])
-    if asked["text"]:
-        found = found.filter(title__icontains=asked["text"].replace("\0", "\ufffd"))
-    return found
+        return Incident.objects.filter(IncidentFilters.condition(asked))
 
 
 class CreateIncidentView(Endpoint):

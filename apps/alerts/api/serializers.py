@@ -5,16 +5,11 @@ from typing import Any
 
 from rest_framework import serializers
 
-from apps.alerts.machine import Severity, State
 from apps.alerts.models import Direction, Episode, channel_kinds
 from apps.alerts.models.rule import AGGREGATIONS
 from apps.alerts.services.channels import ChannelWish
 from apps.alerts.services.thresholds import ThresholdWish
 from apps.core.api.fields import Finite, Text
-from apps.core.timerange import TimeRange
-
-_OPEN = f"{State.FIRING},{State.RECOVERING}"
-
 
 _TARGETS = ("target", "url", "to")
 
@@ -120,56 +115,6 @@ class ThresholdSetSerializer(serializers.Serializer[Any]):
     previous = serializers.DictField(allow_null=True, help_text="The former values.")
 
 
-class AlertFilterSerializer(serializers.Serializer[Any]):
-    """Query parameters of the list."""
-
-    state = serializers.CharField(
-        default=_OPEN,
-        max_length=200,
-        help_text="One or more of pending, firing, recovering, resolved, inactive; or all.",
-    )
-    severity = serializers.CharField(
-        default="", allow_blank=True, max_length=100, help_text="warning, critical, or both."
-    )
-
-    service = serializers.CharField(default="", allow_blank=True, max_length=200)
-    rule = serializers.CharField(
-        default="", allow_blank=True, max_length=200, help_text="A rule's id, or part of its name."
-    )
-    source = serializers.CharField(  # type: ignore[assignment]
-        default="",
-        allow_blank=True,
-        max_length=64,
-        help_text="Who told it, where it was none of our rules: alertmanager, rule-health, …",
-    )
-    label = serializers.CharField(  # type: ignore[assignment]
-        default="",
-        allow_blank=True,
-        max_length=1000,
-        help_text="One or more of name=value, separated by commas; all must match.",
-    )
-    since = serializers.CharField(
-        default="", allow_blank=True, max_length=64,
-        help_text="Begun at this time or later: now-6h, an ISO 8601 time or milliseconds.",
-    )  # fmt: skip
-
-    def validate_label(self, value: str) -> dict[str, str]:
-        """Names and values."""
-        return labels_of(value)
-
-    def validate_since(self, value: str) -> datetime | None:
-        """A moment."""
-        return TimeRange.parse(value, "now").start if value else None
-
-    def validate_state(self, value: str) -> list[str]:
-        """A list; empty means every state."""
-        return [] if value == "all" else _words(value, [str(state) for state in State])
-
-    def validate_severity(self, value: str) -> list[str]:
-        """A list; empty means every severity."""
-        return _words(value, [str(severity) for severity in Severity]) if value else []
-
-
 class AlertSerializer(serializers.Serializer[Any]):
     """One alert."""
 
@@ -190,24 +135,3 @@ class AlertSerializer(serializers.Serializer[Any]):
     def get_since(self, row: Episode) -> datetime:
         """When it began to fire; while pending, when the breach began."""
         return row.fired_at or row.started_at
-
-
-def labels_of(text: str) -> dict[str, str]:
-    """`name=value,name=value` as a mapping. Raises ValidationError."""
-    labels: dict[str, str] = {}
-    for part in filter(None, (one.strip() for one in text.split(","))):
-        name, equals, value = part.partition("=")
-        if not equals or not name or "\0" in part:
-            raise serializers.ValidationError(f"{part!r} is not written as name=value.")
-        labels[name.strip()] = value.strip()
-    return labels
-
-
-def _words(value: str, known: list[str]) -> list[str]:
-    words = [word.strip() for word in value.split(",") if word.strip()]
-    unknown = sorted(set(words) - set(known))
-    if unknown:
-        raise serializers.ValidationError(
-            f"Unknown: {', '.join(unknown)}. There are: {', '.join(known)}."
-        )
-    return words

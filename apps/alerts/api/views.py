@@ -9,11 +9,11 @@ from rest_framework.request import Request
 
 from apps.alerts import listing
 from apps.alerts.api.serializers import (
-    AlertFilterSerializer,
     AlertSerializer,
     ThresholdSerializer,
     ThresholdSetSerializer,
 )
+from apps.alerts.filters import AlertFilters
 from apps.alerts.models import Episode
 from apps.alerts.services.thresholds import set_threshold
 from apps.core.api.openapi import ErrorSerializer
@@ -23,7 +23,7 @@ from apps.core.api.views import Endpoint, ListEndpoint
 class AlertsView(ListEndpoint):
     """Alerts, newest first: those that fire now unless `state` says otherwise."""
 
-    parameters = AlertFilterSerializer
+    parameters = AlertFilters
     item = AlertSerializer
     order = ("-started_at", "-pk")
     required_scopes: ClassVar = {"GET": "read"}
@@ -31,17 +31,7 @@ class AlertsView(ListEndpoint):
 
     def rows(self, request: Request, asked: dict[str, Any]) -> QuerySet[Episode]:  # noqa: ARG002
         """Episodes as asked for."""
-        return listing.found(
-            listing.Wanted(
-                states=asked["state"],
-                severities=asked["severity"],
-                labels=asked["label"],
-                service=asked["service"],
-                rule=asked["rule"],
-                source=asked["source"],
-                since=asked["since"],
-            )
-        )
+        return listing.found(asked)
 
 
 class ThresholdView(Endpoint):

@@ -1,17 +1,19 @@
 """Whom a step reaches, and why nobody where it reaches nobody."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
+from typing import Any
 
 from django.contrib.auth.models import User
+from django.db.models import Prefetch
 from django.utils.translation import gettext as _
 
 from apps.alerts.escalation.plan import Step
 from apps.alerts.machine import Severity
 from apps.alerts.models import Channel, Schedule, Team
 from apps.alerts.models.escalation import StepKind
-from apps.alerts.oncall.duty import on_call
+from apps.alerts.oncall.duty import on_call_of
 from apps.alerts.oncall.reach import contacts_of
 
 
@@ -38,55 +40,98 @@ class Audience:
 
 def audience(step: Step, severity: str, at: datetime) -> Audience:
     """Whom a paging step reaches at an instant."""
-    if step.kind in (StepKind.CHANNEL, StepKind.WEBHOOK):
-        return of_channel(step.target, step.name)
-    if step.kind == StepKind.TEAM:
-        return _team(step, severity, at)
-    people = _people(step, at)
-    if not people:
-        return Audience(nobody=_absent(step), broken=True)
-    return _reached(people, [], severity, at)
+    return audiences([step], severity, at)[0]
+
+
+def audiences(steps: Sequence[Step], severity: str, at: datetime) -> list[Audience]:
+    """The same for many, in the same number of statements."""
+    found = [_members(step, rows) for rows in [_Rows.of(steps, at)] for step in steps]
+    everybody = {person.pk: person for people, _shared in found for person in people}
+    ways = contacts_of(everybody.values(), severity, at) if everybody else {}
+    missed = {
+        person.pk: person
+        for people, shared in found
+        if not shared and not any(ways.get(person.pk) for person in people)
+        for person in people
+    }
+    always = contacts_of(missed.values(), Severity.CRITICAL, at) if missed else {}
+    return [
+        _reached(step, people, shared, ways, always)
+        for step, (people, shared) in zip(steps, found, strict=True)
+    ]
 
 
 def of_channel(pk: int, name: str) -> Audience:
     """A channel, if it is there and switched on."""
-    found = list(Channel.objects.filter(pk=pk, enabled=True))
-    if found:
-        return Audience(channels=found)
-    nobody = _("The channel %(name)s is gone or switched off.") % {"name": name}
-    return Audience(nobody=nobody, broken=True)
+    return _told(name, list(Channel.objects.filter(pk=pk, enabled=True)))
 
 
-def _people(step: Step, at: datetime) -> list[User]:
-    if step.kind == StepKind.USER:
-        return list(User.objects.filter(pk=step.target, is_active=True))
-    schedule = Schedule.objects.filter(pk=step.target).first()
-    return on_call(schedule, at) if schedule else []
+@dataclass(frozen=True)
+class _Rows:
+    """What the steps name, by number; what is switched off, gone or closed is missing."""
+
+    channels: Mapping[int, Channel]
+    teams: Mapping[int, Team]
+    users: Mapping[int, User]
+    duties: Mapping[int, list[User]]
+
+    @classmethod
+    def of(cls, steps: Sequence[Step], at: datetime) -> "_Rows":
+        """Read for all steps at once; nothing is asked for that none of them names."""
+        named = {kind: [step.target for step in steps if step.kind == kind] for kind in StepKind}
+        channels = named[StepKind.CHANNEL] + named[StepKind.WEBHOOK]
+        active = User.objects.filter(is_active=True).order_by("pk")
+        teams = Team.objects.select_related("channel").prefetch_related(
+            Prefetch("members", active, to_attr="awake")
+        )
+        schedules = named[StepKind.SCHEDULE]
+        return cls(
+            Channel.objects.filter(enabled=True).in_bulk(channels),
+            teams.in_bulk(named[StepKind.TEAM]),
+            active.in_bulk(named[StepKind.USER]),
+            on_call_of(list(Schedule.objects.filter(pk__in=schedules)), at) if schedules else {},
+        )
 
 
-def _team(step: Step, severity: str, at: datetime) -> Audience:
-    team = Team.objects.filter(pk=step.target).select_related("channel").first()
-    if team is None:
-        return Audience(nobody=_absent(step), broken=True)
-    people = list(team.members.filter(is_active=True).order_by("pk"))
-    shared = [team.channel] if team.channel and team.channel.enabled else []
-    if not people and not shared:
-        return Audience(nobody=_absent(step), broken=True)
-    return _reached(people, shared, severity, at)
+def _members(step: Step, rows: _Rows) -> tuple[list[User], list[Channel]]:
+    """The people a step names, and the channels that reach nobody in particular."""
+    match step.kind:
+        case StepKind.CHANNEL | StepKind.WEBHOOK:
+            return [], [rows.channels[step.target]] if step.target in rows.channels else []
+        case StepKind.TEAM if step.target in rows.teams:
+            team: Any = rows.teams[step.target]
+            return team.awake, [team.channel] if team.channel and team.channel.enabled else []
+        case StepKind.USER if step.target in rows.users:
+            return [rows.users[step.target]], []
+        case _:
+            return rows.duties.get(step.target, []) if step.kind == StepKind.SCHEDULE else [], []
 
 
 def _reached(
-    people: Sequence[User], shared: list[Channel], severity: str, at: datetime
+    step: Step,
+    people: Sequence[User],
+    shared: list[Channel],
+    ways: Mapping[int, list[Channel]],
+    always: Mapping[int, list[Channel]],
 ) -> Audience:
-    ways = contacts_of(people, severity, at)
-    reached = [(person, ways[person.pk]) for person in people if ways[person.pk]]
+    if step.kind in (StepKind.CHANNEL, StepKind.WEBHOOK):
+        return _told(step.name, shared)
+    if not people and not shared:
+        return Audience(nobody=_absent(step), broken=True)
+    reached = [(person, ways[person.pk]) for person in people if ways.get(person.pk)]
     if reached or shared:
         return Audience(reached, shared)
     names = ", ".join(person.get_username() for person in people)
-    always = contacts_of(people, Severity.CRITICAL, at)
-    if any(always[person.pk] for person in people):
+    if any(always.get(person.pk) for person in people):
         return Audience(nobody=_("%(names)s: nothing below critical now.") % {"names": names})
     nobody = _("%(names)s: no contact method that works.") % {"names": names}
+    return Audience(nobody=nobody, broken=True)
+
+
+def _told(name: str, channels: list[Channel]) -> Audience:
+    if channels:
+        return Audience(channels=channels)
+    nobody = _("The channel %(name)s is gone or switched off.") % {"name": name}
     return Audience(nobody=nobody, broken=True)
 
 

@@ -99,6 +99,8 @@ class Episode(models.Model):
                 condition=models.Q(state__in=[str(state) for state in ACTIVE]),
                 name="alerts_episode_worst",
             ),
+            # The admin's list by severity reads and counts what is over, too.
+            models.Index(fields=["severity", "-started_at", "-id"], name="alerts_episode_severity"),
             GinIndex(fields=["labels"], name="alerts_episode_labels", opclasses=["jsonb_path_ops"]),
         ]
 

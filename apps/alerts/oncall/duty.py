@@ -20,8 +20,20 @@ _MOST: Final = 5000
 
 def on_call(schedule: Schedule, at: datetime) -> list[User]:
     """Who has the duty at an instant: one person, or nobody (one whose account is closed)."""
-    found = plans([schedule], at, at + _INSTANT)[schedule.pk].resolve(at, at + _INSTANT)
-    return list(User.objects.filter(pk__in=[shift.person for shift in found], is_active=True))
+    return on_call_of([schedule], at)[schedule.pk]
+
+
+def on_call_of(schedules: Sequence[Schedule], at: datetime) -> dict[int, list[User]]:
+    """The same for many schedules, by their number."""
+    until = at + _INSTANT
+    found = {
+        number: [shift.person for shift in plan.resolve(at, until)]
+        for number, plan in plans(schedules, at, until).items()
+    }
+    people = User.objects.filter(is_active=True).in_bulk(
+        {pk for ids in found.values() for pk in ids}
+    )
+    return {number: [people[pk] for pk in ids if pk in people] for number, ids in found.items()}
 
 
 def shifts(schedule: Schedule, start: datetime, end: datetime) -> list[Shift]:

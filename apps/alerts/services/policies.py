@@ -9,7 +9,7 @@ from django.core.exceptions import ValidationError
 from django.db import models, transaction
 from django.utils.translation import gettext as _
 
-from apps.alerts.escalation.audience import Audience, audience, of_channel
+from apps.alerts.escalation.audience import Audience, audiences, of_channel
 from apps.alerts.escalation.plan import PAGES, Plan, plan_of, step_of, target_of
 from apps.alerts.escalation.sentences import sentence
 from apps.alerts.models import Channel, EscalationPolicy, EscalationStep, Schedule, StepKind, Team
@@ -88,9 +88,9 @@ def check(rows: Sequence[EscalationStep]) -> None:
 def preview(policy: EscalationPolicy, severity: str, at: datetime) -> list[tuple[str, Audience]]:
     """Each step in words with whom it would page at an instant, the catch-all last."""
     plan: Plan = plan_of(policy)
+    pages = iter(audiences([step for step in plan.steps if step.kind in PAGES], severity, at))
     found = [
-        (sentence(step), audience(step, severity, at) if step.kind in PAGES else Audience())
-        for step in plan.steps
+        (sentence(step), next(pages) if step.kind in PAGES else Audience()) for step in plan.steps
     ]
     end = _("At the end tell %(name)s.") % {"name": plan.catch_all_name}
     return [*found, (end, of_channel(plan.catch_all, plan.catch_all_name))]
