@@ -5,7 +5,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
     # Built beside the writes of a live table.
     atomic = False
-    dependencies = [("alerts", "0190_digests_of_groups")]
+    dependencies = [("alerts", "0194_index_of_failing_groups")]
 
     operations = [
         AddIndexConcurrently(
