@@ -17,6 +17,8 @@ RULES_AT_ONCE: Final = 100
 BATCH_READ_S: Final = 1.0
 # Evaluations on written figures make room for the ordinary ones after this.
 EARLY_BUDGET_S: Final = 2.0
+# A rule that another evaluator holds is free again about as soon.
+LOCKED_AGAIN_S: Final = 0.1
 # Series read for one rule; those beyond are told of by an alert of their own.
 MOST_SERIES: Final = 20_000
 # Alerts one rule keeps apart; those beyond are one alert with their number and the worst of them.

@@ -7,6 +7,7 @@ from typing import Final
 import structlog
 from django.db import transaction
 
+from apps.alerts.hands import hands
 from apps.monitoring import recorder
 
 log = structlog.get_logger(__name__)
@@ -29,20 +30,29 @@ def wake_on_commit(task: str) -> None:
 
 
 def kick(kinds: Iterable[str]) -> None:
-    """Publish one dispatch task for each kind. Never raises: beat polls the outbox anyway."""
+    """Start one dispatch task for each kind. Never raises: beat polls the outbox anyway."""
     for kind in kinds:
         wake(DISPATCH_TASK, {"kind": kind})
 
 
 def wake(task: str, kwargs: dict[str, str] | None = None) -> None:
-    """Publish one task. Never raises: beat starts it anyway."""
+    """Have a task done: by this worker at once, else by whoever takes it from the broker."""
+    from celery import current_app
+
+    given = kwargs or {}
+    if not hands.take((task, *given.values()), lambda: current_app.tasks[task].apply(kwargs=given)):
+        _publish(task, given)
+
+
+def _publish(task: str, kwargs: dict[str, str]) -> None:
+    """Never raises: beat starts it anyway."""
     global _rest_until
     from celery import current_app
 
     if time.monotonic() < _rest_until:
         return
     try:
-        current_app.send_task(task, kwargs=kwargs or {}, queue="high", retry=False, expires=30)
+        current_app.send_task(task, kwargs=kwargs, queue="high", retry=False, expires=30)
     except Exception as error:  # noqa: BLE001 (any broker trouble; the poll is the safety net)
         _rest_until = time.monotonic() + _REST_S
         recorder.count("pharos.notification.wakeups.failed")

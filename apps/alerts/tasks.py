@@ -2,13 +2,14 @@
 
 from typing import Any
 
-from celery import shared_task
+from celery import shared_task, signals
 
 from apps.alerts import waking
 from apps.alerts.escalation import escalate_due, faults
 from apps.alerts.escalation.runner import TASK as ESCALATE_TASK
 from apps.alerts.evaluation import evaluate_due, evaluate_early
 from apps.alerts.foreign import intake as foreign
+from apps.alerts.hands import hands
 from apps.alerts.incidents import statuspages
 from apps.alerts.outbox import DISPATCH_TASK, kick
 from apps.alerts.routing import route
@@ -28,6 +29,16 @@ from apps.alerts.services.dispatch import dispatch
 from apps.alerts.services.housekeeping import mend_clock, prune
 
 
+@signals.worker_init.connect(dispatch_uid="alerts.hands")
+def _open_hands(**_: Any) -> None:
+    hands.open()
+
+
+@signals.worker_shutdown.connect(dispatch_uid="alerts.hands")
+def _close_hands(**_: Any) -> None:
+    hands.close()
+
+
 @shared_task(name="apps.alerts.tasks.evaluate_rules", ignore_result=True)
 def evaluate_rules() -> dict[str, Any]:
     """Judge every rule whose tick has come."""
@@ -41,7 +52,12 @@ def evaluate_rules() -> dict[str, Any]:
 @shared_task(name=waking.WRITTEN_TASK, ignore_result=True)
 def evaluate_written(metrics: list[str]) -> bool:
     """Judge the rules that read these metrics, for figures of theirs were just committed."""
-    return waking.turns.take(metrics, lambda: evaluate_early(metrics).left)
+    return waking.turns.take(metrics, _judge_early)
+
+
+def _judge_early(metrics: set[str]) -> waking.Left:
+    summary = evaluate_early(metrics)
+    return summary.left, summary.again_s
 
 
 @shared_task(name="apps.alerts.tasks.keep_alert_tables_small", ignore_result=True)

@@ -1,9 +1,9 @@
 """Rules are judged when their figures are written, not only at their ticks.
 
 Whoever commits telemetry hears the names of its metrics here, and a thread publishes those that a
-hurried rule reads: at once, then at most four times a second for this process. A worker that is at
-it already, or cannot have a rule yet, hears the names again itself. It is a short cut and no more:
-with the broker away, or a message lost, the rule's ordinary tick finds the same.
+hurried rule reads: a few times at once, then at most four times a second for this process. A worker
+keeps the names of rules it cannot have yet and tries again. It is a short cut and no more: with the
+broker away, or a message lost, the rule's ordinary tick finds the same.
 """
 
 import os
@@ -20,9 +20,14 @@ log = structlog.get_logger(__name__)
 
 WRITTEN_TASK: Final = "apps.alerts.tasks.evaluate_written"
 _EVERY_S: Final = 0.25
+_AT_ONCE: Final = 4
 _REST_S: Final = 5.0
 _KNOWN_FOR_S: Final = 5.0
 _MOST_NAMES: Final = 2_000
+# A thread of the worker is lent for so long, then the names go through the queue once more.
+_TURN_S: Final = 10.0
+
+Left = tuple[Collection[str], float]
 
 
 class Waker:
@@ -49,52 +54,63 @@ class Waker:
             self._changed.notify()
 
     def _run(self) -> None:
+        # The moment up to which the allowance is spent: four at once, and four a second.
+        spent_to = 0.0
         while True:
             with self._changed:
                 while not self._names:
                     self._changed.wait()
                 names, self._names = self._names, set()
-            names = _once(names)
-            _rest(_EVERY_S if not names or publish(names) else _REST_S)
+            told = hasty.among(names)
+            if told and not publish(told):
+                _rest(_REST_S)
+            if hasty.is_old and (late := _learnt(names) - told):
+                publish(late)
+            spent_to = max(spent_to, time.monotonic()) + _EVERY_S
+            _rest(spent_to - _AT_ONCE * _EVERY_S - time.monotonic())
 
 
 class _Hasty:
     """The metrics that rules judged early read, as known a few seconds ago."""
 
     def __init__(self) -> None:
-        self._known: set[str] | None = None
+        self._known: set[str] | None = set()
         self._old_at = 0.0
 
+    @property
+    def is_old(self) -> bool:
+        """Whether it is time to `learn`."""
+        return time.monotonic() >= self._old_at
+
     def among(self, names: set[str]) -> set[str]:
-        """Those of `names`; all of them when that cannot be known. Never raises."""
-        if time.monotonic() >= self._old_at:
-            self._known = self._read()
-            self._old_at = time.monotonic() + _KNOWN_FOR_S
+        """Those of `names`; all of them when that cannot be known."""
         return names if self._known is None else names & self._known
 
-    @staticmethod
-    def _read() -> set[str] | None:
+    def learn(self) -> None:
+        """Ask which there are by now. Never raises."""
         from apps.alerts.evaluation.engine import hasty_metrics
 
         try:
-            return hasty_metrics()
+            self._known = hasty_metrics()
         except Exception as error:  # noqa: BLE001 (too many wake-ups harm less than none)
+            self._known = None
             log.warning("hasty_rules_not_known", error=type(error).__name__)
-            return None
+        self._old_at = time.monotonic() + _KNOWN_FOR_S
 
 
-def _once(names: set[str]) -> set[str]:
-    """As `hasty.among`, in a thread that keeps no connection for its few questions."""
+def _learnt(names: set[str]) -> set[str]:
+    """Those of `names` that are in a hurry by what is known now; keeps no connection for it."""
     from django.db import connection
 
     try:
+        hasty.learn()
         return hasty.among(names)
     finally:
         connection.close()
 
 
 def _rest(seconds: float) -> None:
-    time.sleep(seconds)
+    time.sleep(max(0.0, seconds))
 
 
 def publish(names: Collection[str]) -> bool:
@@ -114,27 +130,63 @@ def publish(names: Collection[str]) -> bool:
 
 class Turns:
     """One judging of written figures at a time in this process, so that the ordinary ticks find
-    threads; after one that took long, a rest of nearly that length."""
+    threads; after one that took long, a rest of nearly that length.
+
+    What comes meanwhile, and what is left over, is judged by the thread that is at it already.
+    """
 
     def __init__(self) -> None:
-        self._busy = threading.Lock()
-        self._rest_until = 0.0
+        self._changed = threading.Condition()
+        self._names: set[str] = set()
+        self._busy = False
 
-    def take(self, metrics: Collection[str], judge: Callable[[], Collection[str]]) -> bool:
-        """Judge now, or hear the names again and be False. `judge` gives the names left over."""
-        if time.monotonic() < self._rest_until or not self._busy.acquire(blocking=False):
-            waker.heard(metrics)
-            return False
-        begun = time.monotonic()
+    def take(self, metrics: Collection[str], judge: Callable[[set[str]], Left]) -> bool:
+        """Judge these now and until nothing is left over; False: whoever is at it judges them.
+
+        `judge` gives the names left over, and after how many seconds they are worth another try.
+        """
+        with self._changed:
+            self._names.update(metrics)
+            self._changed.notify()
+            if self._busy:
+                return False
+            self._busy = True
+        give_up_at = time.monotonic() + _TURN_S
         try:
-            left = judge()
-        finally:
-            took_s = time.monotonic() - begun
-            self._rest_until = begun + 2 * took_s - min(took_s, _EVERY_S)
-            self._busy.release()
-        if left:
-            waker.heard(left)
+            while names := self._next():
+                self._judge(names, judge)
+                if time.monotonic() > give_up_at:
+                    waker.heard(self._end())
+                    return True
+        except BaseException:
+            self._end()
+            raise
         return True
+
+    def _next(self) -> set[str]:
+        """What is to be judged; empty once this turn is over."""
+        with self._changed:
+            names, self._names = self._names, set()
+            self._busy = bool(names)
+            return names
+
+    def _end(self) -> set[str]:
+        with self._changed:
+            names, self._names = self._names, set()
+            self._busy = False
+            return names
+
+    def _judge(self, names: set[str], judge: Callable[[set[str]], Left]) -> None:
+        begun = time.monotonic()
+        left, again_s = judge(names)
+        took_s = time.monotonic() - begun
+        _rest(took_s - min(took_s, _EVERY_S))
+        if left:
+            with self._changed:
+                # What was just written need not wait for what is tried again.
+                if not self._names:
+                    self._changed.wait(again_s)
+                self._names.update(left)
 
 
 hasty: Final = _Hasty()

@@ -91,9 +91,12 @@ class TestOnWrite:
         assert early(0.95).evaluated == 1
 
     def test_only_metrics_of_rules_in_a_hurry_are_published(self, bench):
-        assert waking._Hasty().among({CPU, "other"}) == {CPU}
+        hasty = waking._Hasty()
+        hasty.learn()
+        assert hasty.among({CPU, "other"}) == {CPU}
         Rule.objects.update(for_s=600)
-        assert waking._Hasty().among({CPU, "other"}) == set()
+        hasty.learn()
+        assert hasty.among({CPU, "other"}) == set()
 
     def test_other_metrics_wake_nobody(self, bench):
         assert evaluate_early(["other"], bench.source, lambda: bench.now).evaluated == 0
@@ -102,61 +105,107 @@ class TestOnWrite:
 class TestWaker:
     def test_without_a_database_all_names_are_published(self, monkeypatch):
         monkeypatch.setattr("apps.alerts.evaluation.engine.hasty_metrics", lambda: 1 / 0)
-        assert waking._Hasty().among({"a"}) == {"a"}
+        hasty = waking._Hasty()
+        hasty.learn()
+        assert hasty.among({"a"}) == {"a"}
 
-    def test_names_are_told_at_once_and_then_together(self, monkeypatch):
+    def test_names_are_told_at_once_and_when_there_are_many_together(self, monkeypatch):
         told: list[set[str]] = []
-        second, go = threading.Event(), threading.Event()
-        monkeypatch.setattr(waking, "_rest", lambda seconds: go.wait(20))
+        rested, go, last = threading.Event(), threading.Event(), threading.Event()
+
+        def rest(seconds):
+            if seconds > 0:
+                rested.set()
+                go.wait(20)
 
         def publish(names):
             told.append(set(names))
-            if len(told) == 2:
-                second.set()
+            if names == {"x", "y"}:
+                last.set()
+            else:
+                heard.set()
             return True
 
+        heard = threading.Event()
+        monkeypatch.setattr(waking, "_rest", rest)
         monkeypatch.setattr(waking, "publish", publish)
-        monkeypatch.setattr(waking, "_once", set)
+        monkeypatch.setattr(waking.time, "monotonic", lambda: 100.0)
+        monkeypatch.setattr(waking, "hasty", waking._Hasty())
+        waking.hasty._known, waking.hasty._old_at = None, 200.0
         waker = waking.Waker()
-        waker.heard(["a"])
-        while not told:
-            threading.Event().wait(0.01)
-        waker.heard(["b"])
-        waker.heard(["c", "b"])
+        for name in "abcde":
+            heard.clear()
+            waker.heard([name])
+            assert heard.wait(20)
+        assert rested.wait(20)
+        waker.heard(["x"])
+        waker.heard(["y", "x"])
         go.set()
-        assert second.wait(20)
-        assert told == [{"a"}, {"b", "c"}]
+        assert last.wait(20)
+        assert told == [{"a"}, {"b"}, {"c"}, {"d"}, {"e"}, {"x", "y"}]
 
-    def test_what_comes_while_one_judges_or_is_left_over_is_heard_again(self, monkeypatch):
-        heard: list[set[str]] = []
-        monkeypatch.setattr(waking.waker, "heard", lambda names: heard.append(set(names)))
+    def test_a_metric_whose_rule_is_new_is_told_as_soon_as_that_is_known(self, monkeypatch):
+        told: list[set[str]] = []
+        done = threading.Event()
+
+        def publish(names):
+            told.append(set(names))
+            if "new" in names:
+                done.set()
+            return True
+
+        monkeypatch.setattr("apps.alerts.evaluation.engine.hasty_metrics", lambda: {"new", "old"})
+        monkeypatch.setattr(waking, "publish", publish)
+        monkeypatch.setattr(waking, "hasty", waking._Hasty())
+        waking.hasty._known = {"old"}
+        waking.Waker().heard(["new", "old", "other"])
+        assert done.wait(20)
+        assert told == [{"old"}, {"new"}]
+
+    def test_what_comes_while_one_judges_or_is_left_over_is_judged_by_that_one(self, monkeypatch):
+        monkeypatch.setattr(waking, "_rest", lambda seconds: None)
         turns = waking.Turns()
+        judged = []
 
-        def judge():
-            assert turns.take({"b"}, lambda: 1 / 0) is False
-            return {"a"}
+        def judge(names):
+            judged.append(names)
+            if len(judged) == 1:
+                assert turns.take({"b"}, lambda names: 1 / 0) is False
+                return {"a"}, 20.0
+            return set(), 0.0
 
         assert turns.take({"a", "c"}, judge) is True
-        assert heard == [{"b"}, {"a"}]
+        assert judged == [{"a", "c"}, {"a", "b"}]
         with pytest.raises(ZeroDivisionError):
-            turns.take({"a"}, lambda: 1 / 0)
-        assert turns.take({"a"}, set) is True
+            turns.take({"a"}, lambda names: 1 / 0)
+        assert turns.take({"a"}, judge) is True
+        assert judged[2:] == [{"a"}]
+
+    def test_what_is_left_over_for_long_goes_through_the_queue_again(self, monkeypatch):
+        now = [0.0]
+        heard: list[set[str]] = []
+        monkeypatch.setattr(waking.time, "monotonic", lambda: now[0])
+        monkeypatch.setattr(waking, "_rest", lambda seconds: None)
+        monkeypatch.setattr(waking.waker, "heard", lambda names: heard.append(set(names)))
+
+        def judge(names):
+            now[0] += 6
+            return names, 0.0
+
+        assert waking.Turns().take({"a"}, judge) is True
+        assert (now[0], heard) == (12.0, [{"a"}])
 
     def test_after_a_long_judging_the_ordinary_ticks_have_as_long(self, monkeypatch):
-        now = [0.0]
+        now, rests = [0.0], []
         monkeypatch.setattr(waking.time, "monotonic", lambda: now[0])
-        monkeypatch.setattr(waking.waker, "heard", lambda names: None)
-        turns = waking.Turns()
+        monkeypatch.setattr(waking, "_rest", rests.append)
 
-        def judge():
+        def judge(names):
             now[0] += 2
-            return set()
+            return set(), 0.0
 
-        assert turns.take({"a"}, judge)
-        now[0] += 1.7
-        assert not turns.take({"a"}, judge)
-        now[0] += 0.1
-        assert turns.take({"a"}, judge)
+        assert waking.Turns().take({"a"}, judge)
+        assert rests == [1.75]
 
     def test_without_a_broker_nothing_is_raised(self, monkeypatch):
         def fail(*args, **kwargs):

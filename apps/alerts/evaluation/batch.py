@@ -119,7 +119,7 @@ def _read_apart(rule: Rule, source: Source) -> Reading:
 
 def _judge_all(work: list[Work]) -> None:
     known = _known(work)
-    alerts = own.open_ones([one.rule for one in work])
+    alerts = own.open_ones([one.rule for one in work if not one.early])
     turning = {key for one in work for key in one.turning(known[one.rule.pk])}
     remembered = flaps.remembered([(one.rule, one.at) for one in work], turning)
     for place, one in enumerate(work):
@@ -220,6 +220,11 @@ def _at(rule: Rule, now: datetime) -> datetime:
 
 def _half_second(now: datetime) -> datetime:
     return now.replace(microsecond=now.microsecond // 500_000 * 500_000)
+
+
+def half_second_left_s(now: datetime) -> float:
+    """Seconds until a rule that was just judged early may be judged so again."""
+    return 0.5 - now.microsecond % 500_000 / 1e6
 
 
 def _skipped(rule: Rule, at: datetime) -> int:

@@ -30,6 +30,8 @@ class Summary:
     skipped: int = 0
     # Metrics whose rules another held, or were judged just before, or found no time.
     left: set[str] = field(default_factory=set)
+    # After how many seconds those are worth another try.
+    again_s: float = field(default=0.0, compare=False)
 
     def add(self, ticks: Collection[Tick]) -> None:
         """Count these evaluations."""
@@ -87,7 +89,7 @@ def evaluate_early(
         return summary
     rules = _hasty().filter(metric__in=metrics).order_by("pk")
     wanted = dict(rules.values_list("pk", "metric"))
-    after = 0
+    after, held = 0, set(wanted)
     stop_at = time.monotonic() + conf.EARLY_BUDGET_S
     while wanted and time.monotonic() < stop_at:
         with transaction.atomic():
@@ -96,8 +98,10 @@ def evaluate_early(
             ticks = batch.evaluate(locked, source, now, early=True) if locked else []
         _count(ticks, early=True)
         summary.add(ticks)
+        held.difference_update(rule.pk for rule in locked)
         for tick in ticks:
             wanted.pop(tick.rule_id, None)
+        summary.again_s = conf.LOCKED_AGAIN_S if held else batch.half_second_left_s(now)
         if len(locked) < conf.RULES_AT_ONCE:
             break
         after = locked[-1].pk

@@ -1,5 +1,6 @@
 """What a group has said of each of its alerts, and to whom."""
 
+from collections import defaultdict
 from collections.abc import Sequence
 from datetime import datetime
 from uuid import UUID
@@ -34,18 +35,18 @@ def note_told(
     members: Sequence[GroupMember], severity: str, channels: list[int], group: AlertGroup
 ) -> None:
     """Note that these were told; who was told once stays on the list for the end."""
-    for told in {tuple(one.told_channels) for one in members}:
-        same = [one for one in members if tuple(one.told_channels) == told]
-        rows = GroupMember.objects.filter(pk__in=[one.pk for one in same])
-        rows.update(
+    alike: dict[tuple[tuple[int, ...], str], list[int]] = defaultdict(list)
+    for one in members:
+        # The worst that was told: swinging back and forth is no news each time.
+        worst = severity if not one.told_severity or raised(one) else one.told_severity
+        alike[tuple(one.told_channels), worst].append(one.pk)
+    for (told, worst), ids in alike.items():
+        GroupMember.objects.filter(pk__in=ids).update(
             told_channels=sorted({*told, *channels}),
             told_at=Coalesce("told_at", Value(group.last_flush_at)),
             told_seq=Coalesce("told_seq", Value(group.flush_seq)),
+            told_severity=worst,
         )
-        # The worst that was told: swinging back and forth is no news each time.
-        worst = [one.pk for one in same if not one.told_severity or raised(one)]
-        if worst:
-            GroupMember.objects.filter(pk__in=worst).update(told_severity=severity)
 
 
 def channels_told(members: Sequence[GroupMember]) -> list[Channel]:

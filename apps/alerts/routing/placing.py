@@ -168,11 +168,9 @@ class _Pass:
 
     def _find_groups(self) -> None:
         """Lock the groups of this pass, and make those there are not yet."""
-        keys = AlertGroup.objects.filter(key__in=list(self.places)).values_list("key", flat=True)
         # In one order, so that two passes cannot wait for one another.
-        missing = sorted(self.places.keys() - set(keys))
         AlertGroup.objects.bulk_create(
-            [self.places[key].group for key in missing], ignore_conflicts=True
+            [self.places[key].group for key in sorted(self.places)], ignore_conflicts=True
         )
         groups = AlertGroup.objects.select_for_update(no_key=True, of=("self",)).filter(
             key__in=list(self.places)
@@ -236,8 +234,14 @@ class _Pass:
 def _rules_with_channels(episodes: Iterable[Episode]) -> dict[int, Rule]:
     ids = {one.rule_id for one in episodes if one.rule_id is not None}
     told = Q(channels__enabled=True) | Q(policy__isnull=False)
-    rules = Rule.objects.filter(told, pk__in=ids).distinct()
-    return {rule.pk: rule for rule in [*rules, *secondway.rules(ids)]}
+    rules = Rule.objects.filter(told | Q(built_in__in=secondway.RULES), pk__in=ids).distinct()
+    found = {rule.pk: rule for rule in rules}
+    special = {pk for pk, rule in found.items() if rule.built_in in secondway.RULES}
+    if special and not secondway.channels(secondway.RULES):
+        told_anyhow = Rule.objects.filter(told, pk__in=special).values_list("pk", flat=True)
+        special -= set(told_anyhow)
+        found = {pk: rule for pk, rule in found.items() if pk not in special}
+    return found
 
 
 def _insert_members(rows: Sequence[tuple[UUID, UUID]], now: datetime) -> None:

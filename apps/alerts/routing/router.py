@@ -55,15 +55,17 @@ def route(clock: Clock = db_now) -> Routed:
 
 def _run(done: Routed, clock: Clock) -> None:
     stop_at = time.monotonic() + conf.ROUTE_BUDGET_S
-    more = True
-    while more and time.monotonic() < stop_at:
+    due = True
+    while time.monotonic() < stop_at:
         placed = place(clock())
         done.placed += placed
+        if not placed and not due:
+            return
         flushed = 0
         # A flood of enrolments must not keep the first page waiting, nor the other way round.
         while flushed < _FLUSHES_BETWEEN and _flush_one(done, clock):
             flushed += 1
-        more = bool(placed or flushed)
+        due = flushed >= _FLUSHES_BETWEEN
 
 
 def _flush_one(done: Routed, clock: Clock) -> bool:

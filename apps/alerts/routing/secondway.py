@@ -3,7 +3,7 @@
 from collections.abc import Collection
 from typing import Final
 
-from apps.alerts.models import Channel, DeadMan, Rule
+from apps.alerts.models import Channel, DeadMan
 
 # Built-in rules told by the second channel of the dead man's switch too.
 RULES: Final = ("MESSAGES_LOST",)
@@ -15,9 +15,3 @@ def channels(names: Collection[str]) -> list[Channel]:
         return []
     row = DeadMan.objects.select_related("second").first()
     return [row.second] if row and row.second and row.second.enabled else []
-
-
-def rules(ids: Collection[int]) -> list[Rule]:
-    """Those of these rules that the second channel is told of."""
-    found = list(Rule.objects.filter(pk__in=ids, built_in__in=RULES))
-    return found if found and channels(RULES) else []

@@ -1,12 +1,19 @@
 """The one writer of the outbox."""
 
 import hashlib
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 from django.contrib.auth.models import User
 
-from apps.alerts.models import AlertGroup, Channel, Episode, Incident, Notification
+from apps.alerts.models import (
+    AlertGroup,
+    Channel,
+    DigestEntry,
+    Episode,
+    Incident,
+    Notification,
+)
 from apps.alerts.outbox import kick_on_commit
 from apps.alerts.suppression import overflow
 
@@ -54,22 +61,28 @@ def owe(  # noqa: PLR0913 (a message has this many sides; all but three are opti
         )
         for channel in {channel.pk: channel for channel in channels}.values()
     ]
-    keys = [row.key for row in rows]
-    owed_before = set(
-        Notification.objects.filter(key__in=keys).values_list("key", flat=True) if keys else ()
-    ) | overflow.kept_keys(keys)
+    owed_before = _owed_before([row.key for row in rows])
     fresh = overflow.within_caps([row for row in rows if row.key not in owed_before])
     if not fresh:
         return []
     # Another transaction may owe the same at this very moment: then its row is as good as ours.
-    Notification.objects.bulk_create(fresh, ignore_conflicts=True)
-    kick_on_commit({row.kind for row in fresh})
-    ids = dict(
-        Notification.objects.filter(key__in=[row.key for row in fresh]).values_list("key", "pk")
+    # To set its key to what it is tells us which one that is.
+    Notification.objects.bulk_create(
+        fresh, update_conflicts=True, unique_fields=["key"], update_fields=["key"]
     )
-    for row in fresh:
-        row.pk = ids[row.key]
+    kick_on_commit({row.kind for row in fresh})
     return fresh
+
+
+def _owed_before(keys: Sequence[str]) -> set[str]:
+    """The keys of messages that are owed or sent, or in a digest already."""
+    if not keys:
+        return set()
+    owed, digested = (
+        rows.objects.filter(key__in=keys).order_by().values_list("key", flat=True)
+        for rows in (Notification, DigestEntry)
+    )
+    return set(owed.union(digested))
 
 
 def key_of(news: str, channel: Channel) -> str:

@@ -1,6 +1,6 @@
 """What is over a cap does not leave by itself: it is kept for the next digest of its channel."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from datetime import datetime
 from typing import Final
 
@@ -52,11 +52,6 @@ def _is_first(row: Notification) -> bool:
     if row.purpose == Purpose.INCIDENT:
         return row.reason in _NEW_TROUBLE
     return row.purpose != Purpose.RESOLVED and row.reason != "repeat"
-
-
-def kept_keys(keys: Iterable[str]) -> set[str]:
-    """The keys of messages that are in a digest already."""
-    return set(DigestEntry.objects.filter(key__in=list(keys)).values_list("key", flat=True))
 
 
 def _keep(row: Notification) -> bool:

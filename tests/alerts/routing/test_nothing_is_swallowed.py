@@ -73,7 +73,7 @@ def test_a_reason_that_fails_holds_nothing_back(desk, team, monkeypatch):
         raise KeyError("x")
 
     judging = importlib.import_module("apps.alerts.suppression.judge")
-    monkeypatch.setattr(judging, "_REASONS", (broken, *judging._REASONS))
+    monkeypatch.setattr(judging, "_REASONS", ((broken, "SELECT 1"), *judging._REASONS))
     desk.fire("a", severity="critical")
     assert len(desk.said()) == 1
 
