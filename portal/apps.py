@@ -7,9 +7,11 @@ class PortalConfig(AppConfig):
     name = "portal"
 
     def ready(self) -> None:
-        """Put the tables of Django and of libraries under audit, and the skin on a diet."""
-        from portal import audit
+        """Audit the tables of Django and of libraries, keep connections of workers, and put the
+        skin on a diet."""
+        from portal import audit, working
         from portal.kit import once
 
         audit.install()
+        working.install()
         once.install()

@@ -38,6 +38,7 @@ from apps.core.ratelimit import limiter
 from apps.monitoring.intake.commit import committer
 from apps.monitoring.queries import reads, redtail, series
 from apps.monitoring.recorder.buffer import recorder
+from apps.monitoring.store import connect
 from portal.overview import badges, payload
 from tests import emptying, template
 from tests.servers import answers, die_with_parent
@@ -88,6 +89,7 @@ def nothing_left_open() -> Iterator[None]:
     """Health checks and the committer hold connections to a database about to be emptied."""
     yield
     committer().close()
+    connect.close()
     if registry.stop(wait_s=10):
         # As in a new process: the next module begins with nothing known.
         registry._after_fork()

@@ -20,6 +20,7 @@ class AlertsConfig(AppConfig):
             auditing,
             checks,  # noqa: F401 (registers)
             collecting,  # noqa: F401 (registers)
+            due,
             health,  # noqa: F401 (registers)
             waking,
         )
@@ -27,6 +28,7 @@ class AlertsConfig(AppConfig):
         from apps.monitoring.intake import committed
 
         auditing.watch()
+        due.watch()
         if settings.PHAROS_EVALUATE_ON_WRITE:
             committed.listen_metrics(waking.waker.heard)
         pre_delete.connect(_end_episodes, sender=Rule, dispatch_uid="alerts.end_episodes")

@@ -3,9 +3,8 @@
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import timedelta
-from typing import Any, Final
+from typing import Any, ClassVar, Final
 
-from django.db import connection
 from django.db.models import Count, QuerySet
 
 from apps.alerts.clock import db_now
@@ -33,6 +32,7 @@ _MEANS_OVER: Final = timedelta(days=30)
 class Delivery(Collector, kind="delivery"):
     """The outbox and its channels."""
 
+    inside: ClassVar[bool] = True
     interval_s: float = 15.0
     timeout_s: float = 5.0
 
@@ -42,18 +42,13 @@ class Delivery(Collector, kind="delivery"):
 
     def read(self) -> Reading:
         found = Reading()
-        try:
-            waiting = Notification.objects.filter(
-                state__in=[OutboxState.PENDING, OutboxState.SENDING]
-            )
-            found.add(WAITING, waiting.count())
-            found.add(DEAD, Notification.objects.filter(state=OutboxState.DEAD).count())
-            found.add(FAILING, Channel.objects.filter(failing_since__isnull=False).count())
-            heart = deadman.heart()
-            found.add(AGE, heart.vitals.outbox_s)
-            found.add(HEARTBEAT, heart.beat_age_s)
-        finally:
-            connection.close()
+        waiting = Notification.objects.filter(state__in=[OutboxState.PENDING, OutboxState.SENDING])
+        found.add(WAITING, waiting.count())
+        found.add(DEAD, Notification.objects.filter(state=OutboxState.DEAD).count())
+        found.add(FAILING, Channel.objects.filter(failing_since__isnull=False).count())
+        heart = deadman.heart()
+        found.add(AGE, heart.vitals.outbox_s)
+        found.add(HEARTBEAT, heart.beat_age_s)
         return found
 
 
@@ -61,6 +56,7 @@ class Delivery(Collector, kind="delivery"):
 class Trouble(Collector, kind="trouble"):
     """What is wrong now, and how fast people dealt with it: means of the last thirty days."""
 
+    inside: ClassVar[bool] = True
     interval_s: float = 30.0
     timeout_s: float = 5.0
 
@@ -70,22 +66,19 @@ class Trouble(Collector, kind="trouble"):
 
     def read(self) -> Reading:
         found = Reading()
-        try:
-            firing = _by_severity(Episode.objects.filter(state__in=OPEN))
-            for severity in Severity:
-                found.add(FIRING, firing.get(severity.value, 0), severity=severity.value)
-            unresolved = Incident.objects.filter(status__in=[str(one) for one in UNRESOLVED])
-            incidents = _by_severity(unresolved)
-            for grade in IncidentSeverity:
-                found.add(INCIDENTS, incidents.get(grade.value, 0), severity=grade.value)
-            found.add(UNSEEN, unresolved.filter(acknowledged_at=None).count())
-            now = db_now()
-            for means in figures.by_service(now - _MEANS_OVER, now)[:1]:
-                # The first row is all of them; a mean of none is unknown.
-                found.add(MTTA, means.to_acknowledge_s)
-                found.add(MTTR, means.to_resolve_s)
-        finally:
-            connection.close()
+        firing = _by_severity(Episode.objects.filter(state__in=OPEN))
+        for severity in Severity:
+            found.add(FIRING, firing.get(severity.value, 0), severity=severity.value)
+        unresolved = Incident.objects.filter(status__in=[str(one) for one in UNRESOLVED])
+        incidents = _by_severity(unresolved)
+        for grade in IncidentSeverity:
+            found.add(INCIDENTS, incidents.get(grade.value, 0), severity=grade.value)
+        found.add(UNSEEN, unresolved.filter(acknowledged_at=None).count())
+        now = db_now()
+        for means in figures.by_service(now - _MEANS_OVER, now)[:1]:
+            # The first row is all of them; a mean of none is unknown.
+            found.add(MTTA, means.to_acknowledge_s)
+            found.add(MTTR, means.to_resolve_s)
         return found
 
 

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any, Final
 
 import structlog
-from django.db import DatabaseError, InterfaceError, connections
+from django.db import DatabaseError, InterfaceError, close_old_connections
 from django.db.models.functions import Now
 from django.utils import timezone
 from django.utils.translation import gettext as _
@@ -52,8 +52,8 @@ class Watcher:
             log.exception("heartbeat_unwatched")
             return ""
         finally:
-            # No request ends here at which Django would look after this thread's connections.
-            connections.close_all()
+            # No request ends here at which Django would look after this thread's connection.
+            close_old_connections()
 
     def _look(self) -> str:
         row, heart = deadman.settings(), deadman.heart()

@@ -4,10 +4,10 @@ from typing import Any
 
 from celery import shared_task, signals
 
-from apps.alerts import waking
+from apps.alerts import due, waking
 from apps.alerts.escalation import escalate_due, faults
 from apps.alerts.escalation.runner import TASK as ESCALATE_TASK
-from apps.alerts.evaluation import evaluate_due, evaluate_early
+from apps.alerts.evaluation import Summary, evaluate_due, evaluate_early
 from apps.alerts.foreign import intake as foreign
 from apps.alerts.hands import hands
 from apps.alerts.incidents import statuspages
@@ -27,6 +27,17 @@ from apps.alerts.services import (
 )
 from apps.alerts.services.dispatch import dispatch
 from apps.alerts.services.housekeeping import mend_clock, prune
+from apps.core import due as waiting
+from apps.monitoring import recorder
+
+
+@shared_task(name="apps.alerts.tasks.wake_what_is_due", ignore_result=True)
+def wake_what_is_due() -> list[str]:
+    """Start every task of the portal that has work lying; which those were."""
+    woken = waiting.wake()
+    if not woken:
+        recorder.uneventful()
+    return woken
 
 
 @signals.worker_init.connect(dispatch_uid="alerts.hands")
@@ -41,9 +52,13 @@ def _close_hands(**_: Any) -> None:
 
 @shared_task(name="apps.alerts.tasks.evaluate_rules", ignore_result=True)
 def evaluate_rules() -> dict[str, Any]:
-    """Judge every rule whose tick has come."""
-    summary = evaluate_due()
-    deadman.beat()
+    """Judge every rule whose tick has come, and say each minute that this is done."""
+    rules, heart = due.judging()
+    summary = evaluate_due() if rules else Summary()
+    if heart:
+        deadman.beat()
+    elif not rules:
+        recorder.uneventful()
     return {
         "evaluated": summary.evaluated, "errors": summary.errors, "skipped": summary.skipped,
     }  # fmt: skip
@@ -64,7 +79,7 @@ def _judge_early(metrics: set[str]) -> waking.Left:
 def keep_alert_tables_small() -> int:
     """Drop old ticks and idle instances; mend what a database clock that stepped back has left."""
     mend_clock()
-    return prune()
+    return prune() + foreign.prune()
 
 
 @shared_task(name="apps.alerts.tasks.prune_alert_history", ignore_result=True)
@@ -90,13 +105,13 @@ def dispatch_notifications(kind: str | None = None) -> int:
     return 0
 
 
-@shared_task(name="apps.alerts.tasks.expire_acknowledgements", ignore_result=True)
+@shared_task(name=due.EXPIRE_TASK, ignore_result=True)
 def expire_acknowledgements() -> int:
     """Let go of what was taken for too long."""
     return acknowledgements.expire()
 
 
-@shared_task(name="apps.alerts.tasks.send_digests", ignore_result=True)
+@shared_task(name=due.DIGEST_TASK, ignore_result=True)
 def send_digests() -> int:
     """Tell together what was over the caps."""
     return digests.send_due()
@@ -121,15 +136,13 @@ def mend_policies() -> int:
     return faults.mend()
 
 
-@shared_task(name="apps.alerts.tasks.end_foreign_alerts", ignore_result=True)
+@shared_task(name=due.FOREIGN_TASK, ignore_result=True)
 def end_foreign_alerts() -> int:
     """End what other systems have not told again in time."""
-    ended = foreign.end_due()
-    foreign.prune()
-    return ended
+    return foreign.end_due()
 
 
-@shared_task(name="apps.alerts.tasks.collect_receipts", ignore_result=True)
+@shared_task(name=due.RECEIPT_TASK, ignore_result=True)
 def collect_receipts() -> int:
     """Ask providers what became of messages they took over."""
     return receipts.collect()

@@ -13,6 +13,7 @@ class CoreConfig(AppConfig):
         """Register checks, and put the kernel's own tables and all sign-ins under audit."""
         from apps.core import audited, checks, signins  # noqa: F401 (checks register)
         from apps.core.models import ApiKey, AutoApplyRule, LoopSwitch, SavedView
+        from apps.core.proposals.services import waking
         from apps.core.services import apikeys
 
         # The id of a key holds its hash.
@@ -23,3 +24,4 @@ class CoreConfig(AppConfig):
         audited.watch(SavedView, "savedview", ignore=["updated_at"])
         audited.watch(LoopSwitch, "loopswitch", ignore=["changed_at"])
         signins.install()
+        waking.watch()

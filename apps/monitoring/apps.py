@@ -20,6 +20,7 @@ class MonitoringConfig(AppConfig):
         from apps.monitoring import auditing, checks, health, recorder
         from apps.monitoring.forward import switchboard
         from apps.monitoring.intake import committed
+        from apps.monitoring.logexports import work as logwork
         from apps.monitoring.queries import coldlogs, logs
 
         post_migrate.connect(checks.make_partitions, sender=self)
@@ -32,6 +33,7 @@ class MonitoringConfig(AppConfig):
         limiter.listen(_count_limit)
         inner.prepare_headers(recorder.inject)
         health.install()
+        logwork.watch()
 
 
 def _count_limit(what: str, policy: Any) -> None:

@@ -7,6 +7,7 @@ import signal
 import ssl
 import subprocess
 import sys
+import threading
 import time
 import urllib.error
 import urllib.request
@@ -194,14 +195,17 @@ def tail(file: Path, lines: int = 10) -> str:
 
 def _watch(plan: Plan, supervisord: "subprocess.Popen[bytes]") -> None:
     """Return when supervisord is gone; until then revive what it gave up on."""
-    while True:
-        try:
-            supervisord.wait(_HEAL_EVERY_S)
-        except subprocess.TimeoutExpired:
-            for name in daemon.revive(plan.home):
-                say(f"{name} kept failing; trying again. Its log: {plan.home.log_dir}/{name}.log")
-        else:
-            return
+    gone = threading.Event()
+
+    def wait() -> None:
+        supervisord.wait()
+        gone.set()
+
+    # `wait` with a timeout looks twenty times a second; without one it sleeps.
+    threading.Thread(target=wait, daemon=True).start()
+    while not gone.wait(_HEAL_EVERY_S):
+        for name in daemon.revive(plan.home):
+            say(f"{name} kept failing; trying again. Its log: {plan.home.log_dir}/{name}.log")
 
 
 def stop_everything(plan: Plan) -> None:

@@ -119,6 +119,8 @@ def refresh() -> int:
     """Judge every component of every page again; how many changed. May run any number at once."""
     changed = 0
     components = list(StatusComponent.objects.filter(page__enabled=True).order_by("pk")[:1000])
+    if not components:
+        return 0
     judged = _judged(components)
     for component in components:
         health = judged[component.pk]

@@ -20,7 +20,9 @@ from apps.alerts.services.owe import owe
 from apps.monitoring import recorder
 
 log = structlog.get_logger(__name__)
-_ROW: Final = 1
+ROW: Final = 1
+# A little early, or a poll each 5 s would make every heartbeat one poll later than the last.
+EVERY_S: Final = conf.HEARTBEAT_S - 3
 # A heartbeat that cannot be handed over soon is replaced by the next.
 _TRIES: Final = 3
 # What was tried and failed is due again soon, and late since it first failed.
@@ -100,8 +102,8 @@ class Heart:
 
 def settings() -> DeadMan:
     """The one row, made when there is none."""
-    DeadMan.objects.bulk_create([DeadMan(pk=_ROW)], ignore_conflicts=True)
-    return DeadMan.objects.select_related("heartbeat", "second").get(pk=_ROW)
+    DeadMan.objects.bulk_create([DeadMan(pk=ROW)], ignore_conflicts=True)
+    return DeadMan.objects.select_related("heartbeat", "second").get(pk=ROW)
 
 
 def vitals() -> Vitals:
@@ -123,10 +125,9 @@ def beat() -> bool:
     if now.late:
         log.warning("heartbeat_withheld", late=now.late)
         return False
-    # A little early, or a poll each 5 s would make every heartbeat one poll later than the last.
-    due = Q(beat_at__isnull=True) | Q(beat_at__lte=Now() - timedelta(seconds=conf.HEARTBEAT_S - 3))
+    due = Q(beat_at__isnull=True) | Q(beat_at__lte=Now() - timedelta(seconds=EVERY_S))
     with transaction.atomic():
-        if not DeadMan.objects.filter(due, pk=_ROW).update(beat_at=Now()):
+        if not DeadMan.objects.filter(due, pk=ROW).update(beat_at=Now()):
             return False
         channel = row.heartbeat
         if channel is not None and channel.enabled:
@@ -142,7 +143,7 @@ def beat() -> bool:
 def heard(row: Notification) -> None:
     """The watcher outside took this heartbeat."""
     if row.purpose == Purpose.HEARTBEAT:
-        DeadMan.objects.filter(pk=_ROW).update(heard_at=Now())
+        DeadMan.objects.filter(pk=ROW).update(heard_at=Now())
 
 
 def heart() -> Heart:
@@ -154,12 +155,12 @@ def heart() -> Heart:
 def claim_alarm(repeat_s: float) -> bool:
     """Whether this caller is the one to raise the alarm now."""
     quiet = Q(alarmed_at__isnull=True) | Q(alarmed_at__lte=Now() - timedelta(seconds=repeat_s))
-    return DeadMan.objects.filter(quiet, pk=_ROW).update(alarmed_at=Now()) == 1
+    return DeadMan.objects.filter(quiet, pk=ROW).update(alarmed_at=Now()) == 1
 
 
 def withdraw_alarm() -> bool:
     """Whether this caller is the one to say that it is over; also after a failed alarm."""
-    alarmed = DeadMan.objects.filter(pk=_ROW, alarmed_at__isnull=False)
+    alarmed = DeadMan.objects.filter(pk=ROW, alarmed_at__isnull=False)
     return alarmed.update(alarmed_at=None) == 1
 
 

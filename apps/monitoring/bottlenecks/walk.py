@@ -22,7 +22,7 @@ from apps.monitoring import recorder
 from apps.monitoring.bottlenecks import detectors, folding, keeping, reading
 from apps.monitoring.bottlenecks.finding import examine
 from apps.monitoring.models import ExaminedMinute
-from apps.monitoring.store import days
+from apps.monitoring.store import days, journal
 
 logger = logging.getLogger(__name__)
 
@@ -54,6 +54,8 @@ def walk(now: datetime | None = None, budget_s: float = 12.0) -> Walked:
     now = now or datetime.now(UTC)
     deadline = time.monotonic() + budget_s
     report = Walked()
+    if not journal.waits({DIRTY_KIND: reading.MINUTE + SETTLE}, now):
+        return report
     with _alone() as alone, days.folding([DIRTY_KIND]) as steady:
         while alone and (minute := _next(now, steady)):
             if time.monotonic() > deadline:

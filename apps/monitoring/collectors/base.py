@@ -67,9 +67,14 @@ class TargetDownError(CollectError):
 
 @dataclass(frozen=True)
 class Collector(ABC):
-    """Reads one target. `read` runs in a thread of its own, never twice at once in a process."""
+    """Reads one target. `read` runs in a thread of its own, never twice at once in a process.
+
+    With `inside` it reads Django's database only, and runs in the collecting task's thread, on its
+    connection: a new thread would open one each time.
+    """
 
     kind: ClassVar[str]
+    inside: ClassVar[bool] = False
     target: str
     interval_s: float = 5.0
     timeout_s: float = 4.0

@@ -66,13 +66,14 @@ def _leave(run: _Run) -> None:
 
 
 def _start(collector: Collector, late_s: float) -> _Run | None:
-    """A run in a new thread; None while the former one has not come back."""
+    """A run, in a new thread unless it is `inside`; None while the former has not come back."""
     run = _Run(collector, late_s)
     with _lock:
         if collector.key in _active:
             return None
         _active[collector.key] = run
-    threading.Thread(target=run.work, name=f"collect-{collector.kind}", daemon=True).start()
+    if not collector.inside:
+        threading.Thread(target=run.work, name=f"collect-{collector.kind}", daemon=True).start()
     return run
 
 
@@ -91,6 +92,9 @@ def collect(configured: Callable[[], Iterable[Collector]]) -> list[Result]:
         else:
             runs.append(run)
     claims.keep(results)
+    for run in runs:
+        if run.collector.inside:
+            run.work()
     return results + _finish(runs)
 
 

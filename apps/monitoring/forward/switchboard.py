@@ -64,9 +64,10 @@ class Switchboard:
 
     def look(self) -> None:
         """Read the destinations, start and stop senders, write down how they fare."""
-        with connect.open_connection("pharos-forward", 5, autocommit=True) as connection:
-            rows = connection.execute(_READ, [_MOST]).fetchall()
-            self._tell(connection)
+        rows = connect.ask(_READ, [_MOST])
+        if self._senders:
+            with connect.open_connection("pharos-forward", 5, autocommit=True) as connection:
+                self._tell(connection)
         setups = {setup for setup in map(_setup, rows) if setup.signals}
         kept = [sender for sender in self._senders if sender.setup in setups]
         known = {sender.setup for sender in kept}

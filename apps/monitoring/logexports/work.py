@@ -14,6 +14,7 @@ from typing import Any, Final
 from django.db import InterfaceError, OperationalError
 from django.db.models import F, Q
 
+from apps.core import due
 from apps.core.errors import UnavailableError
 from apps.core.timerange import TimeRange
 from apps.monitoring.api import rows
@@ -28,6 +29,7 @@ from apps.monitoring.queries.logs import LogLine
 
 logger = logging.getLogger(__name__)
 State = LogExport.State
+TASK: Final = "apps.monitoring.tasks.work_on_log_exports"
 MOST_ROWS: Final = 1_000_000
 MOST_BYTES: Final = 512 * 1024 * 1024
 PART_ROWS: Final = 1_000
@@ -35,6 +37,13 @@ PART_ROWS: Final = 1_000
 _AT_ONCE: Final = 2
 _LEASE: Final = timedelta(seconds=60)
 _MOST_ATTEMPTS: Final = 5
+
+
+def watch() -> None:
+    """Have `work` done while there are exports that are not finished."""
+    due.watch(
+        TASK, "low", lambda: [LogExport.objects.filter(state__in=[State.QUEUED, State.RUNNING])]
+    )
 
 
 def work(budget_s: float = 240.0) -> int:

@@ -11,14 +11,14 @@ from django.conf import settings
 
 from apps.monitoring.recorder import events
 from apps.monitoring.recorder.buffer import recorder
-from apps.monitoring.recorder.context import inject, suppressed
+from apps.monitoring.recorder.context import active, inject, suppressed
 from apps.monitoring.recorder.relay import Told, relay
 from apps.monitoring.recorder.spans import span
 from apps.monitoring.recorder.threads import carried
 
 __all__ = [
     "carried", "count", "enabled", "flush", "gauge", "inject", "install", "observe", "span",
-    "suppressed", "take_over",
+    "suppressed", "take_over", "uneventful",
 ]  # fmt: skip
 
 Attrs = Mapping[str, Any] | None
@@ -55,6 +55,16 @@ def take_over(told: Sequence[Told]) -> None:
     """Record what a process without a recorder of its own has told (`relay.take`)."""
     for kind, name, unit, attrs, value in told:
         (count if kind == "count" else gauge)(name, value, unit, dict(attrs))
+
+
+def uneventful() -> None:
+    """Leave the running task out of the traces: it found nothing to do. Figures count it.
+
+    One such run a second would bury those that tell something. To be called at its end.
+    """
+    span = active()
+    if span is not None and span.error is None:
+        span.sampled = False
 
 
 def flush(timeout_s: float = 3.0) -> bool:

@@ -1,7 +1,8 @@
 """Event loops that have no turn: a span for each time one was blocked, with what kept it busy.
 
-A task on the loop takes a turn every fifty milliseconds; a thread looks whether it did. The thread
-sleeps all but a few microseconds of its time, and only looks at the loop's stack once it is late.
+A task on the loop takes a turn every tenth of a second; a thread looks twice as often whether it
+did, and only looks at the loop's stack once it is late. More often would cost an idle portal more
+than all its pages.
 """
 
 import asyncio
@@ -23,7 +24,7 @@ from apps.monitoring.recorder.events import SPAN
 from apps.monitoring.recorder.spans import INTERNAL
 
 NAME: Final = "event loop blocked"
-_TURN_S: Final = 0.05
+_TURN_S: Final = 0.1
 BLOCKED_S: Final = 0.1
 _STACK: Final = 12
 _LONGEST: Final = 4000

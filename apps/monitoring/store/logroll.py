@@ -18,7 +18,7 @@ from django.conf import settings
 from psycopg import IsolationLevel
 
 from apps.monitoring.logmining.miner import Miner, Template
-from apps.monitoring.store import connect, partitions
+from apps.monitoring.store import connect, journal, partitions
 from apps.monitoring.store.rollups import Rolled
 
 logger = logging.getLogger(__name__)
@@ -70,6 +70,8 @@ def roll_up(now: datetime | None = None, budget_s: float = 10.0) -> Rolled:
     now = now or datetime.now(UTC)
     deadline = time.monotonic() + budget_s
     report = Rolled()
+    if not journal.waits({KIND: _MINUTE + _SETTLE}, now):
+        return report
     with connect.open_connection("pharos-log-roller", 30, autocommit=True) as raw:
         (alone,) = raw.execute("SELECT pg_try_advisory_lock(%s)", [_LOCK_KEY]).fetchone() or (0,)
         if not alone:

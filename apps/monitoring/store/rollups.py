@@ -16,7 +16,7 @@ from typing import Any, Final
 import psycopg
 from psycopg import IsolationLevel, sql
 
-from apps.monitoring.store import connect, days, edges, exemplars, fold, partitions, red
+from apps.monitoring.store import connect, days, edges, exemplars, fold, journal, partitions, red
 from apps.monitoring.store.ranges import between, merged
 from apps.monitoring.store.rows import Temporality
 
@@ -88,6 +88,8 @@ def roll_up(now: datetime | None = None, budget_s: float = 10.0) -> Rolled:
     now = now or datetime.now(UTC)
     deadline = time.monotonic() + budget_s
     report = Rolled()
+    if not journal.waits({stage.kind: stage.width + stage.settle for stage in STAGES}, now):
+        return report
     with connect.open_connection("pharos-roller", 30, autocommit=True) as raw:
         # Held by the session, so that each transaction's snapshot begins under the lock.
         (alone,) = raw.execute("SELECT pg_try_advisory_lock(%s)", [_LOCK_KEY]).fetchone() or (0,)

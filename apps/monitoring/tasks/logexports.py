@@ -5,7 +5,7 @@ from celery import shared_task
 from apps.monitoring.logexports import services, work
 
 
-@shared_task(name="apps.monitoring.tasks.work_on_log_exports", ignore_result=True)
+@shared_task(name=work.TASK, ignore_result=True)
 def work_on_log_exports() -> None:
     """Make what is queued, or go on with what was left."""
     work.work()

@@ -57,9 +57,7 @@ def old(seconds: int) -> None:
 
 
 @pytest.fixture
-def watcher(monkeypatch) -> deadwatch.Watcher:
-    # The test's connection is not the thread's own.
-    monkeypatch.setattr(deadwatch.connections, "close_all", lambda: None)
+def watcher() -> deadwatch.Watcher:
     return deadwatch.Watcher(started=-1e9)
 
 
@@ -177,8 +175,7 @@ def test_two_web_processes_tell_it_once_and_one_that_could_not_tries_again(
     assert len(told(receiver)) == 1
 
 
-def test_a_portal_that_was_off_for_a_night_is_given_time(switch, receiver, monkeypatch):
-    monkeypatch.setattr(deadwatch.connections, "close_all", lambda: None)
+def test_a_portal_that_was_off_for_a_night_is_given_time(switch, receiver):
     old(40_000)
     assert deadwatch.Watcher().look() != ""
     assert told(receiver) == []
@@ -190,6 +187,8 @@ def test_with_the_database_away_it_tells_what_it_last_knew_once(
     old(1)
     assert watcher.look() == ""
     monkeypatch.setattr(deadman, "settings", away)
+    # Which looks at the clock, too.
+    monkeypatch.setattr(deadwatch, "close_old_connections", lambda: None)
     clock = iter([1000.0, 1100.0, 1181.0, 1300.0])
     monkeypatch.setattr(deadwatch.time, "monotonic", lambda: next(clock))
     sent = []
@@ -225,8 +224,7 @@ def test_a_check_says_that_nobody_watches_until_both_are_chosen(outside, second)
     assert checks.watched([]) == []
 
 
-def test_delivery_tells_its_own_figures(switch, second, monkeypatch):
-    monkeypatch.setattr("apps.alerts.collecting.connection.close", lambda: None)
+def test_delivery_tells_its_own_figures(switch, second):
     owe(second, 1, state="dead")
     owe(second, 2, next_attempt_at=Now() - timedelta(seconds=30))
     Channel.objects.filter(pk=second.pk).update(failing_since=Now())

@@ -3,15 +3,12 @@
 import time
 
 import pytest
-from django.conf import settings
 
-from apps.core import tasks
+from apps.core import due, tasks
 from apps.core.proposals.services import waking
 from portal.celery import app
 from tests.conftest import wait_until
 from tests.core.proposals.conftest import again, approved, counters, counting
-
-ENTRY = settings.CELERY_BEAT_SCHEDULE["work-on-proposals"]
 
 
 @pytest.fixture
@@ -31,10 +28,13 @@ def workers(portal_process) -> None:
         wait_until(lambda log=log: "ready." in log.read_text(errors="replace"), process, log)
 
 
-def test_beat_wakes_the_worker_and_a_late_message_is_dropped():
-    assert ENTRY["task"] == waking.TASK == tasks.work_on_proposals.name
-    assert ENTRY["options"]["expires"] < ENTRY["schedule"]
-    assert waking.TASK in app.tasks
+@pytest.mark.django_db
+def test_an_open_proposal_has_the_worker_woken(targets, ann):
+    assert tasks.work_on_proposals.name == waking.TASK
+    assert waking.TASK not in [one.task for one in due.due()]
+    approved(counting("one"), ann)
+    (one,) = [one for one in due.due() if one.task == waking.TASK]
+    assert one.queue == "default"
 
 
 @pytest.mark.slow
@@ -45,7 +45,7 @@ def test_two_workers_woken_by_two_beats_make_each_change_once(workers, targets, 
     while {again(one).state, again(two).state} != {"kept"} and time.monotonic() < deadline:
         # What two beats send in the same second, and then some.
         for _ in range(2):
-            app.send_task(ENTRY["task"], **ENTRY["options"])
+            app.send_task(waking.TASK, queue="default")
         time.sleep(0.2)
     assert (one.state, two.state) == ("kept", "kept")
     assert counters("one") == counters("two") == [1, 1, 1]

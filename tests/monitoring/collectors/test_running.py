@@ -36,6 +36,23 @@ def test_what_is_read_is_stored_and_its_state_is_ok(collect, make, values):
     assert values("pharos.collector.failures") == []
 
 
+def test_one_that_reads_the_database_only_does_so_on_the_connection_of_its_task(
+    collect, make, values
+):
+    seen = {}
+
+    def where(name):
+        seen[name] = threading.current_thread()
+        return one()
+
+    inner = make("inner", lambda: where("inner"))
+    type(inner).inside = True
+    done = collect(inner, make("outer", lambda: where("outer")))
+    assert {done["inner"].status, done["outer"].status} == {"ok"}
+    assert seen["inner"] is threading.current_thread() is not seen["outer"]
+    assert len(values("test.figure")) == 2
+
+
 def test_a_failing_collector_is_unknown_and_leaves_no_figure(collect, make, values):
     def fail():
         raise ConnectionRefusedError("connection to postgresql://u:geheim@db refused")

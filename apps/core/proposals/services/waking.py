@@ -6,12 +6,22 @@ from typing import Final
 import structlog
 from django.db import transaction
 
+from apps.core import due
+from apps.core.proposals.machine import OPEN, WORKED
+
 log = structlog.get_logger(__name__)
 
 TASK: Final = "apps.core.tasks.work_on_proposals"
 # After a failed publish the broker is left alone for this long.
 _REST_S: Final = 5.0
 _rest_until = 0.0
+
+
+def watch() -> None:
+    """Have the worker woken while a proposal is open or under way."""
+    from apps.core.proposals.models import Proposal
+
+    due.watch(TASK, "default", lambda: [Proposal.objects.filter(state__in={*OPEN, *WORKED})])
 
 
 def wake_on_commit() -> None:
