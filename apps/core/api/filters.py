@@ -18,6 +18,7 @@ Where = str | Callable[[Any], Q]
 Words = Sequence[tuple[str, Any]]
 _LONGEST: Final = 2000
 _NOT_LISTED: Final = _("Choose one of the list.")
+_TWICE: Final = _("Given more than once. It takes one value.")
 
 
 class _Filter(serializers.Field):  # type: ignore[type-arg]
@@ -143,7 +144,7 @@ def read(query: QueryDict, parameters: type[serializers.Serializer[Any]], *names
         # NUL cannot be in a PostgreSQL text; nothing is found by it.
         texts = {text.replace("\0", "")[:_LONGEST] for text in query.getlist(name)} - {""}
         if len(texts) > 1:
-            mistakes[name] = "Given more than once. It takes one value."
+            mistakes[name] = _TWICE
         elif texts:
             given[name] = texts.pop()
     reader = parameters(data=given)
