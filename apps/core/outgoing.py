@@ -111,11 +111,13 @@ class Line:
                 body,
                 {"Host": self._parts.netloc, "User-Agent": "Pharos", **headers},
             )
-            response = connection.getresponse()
-            found = response.read(_ANSWER_BYTES)
+            # One that is not read to its end would hold the socket for as long as an error lives.
+            with connection.getresponse() as response:
+                found = response.read(_ANSWER_BYTES)
+                used_up = response.will_close or not response.isclosed()
         finally:
             cut.cancel()
-        if response.will_close or not response.isclosed():
+        if used_up:
             self.close()
         answered = {name.lower(): value for name, value in response.getheaders()}
         return Answer(response.status, answered, found)

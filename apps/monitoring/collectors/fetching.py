@@ -1,6 +1,7 @@
 """One bounded GET for collectors: no redirects, no address that is never asked, no endless body."""
 
 import http.client
+import socket
 import ssl
 import threading
 import time
@@ -26,12 +27,40 @@ class Answer:
     body: bytes
 
 
-class Fetcher:
-    """Keeps hold of connections that wait, so that another thread can end the wait."""
+class Pending:
+    """Sockets that wait for an answer, so that another thread can end the wait."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
-        self._open: dict[Hashable, http.client.HTTPConnection] = {}
+        self._open: dict[Hashable, Any] = {}
+
+    def add(self, key: Hashable, sock: Any) -> None:
+        """`sock` waits under this name."""
+        with self._lock:
+            self._open[key] = sock
+
+    def remove(self, key: Hashable) -> None:
+        """It waits no longer."""
+        with self._lock:
+            self._open.pop(key, None)
+
+    def shut(self, key: Hashable) -> None:
+        """End the wait of `key`, if it waits."""
+        with self._lock:
+            sock = self._open.get(key)
+            if sock is not None:
+                try:
+                    sock.shutdown(socket.SHUT_RDWR)
+                except OSError:
+                    # Closed by its own thread a moment ago.
+                    return
+
+
+class Fetcher:
+    """Asks for one answer at a time under each key; another thread can end the wait for it."""
+
+    def __init__(self) -> None:
+        self._pending = Pending()
 
     def get(
         self,
@@ -45,28 +74,20 @@ class Fetcher:
         """The answer to one GET. Raises CollectError with the reason in words."""
         deadline = time.monotonic() + timeout_s
         connection = _connection(url, timeout_s)
-        with self._lock:
-            self._open[key] = connection
         try:
+            connection.connect()
+            # The connection lets go of it as soon as there is an answer.
+            self._pending.add(key, connection.sock)
             return _ask(connection, url, headers, deadline, most_bytes)
         except (OSError, http.client.HTTPException, ValueError, zlib.error) as error:
             raise CollectError(in_words(error)) from error
         finally:
-            with self._lock:
-                self._open.pop(key, None)
+            self._pending.remove(key)
             connection.close()
 
     def abandon(self, key: Hashable) -> None:
         """End the wait of `key`, if it waits."""
-        with self._lock:
-            connection = self._open.get(key)
-            sock: Any = connection.sock if connection is not None else None
-            if sock is not None:
-                try:
-                    sock.shutdown(2)
-                except OSError:
-                    # Closed by its own thread a moment ago.
-                    return
+        self._pending.shut(key)
 
 
 def in_words(error: Exception) -> str:
@@ -102,17 +123,23 @@ def _ask(
 ) -> Answer:
     parts = urlsplit(url)
     path = (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
-    connection.connect()
     # Who answers is known only now: a name may lead elsewhere each time it is asked for.
     if not may_be_asked(connection.sock.getpeername()[0]):
         raise CollectError("The address is link-local, which is never read.")
     fixed = {"User-Agent": "Pharos", "Accept-Encoding": "gzip", "Connection": "close"}
     connection.request("GET", path, headers={**fixed, **headers})
-    answer = connection.getresponse()
-    told = {name.lower(): value for name, value in answer.getheaders()}
-    unpack = None
-    if told.get("content-encoding", "").lower() == "gzip":
-        unpack = zlib.decompressobj(_GZIP_WBITS)
+    # An answer that is not read to its end would hold the socket for as long as the error lives.
+    with connection.getresponse() as answer:
+        told = {name.lower(): value for name, value in answer.getheaders()}
+        packed = told.get("content-encoding", "").lower() == "gzip"
+        body = _read(answer, deadline, most_bytes, packed=packed)
+        return Answer(answer.status, told, body)
+
+
+def _read(
+    answer: http.client.HTTPResponse, deadline: float, most_bytes: int, *, packed: bool
+) -> bytes:
+    unpack = zlib.decompressobj(_GZIP_WBITS) if packed else None
     parts_read: list[bytes] = []
     size = 0
     while part := answer.read1(_CHUNK):
@@ -126,4 +153,4 @@ def _ask(
         parts_read.append(plain)
     if unpack is not None and not unpack.eof:
         raise CollectError("Its answer was cut off.")
-    return Answer(answer.status, told, b"".join(parts_read))
+    return b"".join(parts_read)

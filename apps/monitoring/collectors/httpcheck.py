@@ -6,7 +6,6 @@ redirects, sends no credentials and reads a bounded part of the answer.
 
 import http.client
 import ssl
-import threading
 import time
 from collections.abc import Iterable
 from dataclasses import dataclass, field
@@ -22,6 +21,7 @@ from apps.monitoring.collectors.base import (
     TargetDownError,
     gauge,
 )
+from apps.monitoring.collectors.fetching import Pending, in_words
 from apps.monitoring.models import Probe
 
 DURATION: Final = gauge("httpcheck.duration", "ms")
@@ -31,36 +31,7 @@ CERTIFICATE: Final = gauge("httpcheck.tls.cert_remaining", "s")
 _MOST_PROBES: Final = 100
 _MOST_BYTES: Final = 1 << 20
 _CHUNK: Final = 1 << 16
-
-
-class _Pending:
-    """Connections that wait for an answer, so that another thread can end the wait."""
-
-    def __init__(self) -> None:
-        self._lock = threading.Lock()
-        self._open: dict[tuple[str, str], http.client.HTTPConnection] = {}
-
-    def add(self, key: tuple[str, str], connection: http.client.HTTPConnection) -> None:
-        with self._lock:
-            self._open[key] = connection
-
-    def remove(self, key: tuple[str, str]) -> None:
-        with self._lock:
-            self._open.pop(key, None)
-
-    def shut(self, key: tuple[str, str]) -> None:
-        with self._lock:
-            connection = self._open.get(key)
-            sock: Any = connection.sock if connection is not None else None
-            if sock is not None:
-                try:
-                    sock.shutdown(2)
-                except OSError:
-                    # Closed by its own thread a moment ago.
-                    return
-
-
-_pending: Final = _Pending()
+_pending: Final = Pending()
 
 
 @dataclass(frozen=True)
@@ -85,17 +56,20 @@ class HttpCheck(Collector, kind="httpcheck"):
     def read(self) -> Reading:
         began = time.perf_counter()
         connection = self._connection()
-        _pending.add(self.key, connection)
+        remaining_s: float | None = None
         try:
+            connection.connect()
+            # Both now: the connection lets go of its socket as soon as there is an answer.
+            _pending.add(self.key, connection.sock)
+            remaining_s = _certificate_s(connection)
             status = self._ask(connection, began + self.timeout_s)
         except (OSError, http.client.HTTPException, ValueError) as error:
             name = type(error).__name__
             raise CollectError(
-                _in_words(error), [Point(ERROR, 1.0, {**self._attrs(), "error.type": name})]
+                in_words(error), [Point(ERROR, 1.0, {**self._attrs(), "error.type": name})]
             ) from error
         finally:
             _pending.remove(self.key)
-            remaining_s = _certificate_s(connection)
             connection.close()
         return self._judge(status, (time.perf_counter() - began) * 1000, remaining_s)
 
@@ -115,19 +89,19 @@ class HttpCheck(Collector, kind="httpcheck"):
         parts = urlsplit(self.url)
         path = (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
         headers = {"User-Agent": "Pharos", "Accept": "*/*", "Connection": "close"}
-        connection.connect()
         # Who answers is known only now: a name may lead elsewhere each time it is asked for.
         if not may_be_asked(connection.sock.getpeername()[0]):
             raise CollectError("The address is link-local, which is never probed.")
         connection.request(self.method, path, headers=headers)
-        answer = connection.getresponse()
         size = 0
-        # An endless body is an answer all the same once it is long enough.
-        while size < _MOST_BYTES and (part := answer.read1(_CHUNK)):
-            size += len(part)
-            if time.perf_counter() > deadline:
-                raise TimeoutError
-        return answer.status
+        # Closed in any case: it would hold the socket for as long as an error lives.
+        with connection.getresponse() as answer:
+            # An endless body is an answer all the same once it is long enough.
+            while size < _MOST_BYTES and (part := answer.read1(_CHUNK)):
+                size += len(part)
+                if time.perf_counter() > deadline:
+                    raise TimeoutError
+            return answer.status
 
     def _judge(self, status: int, took_ms: float, remaining_s: float | None) -> Reading:
         found = Reading(detail=f"HTTP {status}")
@@ -154,13 +128,3 @@ def _certificate_s(connection: http.client.HTTPConnection) -> float | None:
     if not certificate or "notAfter" not in certificate:
         return None
     return ssl.cert_time_to_seconds(str(certificate["notAfter"])) - time.time()
-
-
-def _in_words(error: Exception) -> str:
-    if isinstance(error, TimeoutError):
-        return "It did not answer in time."
-    if isinstance(error, ConnectionRefusedError):
-        return "The connection was refused."
-    if isinstance(error, ssl.SSLCertVerificationError):
-        return f"Its certificate is not trusted: {error.verify_message}."
-    return f"{type(error).__name__}: {error}"

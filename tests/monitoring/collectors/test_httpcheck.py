@@ -193,6 +193,9 @@ def test_a_certificate_nobody_vouches_for_is_unknown_and_one_we_trust_tells_its_
     monkeypatch.setenv("SSL_CERT_FILE", str(cert))
     remaining_s = named(probe(url).read().points)["httpcheck.tls.cert_remaining"]
     assert remaining_s == pytest.approx(10 * 86_400, abs=300)
+    # Most servers close the connection, as they are asked to: then it is theirs no longer.
+    closing = serve(says(OK.replace(b"\r\n", b"\r\nConnection: close\r\n", 1)), context)
+    assert "httpcheck.tls.cert_remaining" in named(probe(closing).read().points)
 
 
 @pytest.mark.parametrize(

@@ -4,12 +4,14 @@ import gzip
 import threading
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
+import psutil
 import pytest
 from django.core.exceptions import ValidationError
 from prometheus_client import CollectorRegistry, Counter, Histogram, start_http_server
 
 from apps.monitoring.collectors import running, scrape
 from apps.monitoring.collectors.base import CollectError
+from apps.monitoring.collectors.fetching import Fetcher
 from apps.monitoring.collectors.scrape import Scrape
 from apps.monitoring.models import CollectorState, ScrapeTarget
 
@@ -89,6 +91,14 @@ def test_what_the_official_client_counts_is_what_is_stored(store, rows, values, 
     assert found == [(f"127.0.0.1:{server.server_port}", "mail", "eu", "1", True, True)]
     points = rows("SELECT n, sum, bounds, pos, exemplars->0->>'trace_id' FROM tm_hist ORDER BY ts")
     assert points[0] == (1, 0.5, [0.1, 1.0], [0, 1, 0], "ab" * 16)
+
+
+def test_an_answer_that_is_not_read_to_its_end_leaves_no_socket_open(shows):
+    server = shows(b"x" * (4 << 20), Connection="close")
+    with pytest.raises(CollectError, match="larger than"):
+        Fetcher().get("a", server.url, {}, timeout_s=5, most_bytes=100)
+    mine = psutil.Process().net_connections("tcp")
+    assert [one for one in mine if one.raddr and one.raddr.port == server.server_port] == []
 
 
 def test_every_failed_scrape_says_up_0_and_why(store, shows, values):
