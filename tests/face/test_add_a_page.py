@@ -9,6 +9,7 @@ import urllib.request
 from pathlib import Path
 
 import pytest
+from django.db import connection
 from django.test import Client
 from playwright.sync_api import Page, expect
 
@@ -64,7 +65,11 @@ def followed(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="module")
-def server(followed: Path, portal_process) -> RunningServer:
+def server(followed: Path, portal_process, django_db_blocker) -> RunningServer:
+    with django_db_blocker.unblock():
+        # A worker of a former module may have told of its queues.
+        clear()
+        connection.close()
     port = free_port()
     process, log = portal_process(
         "web", "granian", "--interface", "asgi", "--port", str(port), "--loop", "uvloop",
@@ -77,8 +82,6 @@ def server(followed: Path, portal_process) -> RunningServer:
 
 
 def test_whoever_follows_the_page_has_a_page(server, browser_thread, cookie):
-    # A worker of a former module may have told of its queues.
-    clear()
     now = time.time_ns()
     age = Metric("celery.queue.age", "s", Kind.GAUGE)
     queues = [

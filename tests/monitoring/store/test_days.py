@@ -78,7 +78,9 @@ def test_days_answer_as_hours_do_also_after_late_points(writer, rows):
 def test_a_long_range_reads_whole_days_and_its_ends_as_hours(store):
     now = datetime.now(UTC)
     with reads.selection.reader() as cursor:
-        chosen = plan.one_step(cursor, "sample", now - 60 * DAY, now)
+        # From five in the morning: a range that begins with a day needs no hours before it.
+        begin = plan.floor(now, plan.DAY) - 60 * DAY + timedelta(hours=5)
+        chosen = plan.one_step(cursor, "sample", begin, now)
         aligned = plan.choose(cursor, "sample", now - 60 * DAY, now, 86_400)
     (days,) = chosen.days
     assert days[0] == plan.ceiling(chosen.start, plan.DAY)

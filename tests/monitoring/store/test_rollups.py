@@ -276,7 +276,8 @@ def test_two_rollers_do_not_work_at_once(writer, rows):
     with connect.open_connection("other", 10, autocommit=True) as other:
         other.execute("SELECT pg_advisory_lock(%s)", [rollups._LOCK_KEY])
         assert rollups.roll_up().buckets == 0
-    assert rollups.roll_up().buckets == 2
+    # A minute and an hour; in the night also the day, which is over.
+    assert rollups.roll_up().buckets in (2, 3)
 
 
 def test_a_roller_that_dies_leaves_everything_as_it_was(writer, rows, monkeypatch):
