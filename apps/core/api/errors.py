@@ -10,7 +10,7 @@ from django.core.exceptions import PermissionDenied
 from django.db import DataError, InterfaceError, OperationalError
 from django.http import Http404, HttpRequest, HttpResponse, JsonResponse
 from django.http.response import HttpResponseBase
-from django.utils.translation import gettext
+from django.utils.translation import gettext_lazy as _
 from rest_framework import exceptions
 from rest_framework.request import Request
 from rest_framework.response import Response
@@ -21,6 +21,7 @@ from apps.core import request_id
 from apps.core.api.renderers import JSONRenderer
 from apps.core.errors import (
     InvalidInputError,
+    NotFoundError,
     PortalError,
     UnavailableError,
     code_for,
@@ -119,6 +120,10 @@ def _phrase(status: int) -> str:
     return HTTPStatus(status).phrase
 
 
+class _ForbiddenError(PortalError):
+    code, status = code_for(403), 403
+
+
 def wants_json(request: HttpRequest) -> bool:
     """Whether the caller is a program: by path, by view, by key, or by what it accepts."""
     if request.path.startswith(_API_PREFIXES):
@@ -163,22 +168,19 @@ def _answer(
 def bad_request(request: HttpRequest, exception: Exception) -> HttpResponseBase:
     """`handler400`: Django's own refusals, such as a foreign Host header."""
     del exception  # what it says is for the log
-    words = gettext("The request is malformed.")
-    return _answer(request, 400, code_for(400), "The request is malformed.", words=words)
+    return refuse(request, InvalidInputError(_("The request is malformed.")))
 
 
 def permission_denied(request: HttpRequest, exception: Exception) -> HttpResponseBase:
     """`handler403`."""
     del exception
-    words = gettext("You may not do this.")
-    return _answer(request, 403, code_for(403), "You may not do this.", words=words)
+    return refuse(request, _ForbiddenError(_("You may not do this.")))
 
 
 def not_found(request: HttpRequest, exception: Exception) -> HttpResponseBase:
     """`handler404`."""
     del exception
-    words = gettext("There is nothing at this address.")
-    return _answer(request, 404, code_for(404), "There is nothing at this address.", words=words)
+    return refuse(request, NotFoundError(_("There is nothing at this address.")))
 
 
 def server_error(request: HttpRequest) -> HttpResponseBase:

@@ -73,7 +73,7 @@ class Fetcher:
     ) -> Answer:
         """The answer to one GET. Raises CollectError with the reason in words."""
         deadline = time.monotonic() + timeout_s
-        connection = _connection(url, timeout_s)
+        connection = connection_to(url, timeout_s)
         try:
             connection.connect()
             # The connection lets go of it as soon as there is an answer.
@@ -103,14 +103,15 @@ def in_words(error: Exception) -> str:
     return f"{type(error).__name__}: {error}"
 
 
-def _connection(url: str, timeout_s: float) -> http.client.HTTPConnection:
+def connection_to(url: str, timeout_s: float) -> http.client.HTTPConnection:
+    """Not connected yet. Raises CollectError for an address of another kind."""
     parts = urlsplit(url)
     host = parts.hostname or ""
     if parts.scheme == "https":
         context = ssl.create_default_context()
         return http.client.HTTPSConnection(host, parts.port, timeout=timeout_s, context=context)
     if parts.scheme != "http":
-        raise CollectError("Only http and https addresses are read.")
+        raise CollectError("Only http and https addresses are asked.")
     return http.client.HTTPConnection(host, parts.port, timeout=timeout_s)
 
 

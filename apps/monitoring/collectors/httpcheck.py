@@ -21,7 +21,7 @@ from apps.monitoring.collectors.base import (
     TargetDownError,
     gauge,
 )
-from apps.monitoring.collectors.fetching import Pending, in_words
+from apps.monitoring.collectors.fetching import Pending, connection_to, in_words
 from apps.monitoring.models import Probe
 
 DURATION: Final = gauge("httpcheck.duration", "ms")
@@ -55,7 +55,7 @@ class HttpCheck(Collector, kind="httpcheck"):
 
     def read(self) -> Reading:
         began = time.perf_counter()
-        connection = self._connection()
+        connection = connection_to(self.url, self.timeout_s)
         remaining_s: float | None = None
         try:
             connection.connect()
@@ -72,18 +72,6 @@ class HttpCheck(Collector, kind="httpcheck"):
             _pending.remove(self.key)
             connection.close()
         return self._judge(status, (time.perf_counter() - began) * 1000, remaining_s)
-
-    def _connection(self) -> http.client.HTTPConnection:
-        parts = urlsplit(self.url)
-        host = parts.hostname or ""
-        if parts.scheme == "https":
-            context = ssl.create_default_context()
-            return http.client.HTTPSConnection(
-                host, parts.port, timeout=self.timeout_s, context=context
-            )
-        if parts.scheme != "http":
-            raise CollectError("Only http and https addresses are probed.")
-        return http.client.HTTPConnection(host, parts.port, timeout=self.timeout_s)
 
     def _ask(self, connection: http.client.HTTPConnection, deadline: float) -> int:
         parts = urlsplit(self.url)
