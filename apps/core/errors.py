@@ -67,6 +67,12 @@ class NotFoundError(PortalError):
     code, status = "not_found", 404
 
 
+class NotAllowedError(PortalError):
+    """The caller is known and may not do this."""
+
+    code, status = "permission_denied", 403
+
+
 class ConflictError(PortalError):
     """The state has moved on since the caller looked."""
 

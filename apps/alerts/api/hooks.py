@@ -9,13 +9,7 @@ from apps.alerts.delivery.phone import Callback, ForgedError
 from apps.alerts.delivery.phone.words import long
 from apps.alerts.services import receipts
 from apps.core.api.errors import refuse
-from apps.core.errors import NotFoundError, PortalError, error_body
-
-
-class NotSignedError(PortalError):
-    """A callback without the provider's signature."""
-
-    code, status = "permission_denied", 403
+from apps.core.errors import NotAllowedError, NotFoundError, PortalError, error_body
 
 
 @csrf_exempt  # the provider's signature stands for the token
@@ -29,7 +23,7 @@ def receipt(request: HttpRequest, provider: str, token: str) -> HttpResponse:
     try:
         receipts.take_callback(provider, token, callback)
     except ForgedError:
-        return _refused(request, NotSignedError("The provider did not sign this."))
+        return _refused(request, NotAllowedError("The provider did not sign this."))
     except NotFoundError as error:
         return _refused(request, error)
     return HttpResponse(status=204)

@@ -21,6 +21,7 @@ from apps.core import request_id
 from apps.core.api.renderers import JSONRenderer
 from apps.core.errors import (
     InvalidInputError,
+    NotAllowedError,
     NotFoundError,
     PortalError,
     UnavailableError,
@@ -120,10 +121,6 @@ def _phrase(status: int) -> str:
     return HTTPStatus(status).phrase
 
 
-class _ForbiddenError(PortalError):
-    code, status = code_for(403), 403
-
-
 def wants_json(request: HttpRequest) -> bool:
     """Whether the caller is a program: by path, by view, by key, or by what it accepts."""
     if request.path.startswith(_API_PREFIXES):
@@ -174,7 +171,7 @@ def bad_request(request: HttpRequest, exception: Exception) -> HttpResponseBase:
 def permission_denied(request: HttpRequest, exception: Exception) -> HttpResponseBase:
     """`handler403`."""
     del exception
-    return refuse(request, _ForbiddenError(_("You may not do this.")))
+    return refuse(request, NotAllowedError(_("You may not do this.")))
 
 
 def not_found(request: HttpRequest, exception: Exception) -> HttpResponseBase:

@@ -1,12 +1,6 @@
 """How the closed loop refuses."""
 
-from apps.core.errors import ConflictError, InvalidInputError, PortalError
-
-
-class NotAllowedError(PortalError):
-    """The caller is known and may not do this."""
-
-    code, status = "permission_denied", 403
+from apps.core.errors import ConflictError, InvalidInputError
 
 
 class IllegalMoveError(ConflictError):

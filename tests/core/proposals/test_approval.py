@@ -5,13 +5,18 @@ from django.contrib.auth.models import User
 from django.db import IntegrityError, transaction
 
 from apps.core.api.authentication import KeyUser
-from apps.core.errors import ConflictError, InvalidInputError, NotFoundError, UnavailableError
+from apps.core.errors import (
+    ConflictError,
+    InvalidInputError,
+    NotAllowedError,
+    NotFoundError,
+    UnavailableError,
+)
 from apps.core.models import AuditEntry
 from apps.core.proposals import conf
 from apps.core.proposals.errors import (
     DriftError,
     IllegalMoveError,
-    NotAllowedError,
     PlanChangedError,
 )
 from apps.core.proposals.models import Approval, AutoApplyRule, Proposal

@@ -4,9 +4,9 @@ import uuid
 
 import pytest
 
-from apps.core.errors import ConflictError, InvalidInputError
+from apps.core.errors import ConflictError, InvalidInputError, NotAllowedError
 from apps.core.proposals import kinds as registry
-from apps.core.proposals.errors import DriftError, IllegalMoveError, NotAllowedError
+from apps.core.proposals.errors import DriftError, IllegalMoveError
 from apps.core.proposals.execution import run_due
 from apps.core.proposals.models import LoopSwitch, Proposal, ProposalStep
 from apps.core.proposals.services import decide, rules

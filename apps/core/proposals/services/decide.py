@@ -12,11 +12,16 @@ from django.utils.text import format_lazy
 from django.utils.translation import gettext_lazy as _
 
 from apps.core.clock import db_now
-from apps.core.errors import ConflictError, InvalidInputError, NotFoundError, UnavailableError
+from apps.core.errors import (
+    ConflictError,
+    InvalidInputError,
+    NotAllowedError,
+    NotFoundError,
+    UnavailableError,
+)
 from apps.core.proposals import conf, kinds
 from apps.core.proposals.errors import (
     DriftError,
-    NotAllowedError,
     PlanChangedError,
 )
 from apps.core.proposals.machine import Move, State, advance

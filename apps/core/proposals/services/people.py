@@ -6,7 +6,7 @@ from django.contrib.auth.models import User
 from django.utils.text import format_lazy
 from django.utils.translation import gettext_lazy as _
 
-from apps.core.proposals.errors import NotAllowedError
+from apps.core.errors import NotAllowedError
 
 
 def require(by: Any, permission: str) -> User:
